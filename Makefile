@@ -1,0 +1,30 @@
+# Everything a newcomer needs; meson and ninja do the work. `make run` and `make check` install what is
+# missing when they may (root on Debian).
+.PHONY: all run check check-style check-sanitizers bench clean deps
+.NOTPARALLEL:
+
+BUILD := build
+
+all: $(BUILD)/build.ninja
+	@ninja -C $(BUILD) --quiet
+
+$(BUILD)/build.ninja:
+	@scripts/deps.sh build
+	@meson setup $(BUILD) >$(BUILD).log 2>&1 || { cat $(BUILD).log; rm -f $(BUILD).log; exit 1; }
+	@mv $(BUILD).log $(BUILD)/setup.log
+
+# The main job: a real file through two domains by interrupts alone.
+run: all
+	@scripts/run-demo.sh
+
+# All tests that need no emulator: in the plain build, under ASan+UBSan and TSan, and the style of the code.
+check:
+	@scripts/check.sh
+
+bench:
+	@scripts/deps.sh bench
+	@$(MAKE) --no-print-directory all
+	@bench/run.py
+
+clean:
+	@rm -rf $(BUILD)

@@ -8,7 +8,12 @@ scripts/deps.sh check || exit 1
 setup() { # builddir options...
     dir=$1
     shift
-    [ -f "$dir/build.ninja" ] || meson setup "$dir" "$@" >/dev/null || exit 1
+    if [ -f "$dir/build.ninja" ]; then
+        # `make run` leaves a build without tests, made perhaps before their packages were there.
+        meson setup --reconfigure "$dir" -Dtests=true >/dev/null || exit 1
+    else
+        meson setup "$dir" "$@" >/dev/null || exit 1
+    fi
     ninja -C "$dir" --quiet || exit 1
 }
 

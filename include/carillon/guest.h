@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The guest half's whole API: interrupts, event channels, the clock and timers of a Xen guest, for whoever writes its kernel. What
- * differs from one place a guest runs to another is the `struct guest_port_ops` that the kernel (or a port of
- * guest/ports/) gives; nothing of the hypervisor half is here.
+ * The guest half's whole API: interrupts, event channels, the clock and timers of a Xen guest, for
+ * whoever writes its kernel. What differs from one place a guest runs to another is the `struct
+ * guest_port_ops` that the kernel (or a port of guest/ports/) gives; nothing of the hypervisor half
+ * is here.
  *
- * There are no globals: a guest is a `struct guest`. All functions return 0 (or a positive value where said) or
- * a negative errno (include/xen/errno.h numbers). Contexts:
- *   [boot]   before the CPU's events are enabled for the first time, one thread;
- *   [task]   ordinary context, events enabled or not, not inside a handler;
- *   [any]    also inside interrupt handlers.
+ * There are no globals: a guest is a `struct guest`. All functions return 0 (or a positive value
+ * where said) or a negative errno (include/xen/errno.h numbers). Contexts:
+ *
+ * - [boot]: before the CPU's events are enabled for the first time, one thread;
+ *
+ * - [task]: ordinary context, events enabled or not, not inside a handler;
+ *
+ * - [any]: also inside interrupt handlers.
  */
 #ifndef CARILLON_GUEST_H
 #define CARILLON_GUEST_H
@@ -25,24 +29,31 @@ struct guest;
 #define GUEST_MAX_CPUS 128u
 
 /*
- * What the place lends to the guest half. Every callback may be called from any context of any CPU, with events enabled or
- * not, unless said.
+ * What the place lends to the guest half. Every callback may be called from any context of any CPU,
+ * with events enabled or not, unless said.
  */
 struct guest_port_ops {
 	/* Make a hypercall with up to five arguments; returns its result. */
-	long (*hypercall)(void *ctx, unsigned nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4);
+	long (*hypercall)(void *ctx, unsigned nr, uint64_t a0, uint64_t a1, uint64_t a2,
+			  uint64_t a3, uint64_t a4);
 
 	/* Number of the CPU that runs this, below nr_cpus. Stable while events are disabled. */
 	unsigned (*this_cpu)(void *ctx);
 
-	/* Zeroed memory, cache-line aligned (page-aligned if a multiple of 4096), or NULL; [task] only. */
+	/*
+	 * Zeroed memory, cache-line aligned (page-aligned if a multiple of 4096), or NULL; [boot]
+	 * and [task] only, there perhaps with events disabled. free likewise.
+	 */
 	void *(*alloc)(void *ctx, size_t size);
 	void (*free)(void *ctx, void *p, size_t size);
 
 	/* The counter that vcpu_time_info.tsc_timestamp is in. */
 	uint64_t (*cycles)(void *ctx);
 
-	/* The frame number that names the page of this address in hypercalls (mfn for a PV guest). */
+	/*
+	 * The frame number that names the page of this address in hypercalls (mfn for a PV guest).
+	 * May be NULL with up to 32 CPUs.
+	 */
 	uint64_t (*frame_of)(void *ctx, const void *p);
 
 	/* In every busy wait. May be NULL. */
@@ -52,81 +63,124 @@ struct guest_port_ops {
 struct guest_config {
 	struct shared_info *shared_info; /* mapped, page-aligned */
 	unsigned nr_cpus;		 /* possible CPUs; 1 .. GUEST_MAX_CPUS */
-	unsigned nr_irqs;		 /* IRQ numbers 0 .. nr_irqs - 1 may be handed out; 0: a default of 1024 */
+	unsigned nr_irqs; /* IRQ numbers 0 .. nr_irqs - 1 may be handed out; 0: a default of 1024 */
 };
 
-/* ---- life -------------------------------------------------------------------------------------------------------- */
+/* ---- life --------------------------------------------------------------------------------- */
 
 /*
- * Make a guest, for the boot CPU: every port masked, events disabled, 2-level ABI, pending bits as they are. [boot]
- * -ENOMEM, -EINVAL
+ * Make a guest, for the boot CPU: every port masked, events disabled, 2-level ABI, pending bits as
+ * they are. [boot] -ENOMEM, -EINVAL
  */
-int guest_create(struct guest **out, const struct guest_port_ops *ops, void *ctx, const struct guest_config *cfg);
+int guest_create(struct guest **out, const struct guest_port_ops *ops, void *ctx,
+		 const struct guest_config *cfg);
 
-/* Free it; every IRQ has been freed. For tests and for kernels that hand over. [task] */
+/*
+ * Free it; every IRQ has been freed and no other CPU is in here. For tests and for kernels that
+ * hand over. The vcpu_info of CPUs from 32 on goes too: their vCPUs must not run any more. [task]
+ */
 void guest_destroy(struct guest *g);
 
 void *guest_ctx(const struct guest *g); /* [any] */
 
-/* Prepare this CPU: called once on each, before its events are enabled (guest_create does it for CPU 0). [boot] */
+/*
+ * Prepare this CPU: called once on each, before its events are enabled (guest_create does it for
+ * CPU 0). CPUs from 32 on have no vcpu_info in shared_info and register one: -ENOMEM, or what that
+ * hypercall answered. No function may be called on a CPU before this. [boot]
+ */
 int guest_cpu_init(struct guest *g);
 
-/* ---- entry ------------------------------------------------------------------------------------------------------- */
+/* ---- entry -------------------------------------------------------------------------------- */
 
 /*
- * The upcall: the port's entry code calls it with the upcall mask set, on this CPU. Handles everything pending for the
- * CPU, returns with the mask set. Not reentrant per CPU: a nested call (a handler that enabled events) only notes that there is more.
+ * The upcall: the port's entry code calls it with the upcall mask set, on this CPU. Handles
+ * everything pending for the CPU, returns with the mask set. Not reentrant per CPU: a nested call
+ * (a handler that enabled events) only notes that there is more.
  */
 void guest_upcall(struct guest *g);
 
-/* ---- the interrupt flag: this CPU's upcall mask. [any] ----------------------------------------------------------- */
+/* ---- the interrupt flag: this CPU's upcall mask. [any] ------------------------------------ */
+
+/*
+ * A kernel that moves threads between CPUs must not do so inside one of these while events are
+ * enabled: the mask of the CPU that was left would be changed.
+ */
 
 typedef bool guest_flags_t; /* were events enabled? */
 
 void guest_local_irq_disable(struct guest *g);
-/* Unmask; anything that became pending meanwhile is delivered before this returns (the force callback). */
+/*
+ * Unmask; anything that became pending meanwhile is delivered before this returns (the force
+ * callback).
+ */
 void guest_local_irq_enable(struct guest *g);
 guest_flags_t guest_local_irq_save(struct guest *g);
 void guest_local_irq_restore(struct guest *g, guest_flags_t flags);
 bool guest_irqs_disabled(const struct guest *g);
 
-/* Enable events and sleep until one arrives; cannot miss one that arrived before. [task], events disabled by the caller. */
+/*
+ * Enable events and sleep until one arrives; cannot miss one that arrived before. [task], events
+ * disabled by the caller.
+ */
 void guest_halt(struct guest *g);
 
-/* ---- IRQs -------------------------------------------------------------------------------------------------------- */
+/* ---- IRQs --------------------------------------------------------------------------------- */
 
 enum guest_irqreturn {
-	GUEST_IRQ_NONE,	   /* not mine */
+	GUEST_IRQ_NONE, /* not mine */
 	GUEST_IRQ_HANDLED,
 };
 
 typedef enum guest_irqreturn (*guest_irq_handler)(struct guest *g, unsigned irq, void *dev);
 
-#define GUEST_IRQF_SHARED 0x1u	   /* other handlers may share the IRQ; all of them say so, dev is not NULL */
-#define GUEST_IRQF_NO_AUTOEN 0x2u  /* starts disabled: depth 1 */
-#define GUEST_IRQF_PERCPU 0x4u	   /* a per-CPU IRQ (VIRQ, IPI): handled without masking */
+/* Other handlers may share the IRQ; all of them say so, dev is not NULL. */
+#define GUEST_IRQF_SHARED 0x1u
+/* Starts disabled: depth 1. Not together with SHARED. */
+#define GUEST_IRQF_NO_AUTOEN 0x2u
+/*
+ * The handler needs a per-CPU IRQ: an IPI, or a VIRQ of which each vCPU has its own (timer, debug,
+ * profiling). It is -EINVAL on any other. Those are handled without masking whether said or not.
+ */
+#define GUEST_IRQF_PERCPU 0x4u
 
 /*
- * Add a handler to an IRQ that has a chip (a bound one). The first one starts the line, the last guest_free_irq shuts it down.
- * name must outlive it. -EINVAL (no such IRQ, no handler, shared without dev), -EBUSY (not shared by all, or flags differ), -ENOMEM. [task]
+ * Add a handler to a bound IRQ. The first one starts the line, and what is pending then is
+ * delivered; the last guest_free_irq shuts it down. Handlers are called in the order of their
+ * requests, events disabled; one that enables them finds them disabled again after it. name must
+ * outlive it. -EINVAL (no such IRQ, no handler, unknown flags, SHARED without dev or with
+ * NO_AUTOEN, PERCPU on an IRQ that is not), -EBUSY (not shared by all, flags differ, dev is there
+ * already), -ENOMEM. [task]
  */
-int guest_request_irq(struct guest *g, unsigned irq, guest_irq_handler handler, unsigned flags, const char *name,
-		      void *dev);
+int guest_request_irq(struct guest *g, unsigned irq, guest_irq_handler handler, unsigned flags,
+		      const char *name, void *dev);
 
-/* Remove the handler with that dev; waits until it is not running on another CPU. -ENOENT if there is none. [task] */
+/*
+ * Remove the handler with that dev; waits until it is not running on another CPU. -EINVAL: no such
+ * IRQ; -ENOENT: no such dev. [task], and in a handler of that same IRQ (also of itself): then it is
+ * not called any more after it has returned.
+ */
 int guest_free_irq(struct guest *g, unsigned irq, void *dev);
 
-/* Disable nests. guest_disable_irq also waits for handlers running on other CPUs; never from a handler of that IRQ. What arrives
- * while disabled stays pending. -EINVAL: no such IRQ, unbalanced enable. [task] / nosync and enable: [any] */
+/*
+ * Disable nests. guest_disable_irq also waits for handlers running on other CPUs; never from a
+ * handler of that IRQ. What arrives while disabled stays pending, and enabling delivers it: on this
+ * CPU before guest_enable_irq returns if events are enabled, else when they are. A pirq whose
+ * handler disables it gets its eoi all the same. -EINVAL: no such IRQ, no handler, unbalanced
+ * enable. [task] / nosync and enable: [any]
+ */
 int guest_disable_irq(struct guest *g, unsigned irq);
 int guest_disable_irq_nosync(struct guest *g, unsigned irq);
 int guest_enable_irq(struct guest *g, unsigned irq);
 
-/* ---- event channels as IRQs -------------------------------------------------------------------------------------- */
+/* ---- event channels as IRQs --------------------------------------------------------------- */
 
 /*
- * Bind: find or make the IRQ of the source and add a reference. The result is the IRQ (> 0), or -ENOSPC when there is no IRQ
- * number left, -ENOMEM, or what the hypercall answered. [task]
+ * Bind: find or make the IRQ of the source and add a reference. The same port, VIRQ and CPU, IPI's
+ * CPU, or pirq gives the same IRQ; an interdomain bind always makes a new channel. The result is
+ * the IRQ (> 0), or -ENOSPC when there is no IRQ number left, -ENOMEM, -EINVAL (no such port, VIRQ,
+ * CPU), -ENOENT (the port is closed), or what the hypercall answered. No event is lost: what comes
+ * before the first request stays pending. A channel just made by interdomain starts pending, as on
+ * Xen. There is one IPI per CPU. [task]
  */
 int guest_bind_evtchn_to_irq(struct guest *g, evtchn_port_t port);
 int guest_bind_interdomain_to_irq(struct guest *g, domid_t remote_dom, evtchn_port_t remote_port);
@@ -134,20 +188,31 @@ int guest_bind_virq_to_irq(struct guest *g, unsigned virq, unsigned cpu);
 int guest_bind_ipi_to_irq(struct guest *g, unsigned cpu);
 int guest_bind_pirq_to_irq(struct guest *g, unsigned pirq, bool shareable);
 
-/* Drop a reference; the last one closes the port (which is closed and unmapped before it can be handed out again). [task] */
+/*
+ * Drop a reference; the last one closes the port (which is closed and unmapped before it can be
+ * handed out again). -EINVAL: not bound; -EBUSY, and nothing has happened: it is the last and there
+ * are handlers. What EVTCHNOP_close answered, if it failed: the IRQ is gone all the same. [task],
+ * and in a handler of that same IRQ.
+ */
 int guest_unbind_irq(struct guest *g, unsigned irq);
 
-/* Bind and request in one; on an error neither has happened. [task] */
-int guest_bind_evtchn_to_irqhandler(struct guest *g, evtchn_port_t port, guest_irq_handler handler, unsigned flags,
-				    const char *name, void *dev);
-int guest_bind_interdomain_to_irqhandler(struct guest *g, domid_t remote_dom, evtchn_port_t remote_port,
-					 guest_irq_handler handler, unsigned flags, const char *name, void *dev);
-int guest_bind_virq_to_irqhandler(struct guest *g, unsigned virq, unsigned cpu, guest_irq_handler handler,
+/*
+ * Bind and request in one, the result is the IRQ; on an error neither has happened (a port given by
+ * number stays open). A pirq is bound shareable if the flags say SHARED. Unbinding is free and
+ * unbind in one, with their errors and contexts. [task]
+ */
+int guest_bind_evtchn_to_irqhandler(struct guest *g, evtchn_port_t port, guest_irq_handler handler,
+				    unsigned flags, const char *name, void *dev);
+int guest_bind_interdomain_to_irqhandler(struct guest *g, domid_t remote_dom,
+					 evtchn_port_t remote_port, guest_irq_handler handler,
+					 unsigned flags, const char *name, void *dev);
+int guest_bind_virq_to_irqhandler(struct guest *g, unsigned virq, unsigned cpu,
+				  guest_irq_handler handler, unsigned flags, const char *name,
+				  void *dev);
+int guest_bind_ipi_to_irqhandler(struct guest *g, unsigned cpu, guest_irq_handler handler,
+				 unsigned flags, const char *name, void *dev);
+int guest_bind_pirq_to_irqhandler(struct guest *g, unsigned pirq, guest_irq_handler handler,
 				  unsigned flags, const char *name, void *dev);
-int guest_bind_ipi_to_irqhandler(struct guest *g, unsigned cpu, guest_irq_handler handler, unsigned flags,
-				 const char *name, void *dev);
-int guest_bind_pirq_to_irqhandler(struct guest *g, unsigned pirq, guest_irq_handler handler, unsigned flags,
-				  const char *name, void *dev);
 int guest_unbind_from_irqhandler(struct guest *g, unsigned irq, void *dev);
 
 /* Port of an IRQ (0: none), IRQ of a port (-ENOENT: none). [any] */
@@ -161,7 +226,7 @@ int guest_alloc_unbound(struct guest *g, domid_t remote_dom);
 int guest_notify_irq(struct guest *g, unsigned irq);
 int guest_notify_port(struct guest *g, evtchn_port_t port);
 
-/* ---- clock and timer --------------------------------------------------------------------------------------------- */
+/* ---- clock and timer ---------------------------------------------------------------------- */
 
 /* System time in ns by this CPU's time page: torn reads are retried. Monotonic on a CPU. [any] */
 uint64_t guest_clock(struct guest *g);
@@ -169,16 +234,22 @@ uint64_t guest_clock(struct guest *g);
 /* Wall-clock time. [any] */
 void guest_wallclock(struct guest *g, uint64_t *sec, uint32_t *nsec);
 
-/* One-shot timer of this CPU: VIRQ_TIMER at system time `deadline` (in the past: at once; 0: off). [any] */
+/*
+ * One-shot timer of this CPU: VIRQ_TIMER at system time `deadline` (in the past: at once; 0: off).
+ * [any]
+ */
 int guest_set_timer(struct guest *g, uint64_t deadline);
 
 /* Turn off the 10 ms tick that a vCPU starts with. [any] */
 int guest_stop_periodic_tick(struct guest *g, unsigned cpu);
 
-/* ---- looking at it ----------------------------------------------------------------------------------------------- */
+/* ---- looking at it ------------------------------------------------------------------------ */
 
-/* Print the table of /proc/interrupts: per IRQ the count of each CPU, chip, flow type, names; then the spurious count. `emit` gets each line's
- * text, without its newline. [task] */
+/*
+ * Print the table of /proc/interrupts: per IRQ the count of each CPU, chip, flow type, names; then
+ * the spurious count. `emit` gets each line's text, without its newline. Spurious: for a port
+ * without an IRQ, or not claimed by any handler. [task]
+ */
 void guest_show_interrupts(struct guest *g, void (*emit)(void *arg, const char *line), void *arg);
 
 /* How often an IRQ was handled, over all CPUs. [any] */

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Atomic accesses of the guest half, each name with its C11 order: _relaxed, _acquire, _release,
+ * _sc (sequentially consistent). They work on plain integers and pointers because shared_info's
+ * are. No stand-alone fences: ThreadSanitizer does not see them, and every pairing in this half is
+ * one of accesses. Locks are in lock.h.
+ */
+#ifndef GUEST_ATOMIC_H
+#define GUEST_ATOMIC_H
+
+/*
+ * For a simulation. GUEST_ATOMIC_HOOK(p) is evaluated before every access: a scheduling point. One
+ * that also models store buffers defines the five primitives itself, in a header that it names by
+ * GUEST_ATOMIC_HEADER.
+ */
+#ifdef GUEST_ATOMIC_HEADER
+#include GUEST_ATOMIC_HEADER
+#else
+
+#ifndef GUEST_ATOMIC_HOOK
+#define GUEST_ATOMIC_HOOK(p) ((void)0)
+#endif
+
+#define ATOMIC_LOAD(p, order)	      (GUEST_ATOMIC_HOOK(p), __atomic_load_n((p), (order)))
+#define ATOMIC_STORE(p, v, order)     (GUEST_ATOMIC_HOOK(p), __atomic_store_n((p), (v), (order)))
+#define ATOMIC_XCHG(p, v, order)      (GUEST_ATOMIC_HOOK(p), __atomic_exchange_n((p), (v), (order)))
+#define ATOMIC_FETCH(op, p, v, order) (GUEST_ATOMIC_HOOK(p), __atomic_fetch_##op((p), (v), (order)))
+#define ATOMIC_CAS(p, old, new, order) \
+	(GUEST_ATOMIC_HOOK(p),         \
+	 __atomic_compare_exchange_n((p), (old), (new), false, (order), __ATOMIC_RELAXED))
+#endif
+
+#define load_relaxed(p) ATOMIC_LOAD(p, __ATOMIC_RELAXED)
+#define load_acquire(p) ATOMIC_LOAD(p, __ATOMIC_ACQUIRE)
+#define load_sc(p)	ATOMIC_LOAD(p, __ATOMIC_SEQ_CST)
+
+#define store_relaxed(p, v) ATOMIC_STORE(p, v, __ATOMIC_RELAXED)
+#define store_release(p, v) ATOMIC_STORE(p, v, __ATOMIC_RELEASE)
+#define store_sc(p, v)	    ATOMIC_STORE(p, v, __ATOMIC_SEQ_CST)
+
+/* All answer the old value. */
+#define xchg_acquire(p, v) ATOMIC_XCHG(p, v, __ATOMIC_ACQUIRE)
+#define xchg_sc(p, v)	   ATOMIC_XCHG(p, v, __ATOMIC_SEQ_CST)
+#define fetch_or_sc(p, v)  ATOMIC_FETCH(or, p, v, __ATOMIC_SEQ_CST)
+#define fetch_and_sc(p, v) ATOMIC_FETCH(and, p, v, __ATOMIC_SEQ_CST)
+
+/* True if *p was *old and is now v; else *old is what it was. */
+#define cas_relaxed(p, old, v) ATOMIC_CAS(p, old, v, __ATOMIC_RELAXED)
+
+/*
+ * One more on a counter that only this CPU writes, events disabled, and anybody reads: no
+ * read-modify-write is needed, only that the store is whole.
+ */
+#define count_one(p) store_relaxed(p, load_relaxed(p) + 1)
+
+#endif

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Binding event sources to IRQ numbers: which source has which port and IRQ, counted references,
+ * made on the first, closed on the last. One lock, map_lock, for all of it. Handlers come
+ * afterwards (irq/manage.c); the public calls are in api.c.
+ */
+#include "bind.h"
+
+#include <xen/physdev.h>
+
+static int open_evtchn(struct guest *g, const struct bind_request *r, struct bound *b)
+{
+	struct evtchn_status op = { .dom = DOMID_SELF, .port = r->number };
+	int rc = evtchn_call(g, EVTCHNOP_status, &op);
+
+	if (rc)
+		return rc;
+	if (op.status == EVTCHNSTAT_closed)
+		return -XEN_ENOENT;
+	if (op.vcpu >= g->nr_cpus)
+		return -XEN_EINVAL;
+	b->port = r->number;
+	b->cpu = op.vcpu;
+	return 0;
+}
+
+static int open_interdomain(struct guest *g, const struct bind_request *r, struct bound *b)
+{
+	struct evtchn_bind_interdomain op = { .remote_dom = r->dom, .remote_port = r->number };
+	int rc = evtchn_call(g, EVTCHNOP_bind_interdomain, &op);
+
+	b->port = op.local_port;
+	return rc;
+}
+
+static int open_virq(struct guest *g, const struct bind_request *r, struct bound *b)
+{
+	struct evtchn_bind_virq op = { .virq = r->number, .vcpu = r->cpu };
+	int rc = evtchn_call(g, EVTCHNOP_bind_virq, &op);
+
+	b->port = op.port;
+	b->cpu = r->cpu;
+	return rc;
+}
+
+static int open_ipi(struct guest *g, const struct bind_request *r, struct bound *b)
+{
+	struct evtchn_bind_ipi op = { .vcpu = r->cpu };
+	int rc = evtchn_call(g, EVTCHNOP_bind_ipi, &op);
+
+	b->port = op.port;
+	b->cpu = r->cpu;
+	return rc;
+}
+
+static int open_pirq(struct guest *g, const struct bind_request *r, struct bound *b)
+{
+	struct evtchn_bind_pirq op = { .pirq = r->number,
+				       .flags = r->shareable ? BIND_PIRQ__WILL_SHARE : 0 };
+	struct physdev_irq_status_query query = { .irq = r->number };
+	int rc = evtchn_call(g, EVTCHNOP_bind_pirq, &op);
+
+	if (rc)
+		return rc;
+	b->port = op.port;
+	/* If it will not say: an eoi too many does no harm, one that is missing stops the line. */
+	b->needs_eoi = hypercall(g, __HYPERVISOR_physdev_op, PHYSDEVOP_irq_status_query,
+				 hypercall_arg(&query), 0) ||
+		       (query.flags & XENIRQSTAT_needs_eoi);
+	return 0;
+}
+
+static int open_source(struct guest *g, const struct bind_request *r, struct bound *b)
+{
+	switch (r->type) {
+	case SOURCE_EVTCHN:
+		return open_evtchn(g, r, b);
+	case SOURCE_INTERDOMAIN:
+		return open_interdomain(g, r, b);
+	case SOURCE_VIRQ:
+		return open_virq(g, r, b);
+	case SOURCE_IPI:
+		return open_ipi(g, r, b);
+	case SOURCE_PIRQ:
+		return open_pirq(g, r, b);
+	}
+	return -XEN_EINVAL;
+}
+
+static int close_port(struct guest *g, evtchn_port_t port)
+{
+	struct evtchn_close op = { .port = port };
+
+	return evtchn_call(g, EVTCHNOP_close, &op);
+}
+
+/* Each vCPU has its own of these; the others are the domain's. */
+static bool virq_is_percpu(unsigned virq)
+{
+	return virq == VIRQ_TIMER || virq == VIRQ_DEBUG || virq == VIRQ_XENOPROF ||
+	       virq == VIRQ_XENPMU;
+}
+
+static void choose_chip(const struct bind_request *r, const struct bound *b,
+			const struct irq_chip **chip, const struct irq_flow **flow)
+{
+	*chip = &irq_chip_dynamic;
+	*flow = &irq_flow_level;
+	if (r->type == SOURCE_IPI || (r->type == SOURCE_VIRQ && virq_is_percpu(r->number))) {
+		*chip = &irq_chip_percpu;
+		*flow = &irq_flow_percpu;
+	} else if (r->type == SOURCE_PIRQ) {
+		*chip = &irq_chip_pirq;
+		*flow = b->needs_eoi ? &irq_flow_level : &irq_flow_edge;
+	}
+}
+
+/* Where the IRQ of a per-CPU source is noted, or NULL. */
+static unsigned *percpu_note(struct guest *g, enum source_type type, unsigned number, unsigned cpu)
+{
+	if (type == SOURCE_VIRQ)
+		return &g->cpus[cpu].virq_irq[number];
+	return type == SOURCE_IPI ? &g->cpus[cpu].ipi_irq : NULL;
+}
+
+static struct irq_desc *find_bound(struct guest *g, const struct bind_request *r)
+{
+	const unsigned *note = percpu_note(g, r->type, r->number, r->cpu);
+
+	if (note)
+		return *note ? irq_to_desc(g, *note) : NULL;
+	if (r->type == SOURCE_EVTCHN)
+		return table_get(&g->ports, r->number);
+	/*
+	 * An interdomain source is never found: each bind makes a channel, and the remote port
+	 * takes only one.
+	 */
+	return r->type == SOURCE_PIRQ ? table_get(&g->pirqs, r->number) : NULL;
+}
+
+static void connect(struct guest *g, struct irq_desc *desc, const struct bind_request *r,
+		    const struct bound *b)
+{
+	unsigned *note = percpu_note(g, r->type, r->number, r->cpu);
+	const struct irq_chip *chip;
+	const struct irq_flow *flow;
+	guest_flags_t flags;
+
+	choose_chip(r, b, &chip, &flow);
+	desc->src.type = (unsigned char)r->type;
+	desc->src.needs_eoi = b->needs_eoi;
+	desc->src.cpu = b->cpu;
+	desc->src.number = r->number;
+	desc->src.refs = 1;
+	irq_desc_bind(g, desc, chip, flow, b->port);
+
+	/* From here on the upcall finds it. It is masked until the first handler comes. */
+	flags = guest_local_irq_save(g);
+	g->abi->set_cpu(g, b->port, b->cpu);
+	table_set(&g->ports, b->port, desc);
+	guest_local_irq_restore(g, flags);
+	if (note)
+		*note = desc->irq;
+	if (r->type == SOURCE_PIRQ)
+		table_set(&g->pirqs, r->number, desc);
+}
+
+/*
+ * map_lock is held. The memory first, so that little can fail once the hypervisor has made the
+ * port.
+ */
+static int bind_new(struct guest *g, const struct bind_request *r)
+{
+	struct bound b = { 0 };
+	struct irq_desc *desc;
+	int rc;
+
+	rc = r->type == SOURCE_PIRQ ? table_reserve(g, &g->pirqs, r->number) : 0;
+	if (rc)
+		return rc;
+	rc = irq_desc_get(g, &desc);
+	if (rc)
+		return rc;
+	rc = open_source(g, r, &b);
+	if (rc)
+		goto put_desc;
+	rc = b.port < g->abi->nr_ports ? table_reserve(g, &g->ports, b.port) : -XEN_ENOSPC;
+	if (rc)
+		goto close;
+	connect(g, desc, r, &b);
+	return (int)desc->irq;
+
+close:
+	if (r->type != SOURCE_EVTCHN)
+		(void)close_port(g, b.port);
+put_desc:
+	irq_desc_put(g, desc);
+	return rc;
+}
+
+int events_bind(struct guest *g, const struct bind_request *r)
+{
+	guest_flags_t flags = lock_irqsave(g, &g->map_lock);
+	struct irq_desc *desc = find_bound(g, r);
+	int irq;
+
+	if (desc) {
+		desc->src.refs++;
+		irq = (int)desc->irq;
+	} else {
+		irq = bind_new(g, r);
+	}
+	unlock_irqrestore(g, &g->map_lock, flags);
+	return irq;
+}
+
+/* The last reference has gone. map_lock is held; the order is the story. */
+static int disconnect(struct guest *g, struct irq_desc *desc, bool close)
+{
+	evtchn_port_t port = desc->line;
+	unsigned *note = percpu_note(g, desc->src.type, desc->src.number, desc->src.cpu);
+	int rc;
+
+	/*
+	 * Masked, and no handler can come any more. Upcalls that still have the descriptor find
+	 * that it is not this port's.
+	 */
+	rc = irq_desc_unbind(g, desc);
+	if (rc)
+		return rc;
+	table_set(&g->ports, port, NULL);
+	if (note)
+		*note = 0;
+	if (desc->src.type == SOURCE_PIRQ)
+		table_set(&g->pirqs, desc->src.number, NULL);
+
+	/*
+	 * From here on the hypervisor may hand the port out again, and nothing here remembers the
+	 * old one.
+	 */
+	rc = close ? close_port(g, port) : 0;
+	g->abi->set_cpu(g, port, 0);
+	irq_desc_put(g, desc);
+	return rc;
+}
+
+int events_unbind(struct guest *g, unsigned irq, bool close)
+{
+	struct irq_desc *desc = irq_to_desc(g, irq);
+	guest_flags_t flags;
+	int rc = 0;
+
+	if (!desc)
+		return -XEN_EINVAL;
+	flags = lock_irqsave(g, &g->map_lock);
+	if (!desc->line)
+		rc = -XEN_EINVAL;
+	else if (desc->src.refs > 1)
+		desc->src.refs--;
+	else
+		rc = disconnect(g, desc, close);
+	unlock_irqrestore(g, &g->map_lock, flags);
+	return rc;
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A guest's life: made on the boot CPU, widened by each CPU that starts, and taken down. Also the
+ * small services that every part uses: waiting, tables. Events and IRQs have their own directories.
+ */
+#include "private.h"
+
+#include <xen/vcpu.h>
+
+#include "events/events.h"
+#include "irq/irq.h"
+
+#define DEFAULT_NR_IRQS 1024u
+#define MAX_NR_IRQS	(1u << 24)
+#define MAX_PIRQS	(1u << 15)
+
+void cpu_relax(struct guest *g)
+{
+	if (g->ops->relax)
+		g->ops->relax(g->ctx);
+#if defined(__x86_64__)
+	else
+		__asm__ volatile("pause" ::: "memory");
+#endif
+}
+
+int table_init(struct guest *g, struct table *t, unsigned limit)
+{
+	t->leaves = guest_alloc(g, table_dir_size(limit));
+	if (!t->leaves)
+		return -XEN_ENOMEM;
+	t->limit = limit;
+	return 0;
+}
+
+int table_reserve(struct guest *g, struct table *t, unsigned nr)
+{
+	void **leaf;
+
+	if (load_relaxed(&t->leaves[nr / TABLE_LEAF]))
+		return 0;
+	leaf = guest_alloc(g, TABLE_LEAF * sizeof(*leaf));
+	if (!leaf)
+		return -XEN_ENOMEM;
+	/*
+	 * Another CPU's table_get may come by at this moment: it sees no leaf, or one full of NULL.
+	 */
+	store_release(&t->leaves[nr / TABLE_LEAF], leaf);
+	return 0;
+}
+
+void table_fini(struct guest *g, struct table *t)
+{
+	unsigned nr;
+
+	if (!t->leaves)
+		return;
+	for (nr = 0; nr < t->limit; nr += TABLE_LEAF)
+		guest_free(g, t->leaves[nr / TABLE_LEAF], TABLE_LEAF * sizeof(void *));
+	guest_free(g, t->leaves, table_dir_size(t->limit));
+}
+
+static int config_check(const struct guest_port_ops *ops, const struct guest_config *cfg)
+{
+	if (!ops->hypercall || !ops->this_cpu || !ops->alloc || !ops->free || !ops->cycles)
+		return -XEN_EINVAL;
+	if (!cfg->shared_info || !cfg->nr_cpus || cfg->nr_cpus > GUEST_MAX_CPUS)
+		return -XEN_EINVAL;
+	if (cfg->nr_cpus > XEN_LEGACY_MAX_VCPUS && !ops->frame_of)
+		return -XEN_EINVAL;
+	return cfg->nr_irqs > MAX_NR_IRQS ? -XEN_EINVAL : 0;
+}
+
+static int cpus_create(struct guest *g)
+{
+	unsigned i;
+
+	g->cpus = guest_alloc(g, g->nr_cpus * sizeof(*g->cpus));
+	if (!g->cpus)
+		return -XEN_ENOMEM;
+	for (i = 0; i < g->nr_cpus; i++) {
+		g->cpus[i].nr = i;
+		if (i < XEN_LEGACY_MAX_VCPUS)
+			g->cpus[i].vcpu_info = &g->shared->vcpu_info[i];
+	}
+	return 0;
+}
+
+int guest_create(struct guest **out, const struct guest_port_ops *ops, void *ctx,
+		 const struct guest_config *cfg)
+{
+	struct guest *g;
+	int rc;
+
+	rc = config_check(ops, cfg);
+	if (rc)
+		return rc;
+	g = ops->alloc(ctx, sizeof(*g));
+	if (!g)
+		return -XEN_ENOMEM;
+	g->ops = ops;
+	g->ctx = ctx;
+	g->shared = cfg->shared_info;
+	g->nr_cpus = cfg->nr_cpus;
+
+	/* Before anything else: nothing may be delivered until the kernel says so. */
+	store_sc(&g->shared->vcpu_info[0].evtchn_upcall_mask, (uint8_t)1);
+
+	rc = cpus_create(g);
+	if (!rc)
+		rc = irqs_init(g, cfg->nr_irqs ? cfg->nr_irqs : DEFAULT_NR_IRQS);
+	if (!rc)
+		rc = table_init(g, &g->pirqs, MAX_PIRQS);
+	if (!rc)
+		rc = events_init(g);
+	if (rc) {
+		guest_destroy(g);
+		return rc;
+	}
+	*out = g;
+	return 0;
+}
+
+void guest_destroy(struct guest *g)
+{
+	unsigned i;
+
+	events_fini(g);
+	table_fini(g, &g->pirqs);
+	irqs_fini(g);
+	for (i = XEN_LEGACY_MAX_VCPUS; g->cpus && i < g->nr_cpus; i++)
+		guest_free(g, g->cpus[i].vcpu_info, sizeof(*g->cpus[i].vcpu_info));
+	guest_free(g, g->cpus, g->nr_cpus * sizeof(*g->cpus));
+	guest_free(g, g, sizeof(*g));
+}
+
+void *guest_ctx(const struct guest *g)
+{
+	return g->ctx;
+}
+
+/*
+ * shared_info has room for 32 CPUs; those beyond bring their own. Xen moves what the vCPU had until
+ * now over, and marks everything as pending, so nothing is lost on the way.
+ */
+static int register_vcpu_info(struct guest *g, struct guest_cpu *cpu)
+{
+	struct vcpu_register_vcpu_info reg = { 0 };
+	struct vcpu_info *info;
+	long rc;
+
+	_Static_assert(sizeof(*info) <= CACHE_LINE,
+		       "a cache line does not cross a page: nor must this");
+	info = guest_alloc(g, sizeof(*info));
+	if (!info)
+		return -XEN_ENOMEM;
+	info->evtchn_upcall_mask = 1;
+	reg.mfn = g->ops->frame_of(g->ctx, info);
+	reg.offset = (uint32_t)((uintptr_t)info % 4096);
+	rc = hypercall(g, __HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_info, cpu->nr,
+		       hypercall_arg(&reg));
+	if (rc) {
+		guest_free(g, info, sizeof(*info));
+		return (int)rc;
+	}
+	cpu->vcpu_info = info;
+	return 0;
+}
+
+int guest_cpu_init(struct guest *g)
+{
+	struct guest_cpu *cpu = this_cpu(g);
+	int rc;
+
+	if (!cpu->vcpu_info) {
+		rc = register_vcpu_info(g, cpu);
+		if (rc)
+			return rc;
+	}
+	store_sc(&cpu->vcpu_info->evtchn_upcall_mask, (uint8_t)1);
+	return 0;
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * IRQ descriptors and their numbers: made, bound to a line, recycled. Memory of descriptors and
+ * actions is kept until the guest goes, so an upcall may follow a pointer that it looked up a
+ * moment before another CPU unbound the IRQ.
+ */
+#include "irq.h"
+
+static size_t desc_size(const struct guest *g)
+{
+	return sizeof(struct irq_desc) + g->nr_cpus * sizeof(uint64_t);
+}
+
+int irqs_init(struct guest *g, unsigned nr_irqs)
+{
+	g->irqs.fresh = 1; /* 0 is no IRQ */
+	return table_init(g, &g->irqs.table, nr_irqs);
+}
+
+static void free_actions(struct guest *g, struct irq_action *action, bool by_free_link)
+{
+	struct irq_action *next;
+
+	for (; action; action = next) {
+		next = by_free_link ? action->next_free : action->next;
+		guest_free(g, action, sizeof(*action));
+	}
+}
+
+void irqs_fini(struct guest *g)
+{
+	struct irq_desc *desc;
+	unsigned irq;
+
+	for (irq = 0; g->irqs.table.leaves && irq < g->irqs.fresh; irq++) {
+		desc = irq_to_desc(g, irq);
+		if (!desc)
+			continue;
+		free_actions(g, desc->actions, false);
+		free_actions(g, desc->dead, true);
+		guest_free(g, desc, desc_size(g));
+	}
+	free_actions(g, g->irqs.free_actions, true);
+	table_fini(g, &g->irqs.table);
+}
+
+static struct irq_desc *pop_free(struct guest *g)
+{
+	struct irqs *irqs = &g->irqs;
+	struct irq_desc *desc;
+
+	lock_acquire(g, &irqs->lock);
+	desc = irqs->free;
+	if (desc)
+		irqs->free = desc->next_free;
+	lock_release(&irqs->lock);
+	return desc;
+}
+
+int irq_desc_get(struct guest *g, struct irq_desc **out)
+{
+	struct irqs *irqs = &g->irqs;
+	struct irq_desc *desc;
+	unsigned cpu;
+
+	desc = pop_free(g);
+	if (desc) {
+		for (cpu = 0; cpu < g->nr_cpus; cpu++)
+			store_relaxed(&desc->count[cpu], (uint64_t)0);
+		*out = desc;
+		return 0;
+	}
+	if (irqs->fresh >= irqs->table.limit)
+		return -XEN_ENOSPC;
+	if (table_reserve(g, &irqs->table, irqs->fresh))
+		return -XEN_ENOMEM;
+	desc = guest_alloc(g, desc_size(g));
+	if (!desc)
+		return -XEN_ENOMEM;
+	desc->irq = irqs->fresh;
+	desc->depth = 1;
+	table_set(&irqs->table, desc->irq, desc);
+	store_release(&irqs->fresh, desc->irq + 1);
+	*out = desc;
+	return 0;
+}
+
+static void push_free(struct guest *g, struct irq_desc *desc)
+{
+	lock_acquire(g, &g->irqs.lock);
+	desc->next_free = g->irqs.free;
+	g->irqs.free = desc;
+	lock_release(&g->irqs.lock);
+}
+
+void irq_desc_put(struct guest *g, struct irq_desc *desc)
+{
+	guest_flags_t flags = lock_irqsave(g, &desc->lock);
+
+	/*
+	 * Handed out again now, the end of the pass would do to the new line what was meant for the
+	 * old one.
+	 */
+	if (irq_running(desc))
+		desc->released = true;
+	else
+		push_free(g, desc);
+	unlock_irqrestore(g, &desc->lock, flags);
+}
+
+void irq_desc_bind(struct guest *g, struct irq_desc *desc, const struct irq_chip *chip,
+		   const struct irq_flow *flow, unsigned line)
+{
+	guest_flags_t flags = lock_irqsave(g, &desc->lock);
+
+	desc->chip = chip;
+	desc->flow = flow;
+	desc->again = false;
+	store_relaxed(&desc->line, line);
+	chip->mask(g, desc);
+	unlock_irqrestore(g, &desc->lock, flags);
+}
+
+int irq_desc_unbind(struct guest *g, struct irq_desc *desc)
+{
+	guest_flags_t flags = lock_irqsave(g, &desc->lock);
+	int rc = -XEN_EBUSY;
+
+	if (!desc->actions) {
+		desc->chip->mask(g, desc);
+		desc->chip = NULL;
+		store_relaxed(&desc->line, 0u);
+		rc = 0;
+	}
+	unlock_irqrestore(g, &desc->lock, flags);
+	return rc;
+}
+
+void irq_action_recycle(struct guest *g, struct irq_action *action)
+{
+	lock_acquire(g, &g->irqs.lock);
+	action->next_free = g->irqs.free_actions;
+	g->irqs.free_actions = action;
+	lock_release(&g->irqs.lock);
+}
+
+/* What handlers did to their own IRQ while they ran takes effect. The lock is held. */
+void irq_pass_ended(struct guest *g, struct irq_desc *desc)
+{
+	struct irq_action *action;
+
+	while ((action = desc->dead)) {
+		desc->dead = action->next_free;
+		irq_action_recycle(g, action);
+	}
+	if (desc->released) {
+		desc->released = false;
+		push_free(g, desc);
+	}
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The spin lock of the guest half. Every lock that a handler may want is taken with events
+ * disabled, else the upcall would wait for the CPU that it interrupted. Order: map_lock, then a
+ * descriptor's lock, then irqs.lock.
+ */
+#ifndef GUEST_LOCK_H
+#define GUEST_LOCK_H
+
+#include <carillon/guest.h>
+
+#include "atomic.h"
+
+struct lock {
+	uint32_t held;
+};
+
+/* In every busy wait: whoever is waited for may need this very processor. In guest.c. */
+void cpu_relax(struct guest *g);
+
+/* Events are disabled already. */
+static inline void lock_acquire(struct guest *g, struct lock *l)
+{
+	while (xchg_acquire(&l->held, 1u)) {
+		while (load_relaxed(&l->held))
+			cpu_relax(g);
+	}
+}
+
+static inline void lock_release(struct lock *l)
+{
+	store_release(&l->held, 0u);
+}
+
+static inline guest_flags_t lock_irqsave(struct guest *g, struct lock *l)
+{
+	guest_flags_t flags = guest_local_irq_save(g);
+
+	lock_acquire(g, l);
+	return flags;
+}
+
+/* What became pending meanwhile is delivered in here, if events were enabled. */
+static inline void unlock_irqrestore(struct guest *g, struct lock *l, guest_flags_t flags)
+{
+	lock_release(l);
+	guest_local_irq_restore(g, flags);
+}
+
+#endif

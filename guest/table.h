@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A table from small numbers to pointers: two steps to look one up, without a lock; memory for the
+ * numbers in use only, a page for every 512 of them, kept until the table goes. What the pointers
+ * mean is not known here.
+ */
+#ifndef GUEST_TABLE_H
+#define GUEST_TABLE_H
+
+#include <carillon/guest.h>
+
+#include "atomic.h"
+
+#define TABLE_LEAF (4096u / sizeof(void *))
+
+struct table {
+	void ***leaves;
+	unsigned limit; /* numbers 0 .. limit - 1 */
+};
+
+static inline size_t table_dir_size(unsigned limit)
+{
+	return (limit + TABLE_LEAF - 1) / TABLE_LEAF * sizeof(void **);
+}
+
+static inline void *table_get(const struct table *t, unsigned nr)
+{
+	void **leaf;
+
+	if (nr >= t->limit)
+		return NULL;
+	/*
+	 * Both acquire: pairs with table_reserve and table_set, which may be running on another
+	 * CPU.
+	 */
+	leaf = load_acquire(&t->leaves[nr / TABLE_LEAF]);
+	if (!leaf)
+		return NULL;
+	return load_acquire(&leaf[nr % TABLE_LEAF]);
+}
+
+/* After table_reserve of that number. One writer at a time. */
+static inline void table_set(struct table *t, unsigned nr, void *p)
+{
+	store_release(&t->leaves[nr / TABLE_LEAF][nr % TABLE_LEAF], p);
+}
+
+/* In guest.c. init and reserve answer 0 or -ENOMEM. */
+int table_init(struct guest *g, struct table *t, unsigned limit);
+int table_reserve(struct guest *g, struct table *t, unsigned nr);
+void table_fini(struct guest *g, struct table *t);
+
+#endif

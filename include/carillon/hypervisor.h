@@ -35,6 +35,7 @@ struct hv_vcpu;
 #define HV_MAX_LINES 1024u  /* physical interrupt lines per hypervisor */
 #define HV_MAX_PIRQS 1024u  /* per domain */
 #define HV_NEVER UINT64_MAX /* a deadline that does not come */
+#define HV_NO_EVTCHN_PORTS UINT32_MAX /* max_evtchn_port: not even one */
 
 /* Protection of a guest mapping, for hv_ops.pv_map. 0 means not mapped. */
 #define HV_PROT_READ 1u
@@ -47,7 +48,7 @@ struct hv_vcpu;
  */
 struct hv_ops {
 	/* Zeroed memory aligned to a cache line (a page if size is a multiple of HV_PAGE_SIZE), or NULL.
-	 * Never called on the send path. */
+	 * Never called on the send path. Called with locks held: it must not call back. */
 	void *(*alloc)(void *ctx, size_t size);
 	void (*free)(void *ctx, void *p, size_t size);
 
@@ -60,8 +61,8 @@ struct hv_ops {
 	/*
 	 * Something changed for this vCPU: an event became deliverable, or it became runnable, or it must stop.
 	 * The embedder makes it notice: if it runs, interrupt it; if the embedder waits for it to become
-	 * runnable, look again. Called with locks held: it must not block and must not call back. It may be called more
-	 * often than needed.
+	 * runnable, look again. Called with locks held: it must not block, and of this API may call only hv_vcpu_runnable and
+	 * hv_vcpu_upcall_due. It may be called more often than needed.
 	 */
 	void (*kick)(struct hv_vcpu *v);
 
@@ -134,9 +135,9 @@ struct hv_domain_config {
 	domid_t domid;		 /* below DOMID_FIRST_RESERVED; -EEXIST if taken */
 	unsigned max_vcpus;	 /* 1 .. HV_MAX_VCPUS */
 	unsigned nr_pirqs;	 /* pirq numbers 0 .. nr_pirqs - 1 exist for it; at most HV_MAX_PIRQS */
-	uint32_t max_evtchn_port; /* the highest port it may allocate; 0: as many as its ABI has */
+	uint32_t max_evtchn_port; /* the highest port it may allocate; 0: as many as its ABI has; HV_NO_EVTCHN_PORTS */
 	bool privileged;	 /* what Xen allows to its control domain only */
-	bool periodic_tick;	 /* vCPUs start with Xen's 10 ms VIRQ_TIMER tick */
+	bool periodic_tick;	 /* vCPUs start with Xen's 10 ms VIRQ_TIMER tick: as there, none while blocked, one after */
 	void *shared_info;	 /* its page, zeroed, HV_PAGE_SIZE aligned; the embedder's, outlives the domain */
 	void *user;		 /* the embedder's */
 };
@@ -223,7 +224,9 @@ bool hv_vcpu_runnable(const struct hv_vcpu *v);
 bool hv_vcpu_upcall_due(const struct hv_vcpu *v);
 
 /* The vCPU's vcpu_info as the hypervisor sees it, and its frame and offset there (for an embedder that maps it elsewhere too).
- * Moves with VCPUOP_register_vcpu_info; moved is told by a changed mfn/offset before the hypercall returns. [vcpu] */
+ * Moves with VCPUOP_register_vcpu_info; moved is told by a changed mfn/offset before the hypercall returns. mfn is HV_NEVER if it is in a
+ * shared_info page that was not added to the domain's memory before its first vCPU started. NULL: it has none yet (id >=
+ * XEN_LEGACY_MAX_VCPUS). [vcpu] */
 struct vcpu_info *hv_vcpu_info(const struct hv_vcpu *v, uint64_t *mfn, unsigned *offset);
 
 /*

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of this port say to each other, and entry.S and kernel.lds to them. What kernels
+ * see is pv.h.
+ */
+#ifndef PV_INTERNAL_H
+#define PV_INTERNAL_H
+
+#include "layout.h"
+#include "pv.h"
+
+/* kernel.lds */
+extern char pv_image_start[], pv_image_end[];
+
+/* entry.S */
+extern char pv_event_entry[], pv_failsafe_entry[];
+extern const unsigned long pv_trap_entries[];
+#define PV_TRAP_ENTRIES 20u
+extern char pv_boot_guard[];
+extern unsigned long pv_boot_rsp;
+
+/* trap.c; the first two are entry.S's */
+void pv_event(void);
+void pv_trap(struct pv_frame *frame);
+int pv_trap_init(void);
+
+/* memory.c: take over what is free of the memory that is mapped */
+void pv_memory_init(struct pv *pv);
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Numbers that entry.S, the linker script and the C files of this port share. Nothing here is for
+ * kernels that use it: that is pv.h.
+ */
+#ifndef PV_LAYOUT_H
+#define PV_LAYOUT_H
+
+/*
+ * Where guest frame 0 is mapped, and the kernel linked: above any host's mmap_min_addr, outside the
+ * hypervisor's half, and beyond 32 bits so that nothing works by accident. kernel.lds repeats it.
+ */
+#define PV_VIRT_BASE 0x100000000
+
+#define PV_PAGE_SIZE  4096
+#define PV_STACK_SIZE (8 * PV_PAGE_SIZE)
+
+/* In pv_frame.vector, beyond the exceptions' 0 .. 31 */
+#define PV_VECTOR_EVENT	   256
+#define PV_VECTOR_FAILSAFE 257
+
+#endif

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The pv-x86_64 port: what a kernel needs to be an x86-64 Xen PV guest, on Xen and in Carillon's
+ * process backend alike, and to use the guest half (carillon/guest.h) there. The kernel defines
+ * pv_main; the rest is here.
+ *
+ * Memory: the kernel is linked at 4 GiB, where the builder maps guest frame 0. What it maps at
+ * start (up to a 4 MiB boundary) is all the memory this port uses; page tables are never added.
+ * Compile and link as images/meson.build does: no red zone, no vector registers (an upcall saves
+ * none), RIP-relative code. The kernel gives memcpy, memset, memmove and memcmp, which a compiler
+ * may call. Contexts ([boot], [task], [any]) are guest.h's.
+ */
+#ifndef CARILLON_PV_H
+#define CARILLON_PV_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <xen/errno.h>
+#include <xen/sched.h>
+#include <xen/xen.h>
+
+#include <carillon/guest.h>
+
+struct pv;
+
+/* ---- entry ---------------------------------------------------------------------------- */
+
+/*
+ * The kernel's own beginning: on a stack of its own, events disabled, no exception handlers yet.
+ * Hypercalls and printing work. Returning ends the domain as a crash.
+ */
+void pv_main(struct start_info *si);
+
+/* Registers of what was interrupted, as entry.S stores them. A trap hook may change them. */
+struct pv_frame {
+	uint64_t vector; /* of an exception: 0 .. 31 */
+	uint64_t r15, r14, r13, r12, rbp, rbx, r10, r9, r8, rdx, rsi, rdi;
+	/* from here on it is a struct iret_context */
+	uint64_t rax, r11, rcx, error, rip, cs, rflags, rsp, ss;
+};
+
+/*
+ * Sees each exception first, with events disabled. true: go on with what is in the frame; false:
+ * print a report and end the domain.
+ */
+typedef bool (*pv_trap_hook)(struct pv *pv, struct pv_frame *frame);
+
+/* What a CPU finds at GS base. */
+struct pv_cpu {
+	struct pv_cpu *self;
+	struct pv *pv;
+	unsigned id;
+};
+
+/* A free stretch of pages, or a free block: memory.c's. */
+struct pv_free {
+	struct pv_free *next;
+	size_t pages;
+};
+
+#define PV_SMALL_CLASSES 6 /* 64, 128 .. 2048 bytes */
+
+/*
+ * The kernel's one instance of the port. Kernels read the first part; the rest is the port's own.
+ */
+struct pv {
+	struct start_info *start_info;
+	struct shared_info *shared_info; /* mapped */
+	struct guest *guest;
+	pv_trap_hook trap_hook; /* may be set at any time; NULL: none */
+
+	struct guest_port_ops ops;
+	const unsigned long *p2m; /* machine frame of guest frame */
+	struct pv_cpu cpu[1];	  /* vCPU 0; more when this port brings up more */
+
+	int lock; /* of the allocator */
+	struct pv_free *small[PV_SMALL_CLASSES];
+	struct pv_free *runs; /* by address, never adjacent */
+
+	uint8_t *window; /* map.c: addresses that may be mapped to any frame, NULL until the first
+			    use */
+	unsigned long *window_mfn;
+	size_t window_used; /* pages */
+};
+
+/*
+ * Become a Xen guest: exception handlers, GS base, shared_info mapped, every port masked, events
+ * disabled, event and failsafe callbacks, stack guard, allocator, guest_create. Once. 0 or the
+ * negative errno of what failed, after a line that says what. [boot]
+ */
+int pv_init(struct pv **out, struct start_info *si);
+
+/* Only the exception handlers and what they need (pv_init does it too). [boot] */
+int pv_init_traps(struct start_info *si);
+
+/* End the domain: SHUTDOWN_*. [any] */
+_Noreturn void pv_shutdown(unsigned reason);
+
+/* Print a line and end the domain as a crash. [any] */
+_Noreturn void pv_panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* This CPU's own structure; from pv_init on. [any], stable while events are disabled. */
+static inline struct pv_cpu *pv_this_cpu(void)
+{
+	struct pv_cpu *cpu;
+
+	__asm__ volatile("mov %%gs:0, %0" : "=r"(cpu));
+	return cpu;
+}
+
+/* ---- hypercalls ----------------------------------------------------------------------- */
+
+extern char pv_hypercall_page[];
+
+/* Hypercall nr (below 128, not iret) with up to five arguments. [any] */
+static inline long pv_hypercall(unsigned nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3,
+				uint64_t a4)
+{
+	long result;
+	register uint64_t r10 __asm__("r10") = a3;
+	register uint64_t r8 __asm__("r8") = a4;
+
+	/* Xen's debug builds destroy the argument registers. */
+	__asm__ volatile("call *%[stub]"
+			 : "=a"(result), "+D"(a0), "+S"(a1), "+d"(a2), "+r"(r10), "+r"(r8)
+			 : [stub] "0"(pv_hypercall_page + (size_t)nr * 32)
+			 : "rcx", "r11", "memory", "cc");
+	return result;
+}
+
+/* A pointer as a hypercall's argument. */
+static inline uint64_t pv_arg(const volatile void *p)
+{
+	return (uint64_t)(uintptr_t)p;
+}
+
+/* The time stamp counter, which vcpu_time_info is in. [any] */
+static inline uint64_t pv_cycles(void)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("lfence; rdtsc" : "=a"(low), "=d"(high) : : "memory");
+	return (uint64_t)high << 32 | low;
+}
+
+/* ---- memory --------------------------------------------------------------------------- */
+
+#define PV_PAGE_BYTES	4096u
+#define PV_WINDOW_PAGES ((size_t)512) /* the most that pv_map_frames can map, over the kernel's life */
+
+/*
+ * Zeroed memory; cache-line aligned, page-aligned if a multiple of a page. NULL: none left. [task]
+ */
+void *pv_alloc(struct pv *pv, size_t size);
+void pv_free(struct pv *pv, void *p, size_t size);
+
+/*
+ * The machine frame behind an address of the image, the allocator or a mapping; UINT64_MAX if it is
+ * none of these. [any]
+ */
+uint64_t pv_frame_of(const struct pv *pv, const void *p);
+
+/*
+ * Map n machine frames from mfn on, one after another, for good. 0, -ENOMEM when PV_WINDOW_PAGES
+ * are used up, or the hypercall's answer: then some of the window's pages are lost. [task]
+ */
+int pv_map_frames(struct pv *pv, uint64_t mfn, size_t n, bool writable, void **out);
+
+/* Map one page of the kernel's own (pte 0: none) anew. The hypercall's answer. [any] */
+int pv_remap(const void *va, uint64_t pte);
+
+/* A page table entry for data. */
+static inline uint64_t pv_pte(uint64_t mfn, bool writable)
+{
+	/* present, user (a PV kernel runs in ring 3), accessed, no execute; writable, dirty */
+	return mfn << 12 | UINT64_C(0x8000000000000025) | (writable ? 0x42u : 0);
+}
+
+/* ---- console and text ----------------------------------------------------------------- */
+
+/* Write to the console. The one place that knows where that is. [any] */
+void pv_console_write(const char *text, size_t n);
+
+/*
+ * printf of %% %c %s %d %i %u %x %X %p, with l, ll, z, 0, - and a width. vsnprintf returns the
+ * whole text's length; printf's lines are cut at 255 bytes. [any]
+ */
+int pv_vsnprintf(char *out, size_t size, const char *format, va_list args)
+	__attribute__((format(printf, 3, 0)));
+int pv_snprintf(char *out, size_t size, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+void pv_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* For guest_show_interrupts: prints the line; arg is not used. [any] */
+void pv_emit_line(void *arg, const char *line);
+
+/* ---- command line --------------------------------------------------------------------- */
+
+/*
+ * The command line. It ends within its array whatever the builder wrote. [boot] before other uses
+ */
+const char *pv_cmdline(struct start_info *si);
+
+/*
+ * What follows `key` in the first word (words are separated by blanks) that begins with it, NULL if
+ * none does. "shm=ring," finds shm=ring,0x1000,65; a key that ends a word is found too. [any]
+ */
+const char *pv_word(const char *cmdline, const char *key);
+
+/*
+ * Read a number, decimal or 0x hexadecimal, and the comma after it. False (p stays) if there is
+ * none, if it does not fit or something else follows it than a comma, a blank or the end. [any]
+ */
+bool pv_number(const char **p, uint64_t *out);
+
+/* Skip to after the next comma of the word; false if there is none. [any] */
+bool pv_skip_field(const char **p);
+
+#endif

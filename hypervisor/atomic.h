@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every atomic access of this half goes through here, so its memory order is in its name and a
+ * simulation can stop before each (ATOMIC_POINT). They work on plain integers and pointers, since
+ * many of the words are the guest's.
+ */
+#ifndef HYPERVISOR_ATOMIC_H
+#define HYPERVISOR_ATOMIC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What a simulation puts before each access to p: another thread's turn. */
+#ifndef ATOMIC_POINT
+#define ATOMIC_POINT(p) ((void)0)
+#endif
+
+#define load_relaxed(p) (ATOMIC_POINT(p), __atomic_load_n((p), __ATOMIC_RELAXED))
+#define load_acquire(p) (ATOMIC_POINT(p), __atomic_load_n((p), __ATOMIC_ACQUIRE))
+#define load_seq(p)	(ATOMIC_POINT(p), __atomic_load_n((p), __ATOMIC_SEQ_CST))
+
+#define store_relaxed(p, v) (ATOMIC_POINT(p), __atomic_store_n((p), (v), __ATOMIC_RELAXED))
+#define store_release(p, v) (ATOMIC_POINT(p), __atomic_store_n((p), (v), __ATOMIC_RELEASE))
+#define store_seq(p, v)	    (ATOMIC_POINT(p), __atomic_store_n((p), (v), __ATOMIC_SEQ_CST))
+
+/* All of these return what was there before. */
+#define exchange_acquire(p, v)	(ATOMIC_POINT(p), __atomic_exchange_n((p), (v), __ATOMIC_ACQUIRE))
+#define exchange_seq(p, v)	(ATOMIC_POINT(p), __atomic_exchange_n((p), (v), __ATOMIC_SEQ_CST))
+#define fetch_add_relaxed(p, v) (ATOMIC_POINT(p), __atomic_fetch_add((p), (v), __ATOMIC_RELAXED))
+#define fetch_add_seq(p, v)	(ATOMIC_POINT(p), __atomic_fetch_add((p), (v), __ATOMIC_SEQ_CST))
+#define fetch_sub_release(p, v) (ATOMIC_POINT(p), __atomic_fetch_sub((p), (v), __ATOMIC_RELEASE))
+#define fetch_or_seq(p, v)	(ATOMIC_POINT(p), __atomic_fetch_or((p), (v), __ATOMIC_SEQ_CST))
+#define fetch_and_seq(p, v)	(ATOMIC_POINT(p), __atomic_fetch_and((p), (v), __ATOMIC_SEQ_CST))
+
+/* Was *p equal to *old, and is it now v? If not, *old is what it is. */
+#define compare_exchange_seq(p, old, v) \
+	(ATOMIC_POINT(p),               \
+	 __atomic_compare_exchange_n((p), (old), (v), false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+
+/* The bit that was at that place of an array of 64-bit words. The caller has bounded it. */
+static inline bool set_bit_seq(uint64_t *words, unsigned bit)
+{
+	uint64_t m = UINT64_C(1) << (bit % 64);
+
+	return fetch_or_seq(&words[bit / 64], m) & m;
+}
+
+static inline bool clear_bit_seq(uint64_t *words, unsigned bit)
+{
+	uint64_t m = UINT64_C(1) << (bit % 64);
+
+	return fetch_and_seq(&words[bit / 64], ~m) & m;
+}
+
+static inline bool test_bit_seq(const uint64_t *words, unsigned bit)
+{
+	return (load_seq(&words[bit / 64]) >> (bit % 64)) & 1;
+}
+
+#endif

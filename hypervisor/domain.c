@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The hypervisor and its domains: creating, finding, pausing, shutting down and destroying. What a
+ * domain is made of is in the other files; here is the order in which it comes and goes.
+ */
+#include "domain.h"
+
+#include <xen/sched.h>
+
+#include "event.h"
+#include "event_abi.h"
+#include "irq.h"
+#include "mm.h"
+#include "ports.h"
+#include "time.h"
+#include "vcpu.h"
+
+/* ---- the hypervisor ---- */
+
+int hv_create(struct hv **out, const struct hv_ops *ops, void *ctx)
+{
+	struct hv *hv;
+
+	if (!ops->alloc || !ops->free || !ops->now || !ops->kick || !ops->set_timer)
+		return -XEN_EINVAL;
+	if (!ops->copy_from_guest != !ops->copy_to_guest)
+		return -XEN_EINVAL;
+	hv = ops->alloc(ctx, sizeof(*hv));
+	if (!hv)
+		return -XEN_ENOMEM;
+	hv->ops = ops;
+	hv->ctx = ctx;
+	section_add(hv, &hv->section);
+	*out = hv;
+	return 0;
+}
+
+void hv_destroy(struct hv *hv)
+{
+	unsigned i;
+
+	for (i = 0; i < DOMAIN_PAGES; i++)
+		release(hv, hv->domains[i], sizeof(struct domain_page));
+	irq_free_lines(hv);
+	release(hv, hv, sizeof(*hv));
+}
+
+void *hv_ctx(const struct hv *hv)
+{
+	return hv->ctx;
+}
+
+/* ---- the domain table ---- */
+
+/* Publish it under its number. hv->lock held. */
+static int enter_table(struct hv_domain *d)
+{
+	struct hv *hv = d->hv;
+	struct domain_page **page = &hv->domains[d->domid / DOMAIN_PAGE];
+
+	if (!*page) {
+		struct domain_page *fresh = alloc(hv, sizeof(*fresh));
+
+		if (!fresh)
+			return -XEN_ENOMEM;
+		store_release(page, fresh);
+	}
+	if ((*page)->domain[d->domid % DOMAIN_PAGE])
+		return -XEN_EEXIST;
+	d->next = hv->first;
+	hv->first = d;
+	/*
+	 * Its first clock, under the lock under which the clock is set for all that are in the
+	 * list.
+	 */
+	clock_update_domain(d);
+	/* Release: who finds it (domain_lookup) finds it complete. */
+	store_release(&(*page)->domain[d->domid % DOMAIN_PAGE], d);
+	return 0;
+}
+
+static void leave_table(struct hv_domain *d)
+{
+	struct hv *hv = d->hv;
+	struct hv_domain **p;
+
+	lock_take(hv, &hv->lock);
+	store_seq(&hv->domains[d->domid / DOMAIN_PAGE]->domain[d->domid % DOMAIN_PAGE],
+		  (struct hv_domain *)NULL);
+	for (p = &hv->first; *p != d; p = &(*p)->next)
+		;
+	*p = d->next;
+	/*
+	 * No new reference can be taken; those there are belong to hypercalls of other domains,
+	 * soon over.
+	 */
+	while (d->refs) {
+		lock_drop(&hv->lock);
+		relax(hv);
+		lock_take(hv, &hv->lock);
+	}
+	lock_drop(&hv->lock);
+}
+
+struct hv_domain *domain_get(struct hv *hv, domid_t id)
+{
+	struct hv_domain *d;
+
+	lock_take(hv, &hv->lock);
+	d = domain_lookup(hv, id);
+	if (d)
+		d->refs++;
+	lock_drop(&hv->lock);
+	return d;
+}
+
+void domain_put(struct hv_domain *d)
+{
+	struct hv *hv = d->hv;
+
+	lock_take(hv, &hv->lock);
+	d->refs--;
+	lock_drop(&hv->lock);
+}
+
+struct hv_domain *domain_get_any(const struct hv_vcpu *caller, domid_t id)
+{
+	const struct hv_domain *self = caller->domain;
+
+	return domain_get(self->hv, id == DOMID_SELF ? self->domid : id);
+}
+
+bool domain_may_act(const struct hv_vcpu *caller, const struct hv_domain *d)
+{
+	return caller->domain == d || caller->domain->privileged;
+}
+
+/* A global VIRQ goes to the privileged domain; nobody there, nobody told. */
+static void tell_privileged(struct hv *hv, unsigned virq)
+{
+	struct hv_domain *d;
+
+	lock_take(hv, &hv->lock);
+	for (d = hv->first; d && !d->privileged; d = d->next)
+		;
+	if (d)
+		d->refs++;
+	lock_drop(&hv->lock);
+	if (!d)
+		return;
+	hv_domain_virq(d, virq);
+	domain_put(d);
+}
+
+/* ---- coming ---- */
+
+static void free_domain(struct hv_domain *d)
+{
+	struct hv *hv = d->hv;
+	unsigned i;
+
+	for (i = 0; d->vcpu && i < d->max_vcpus; i++)
+		vcpu_free(d, i);
+	release(hv, d->vcpu, d->max_vcpus * sizeof(struct hv_vcpu *));
+	pirqs_destroy(d);
+	ports_destroy(d);
+	if (d->mm)
+		mm_destroy(d);
+	release(hv, d, sizeof(*d));
+}
+
+static int make_vcpus(struct hv_domain *d, bool tick)
+{
+	unsigned i;
+	int rc;
+
+	d->vcpu = alloc(d->hv, d->max_vcpus * sizeof(struct hv_vcpu *));
+	if (!d->vcpu)
+		return -XEN_ENOMEM;
+	for (i = 0; i < d->max_vcpus; i++) {
+		rc = vcpu_create(d, i);
+		if (rc)
+			return rc;
+		timers_init(d->vcpu[i], tick);
+	}
+	return 0;
+}
+
+static int make_parts(struct hv_domain *d, const struct hv_domain_config *cfg)
+{
+	int rc = make_vcpus(d, cfg->periodic_tick);
+
+	if (rc == 0)
+		rc = ports_init(d);
+	if (rc == 0)
+		rc = pirqs_init(d, cfg->nr_pirqs);
+	if (rc == 0)
+		rc = mm_init(d);
+	return rc;
+}
+
+static uint32_t port_limit(uint32_t max_evtchn_port)
+{
+	if (max_evtchn_port == HV_NO_EVTCHN_PORTS)
+		return 1;
+	if (max_evtchn_port == 0 || max_evtchn_port >= MAX_PORTS)
+		return MAX_PORTS;
+	return max_evtchn_port + 1;
+}
+
+int hv_domain_create(struct hv *hv, const struct hv_domain_config *cfg, struct hv_domain **out)
+{
+	struct hv_domain *d;
+	int rc;
+
+	if (cfg->domid >= DOMID_FIRST_RESERVED || cfg->max_vcpus < 1 ||
+	    cfg->max_vcpus > HV_MAX_VCPUS || cfg->nr_pirqs > HV_MAX_PIRQS)
+		return -XEN_EINVAL;
+	if (!cfg->shared_info || (uintptr_t)cfg->shared_info % HV_PAGE_SIZE)
+		return -XEN_EINVAL;
+	d = alloc(hv, sizeof(*d));
+	if (!d)
+		return -XEN_ENOMEM;
+	d->hv = hv;
+	d->domid = cfg->domid;
+	d->privileged = cfg->privileged;
+	d->max_vcpus = cfg->max_vcpus;
+	d->user = cfg->user;
+	d->shared = cfg->shared_info;
+	d->shared_mfn = HV_NEVER;
+	d->abi = &event_2l;
+	d->port_limit = port_limit(cfg->max_evtchn_port);
+	rc = make_parts(d, cfg);
+	if (rc == 0) {
+		lock_take(hv, &hv->lock);
+		rc = enter_table(d);
+		lock_drop(&hv->lock);
+	}
+	if (rc) {
+		free_domain(d);
+		return rc;
+	}
+	*out = d;
+	return 0;
+}
+
+/* ---- going ---- */
+
+static void stop_all(struct hv_domain *d, uint32_t reason)
+{
+	unsigned i;
+
+	for (i = 0; i < d->max_vcpus; i++)
+		vcpu_stop(d->vcpu[i], reason);
+}
+
+void hv_domain_pause(struct hv_domain *d)
+{
+	lock_take(d->hv, &d->lock);
+	if (d->pause_count++ == 0)
+		stop_all(d, STOP_PAUSED);
+	lock_drop(&d->lock);
+}
+
+void hv_domain_unpause(struct hv_domain *d)
+{
+	unsigned i;
+
+	lock_take(d->hv, &d->lock);
+	if (d->pause_count && --d->pause_count == 0)
+		for (i = 0; i < d->max_vcpus; i++)
+			vcpu_resume(d->vcpu[i], STOP_PAUSED);
+	lock_drop(&d->lock);
+}
+
+void domain_shutdown(struct hv_domain *d, unsigned reason)
+{
+	const struct hv_ops *ops = d->hv->ops;
+	bool first;
+
+	lock_take(d->hv, &d->lock);
+	first = !d->shut_down;
+	if (first) {
+		if (d->shutdown_code)
+			reason = d->shutdown_code - 1;
+		stop_all(d, STOP_SHUTDOWN);
+		/* Release: who sees it shut down sees it stopped. */
+		store_release(&d->shut_down, reason + 1);
+	}
+	lock_drop(&d->lock);
+	if (!first)
+		return;
+	tell_privileged(d->hv, VIRQ_DOM_EXC);
+	if (ops->shutdown)
+		ops->shutdown(d, reason);
+}
+
+void hv_domain_crash(struct hv_domain *d)
+{
+	domain_shutdown(d, SHUTDOWN_crash);
+}
+
+bool hv_domain_is_shut_down(const struct hv_domain *d, unsigned *reason)
+{
+	uint32_t s = load_acquire(&d->shut_down);
+
+	if (s && reason)
+		*reason = s - 1;
+	return s != 0;
+}
+
+void hv_domain_destroy(struct hv_domain *d)
+{
+	struct hv *hv = d->hv;
+	unsigned i;
+
+	stop_all(d, STOP_SHUTDOWN);
+	for (i = 0; i < d->max_vcpus; i++)
+		timers_stop(d->vcpu[i]);
+	/*
+	 * Peers go unbound while the domain can still be found: a connected port always has a
+	 * domain at its other end.
+	 */
+	event_close_all(d);
+	pirqs_unmap_all(d);
+	leave_table(d);
+	/*
+	 * Whoever found it in the table while sending is out after this, and nobody finds it any
+	 * more.
+	 */
+	sections_wait(hv);
+	free_domain(d);
+	tell_privileged(hv, VIRQ_DOM_EXC);
+}
+
+/* ---- asking ---- */
+
+struct hv *hv_domain_hv(const struct hv_domain *d)
+{
+	return d->hv;
+}
+
+domid_t hv_domain_id(const struct hv_domain *d)
+{
+	return d->domid;
+}
+
+void *hv_domain_user(const struct hv_domain *d)
+{
+	return d->user;
+}
+
+struct hv_vcpu *hv_domain_vcpu(const struct hv_domain *d, unsigned id)
+{
+	return vcpu_find(d, id);
+}
+
+void hv_domain_counters(const struct hv_domain *d, struct hv_counters *out)
+{
+	unsigned i;
+
+	*out = (struct hv_counters){ 0 };
+	for (i = 0; i < d->max_vcpus; i++) {
+		const struct hv_counters *c = &d->vcpu[i]->counters;
+
+		out->hypercalls += load_relaxed(&c->hypercalls);
+		out->sends += load_relaxed(&c->sends);
+		out->merged += load_relaxed(&c->merged);
+		out->kicks += load_relaxed(&c->kicks);
+	}
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a PV guest says of itself: its entry points, exception handlers, kernel stack, assists. Kept
+ * here, checked, and handed to the embedder, who does the entering; nothing here enters a guest.
+ */
+#include "entry.h"
+
+#include <xen/callback.h>
+#include <xen/nmi.h>
+
+#include "atomic.h"
+#include "bound.h"
+#include "guest_access.h"
+
+#define TRAPS		  256u
+#define TRAP_MASKS_EVENTS 4u
+
+int entry_init(const struct hv *hv, struct entry *e)
+{
+	e->traps = alloc(hv, TRAPS * sizeof(*e->traps));
+	return e->traps ? 0 : -XEN_ENOMEM;
+}
+
+void entry_free(const struct hv *hv, struct entry *e)
+{
+	release(hv, e->traps, TRAPS * sizeof(*e->traps));
+}
+
+int entry_check(const struct vcpu_guest_context *c)
+{
+	unsigned i;
+
+	if (!is_canonical(c->user_regs.rip) || !is_canonical(c->event_callback_eip) ||
+	    !is_canonical(c->failsafe_callback_eip) || !is_canonical(c->syscall_callback_eip))
+		return -XEN_EINVAL;
+	if (!is_canonical(c->fs_base) || !is_canonical(c->gs_base_kernel) ||
+	    !is_canonical(c->gs_base_user))
+		return -XEN_EINVAL;
+	for (i = 0; i < TRAPS; i++)
+		if (!is_canonical(c->trap_ctxt[i].address))
+			return -XEN_EINVAL;
+	return 0;
+}
+
+void entry_from_context(struct entry *e, const struct vcpu_guest_context *c)
+{
+	unsigned i;
+
+	/* A context's table is indexed by vector; what its entries say of that is ignored. */
+	for (i = 0; i < TRAPS; i++) {
+		e->traps[i] = c->trap_ctxt[i];
+		e->traps[i].vector = (uint8_t)i;
+	}
+	store_relaxed(&e->at.event, c->event_callback_eip);
+	e->at.failsafe = c->failsafe_callback_eip;
+	e->at.syscall = c->syscall_callback_eip;
+	e->failsafe_masks = c->flags & VGCF_failsafe_disables_events;
+	e->syscall_masks = c->flags & VGCF_syscall_disables_events;
+	e->at.kernel_sp = c->kernel_sp;
+	e->kernel_ss = c->kernel_ss;
+	e->vm_assist = c->vm_assist;
+}
+
+/*
+ * An array that ends with address 0; no array: forget all. More entries than there are vectors is
+ * no sensible table.
+ */
+long do_set_trap_table(struct hv_vcpu *v, const uint64_t a[6])
+{
+	struct trap_info t;
+	uint64_t va = a[0];
+	unsigned i;
+
+	if (!va) {
+		memset(v->entry.traps, 0, TRAPS * sizeof(t));
+		return 0;
+	}
+	for (i = 0; i <= TRAPS; i++, va += sizeof(t)) {
+		if (copy_from_guest(v, &t, va, sizeof(t)))
+			return -XEN_EFAULT;
+		if (!t.address)
+			return 0;
+		if (!is_canonical(t.address))
+			return -XEN_EINVAL;
+		v->entry.traps[t.vector] = t;
+	}
+	return -XEN_EINVAL;
+}
+
+static long set_callback(struct hv_vcpu *v, unsigned type, unsigned flags, uint64_t address)
+{
+	struct entry *e = &v->entry;
+	bool masks = flags & CALLBACKF_mask_events;
+
+	if (!is_canonical(address))
+		return -XEN_EINVAL;
+	switch (type) {
+	case CALLBACKTYPE_event:
+		store_relaxed(&e->at.event, address);
+		return 0;
+	case CALLBACKTYPE_failsafe:
+		e->at.failsafe = address;
+		e->failsafe_masks = masks;
+		return 0;
+	case CALLBACKTYPE_syscall:
+		e->at.syscall = address;
+		e->syscall_masks = masks;
+		return 0;
+	case CALLBACKTYPE_syscall32:
+	case CALLBACKTYPE_sysenter:
+		return 0; /* for a user mode that no guest has here: accepted, never entered */
+	case CALLBACKTYPE_nmi:
+		if (v->id != 0)
+			return -XEN_EINVAL;
+		e->at.nmi = address;
+		return 0;
+	default:
+		return -XEN_ENOSYS;
+	}
+}
+
+long do_set_callbacks(struct hv_vcpu *v, const uint64_t a[6])
+{
+	if (!is_canonical(a[0]) || !is_canonical(a[1]) || !is_canonical(a[2]))
+		return -XEN_EINVAL;
+	set_callback(v, CALLBACKTYPE_event, 0, a[0]);
+	set_callback(v, CALLBACKTYPE_failsafe, 0, a[1]);
+	set_callback(v, CALLBACKTYPE_syscall, 0, a[2]);
+	return 0;
+}
+
+static long unset_callback(struct hv_vcpu *v, unsigned type)
+{
+	switch (type) {
+	case CALLBACKTYPE_event:
+	case CALLBACKTYPE_failsafe:
+	case CALLBACKTYPE_syscall:
+	case CALLBACKTYPE_syscall32:
+	case CALLBACKTYPE_sysenter:
+		return -XEN_EINVAL;
+	case CALLBACKTYPE_nmi:
+		v->entry.at.nmi = 0;
+		return 0;
+	default:
+		return -XEN_ENOSYS;
+	}
+}
+
+long do_callback_op(struct hv_vcpu *v, const uint64_t a[6])
+{
+	struct callback_register reg;
+	struct callback_unregister unreg;
+
+	switch ((uint32_t)a[0]) {
+	case CALLBACKOP_register:
+		if (copy_from_guest(v, &reg, a[1], sizeof(reg)))
+			return -XEN_EFAULT;
+		return set_callback(v, reg.type, reg.flags, reg.address);
+	case CALLBACKOP_unregister:
+		if (copy_from_guest(v, &unreg, a[1], sizeof(unreg)))
+			return -XEN_EFAULT;
+		return unset_callback(v, unreg.type);
+	default:
+		return -XEN_ENOSYS;
+	}
+}
+
+long do_nmi_op(struct hv_vcpu *v, const uint64_t a[6])
+{
+	struct xennmi_callback cb;
+
+	switch ((uint32_t)a[0]) {
+	case XENNMI_register_callback:
+		if (copy_from_guest(v, &cb, a[1], sizeof(cb)))
+			return -XEN_EFAULT;
+		return set_callback(v, CALLBACKTYPE_nmi, 0, cb.handler_address);
+	case XENNMI_unregister_callback:
+		return unset_callback(v, CALLBACKTYPE_nmi);
+	default:
+		return -XEN_ENOSYS;
+	}
+}
+
+long do_stack_switch(struct hv_vcpu *v, const uint64_t a[6])
+{
+	v->entry.kernel_ss = a[0] & 0xffff;
+	v->entry.at.kernel_sp = a[1];
+	return 0;
+}
+
+long do_set_segment_base(struct hv_vcpu *v, const uint64_t a[6])
+{
+	const struct hv_ops *ops = v->domain->hv->ops;
+	uint32_t which = (uint32_t)a[0];
+
+	if (which > SEGBASE_GS_USER_SEL)
+		return -XEN_EINVAL;
+	if (which != SEGBASE_GS_USER_SEL && !is_canonical(a[1]))
+		return -XEN_EINVAL;
+	if (!ops->set_segment_base)
+		return -XEN_ENOSYS;
+	return ops->set_segment_base(v, which, a[1]);
+}
+
+/*
+ * Accepted are those that mean nothing to a 64-bit kernel without user mode. Stores to page tables
+ * are not emulated, and a guest that asked for that should hear so.
+ */
+long do_vm_assist(struct hv_vcpu *v, const uint64_t a[6])
+{
+	const uint64_t known = UINT64_C(1) << VMASST_TYPE_4gb_segments |
+			       UINT64_C(1) << VMASST_TYPE_4gb_segments_notify |
+			       UINT64_C(1) << VMASST_TYPE_pae_extended_cr3 |
+			       UINT64_C(1) << VMASST_TYPE_architectural_iopl |
+			       UINT64_C(1) << VMASST_TYPE_runstate_update_flag |
+			       UINT64_C(1) << VMASST_TYPE_m2p_strict;
+	uint32_t type = (uint32_t)a[1];
+
+	if (type >= 64 || !((known >> type) & 1))
+		return -XEN_EINVAL;
+	switch ((uint32_t)a[0]) {
+	case VMASST_CMD_enable:
+		v->entry.vm_assist |= UINT64_C(1) << type;
+		return 0;
+	case VMASST_CMD_disable:
+		v->entry.vm_assist &= ~(UINT64_C(1) << type);
+		return 0;
+	default:
+		return -XEN_ENOSYS;
+	}
+}
+
+/* The device-not-available trap is the host's: it cannot be asked for, and is never set. */
+long do_fpu_taskswitch(struct hv_vcpu *v, const uint64_t a[6])
+{
+	(void)v;
+	return (uint32_t)a[0] ? -XEN_ENOSYS : 0;
+}
+
+long do_iret(struct hv_vcpu *v, const uint64_t a[6])
+{
+	const struct hv_ops *ops = v->domain->hv->ops;
+
+	(void)a;
+	return ops->iret ? ops->iret(v) : -XEN_ENOSYS;
+}
+
+/* ---- for the embedder ---- */
+
+void hv_vcpu_entry(const struct hv_vcpu *v, struct hv_entry *out)
+{
+	out->event = load_relaxed(&v->entry.at.event);
+	out->failsafe = v->entry.at.failsafe;
+	out->syscall = v->entry.at.syscall;
+	out->nmi = v->entry.at.nmi;
+	out->kernel_sp = v->entry.at.kernel_sp;
+}
+
+int hv_vcpu_trap(const struct hv_vcpu *v, unsigned vector, struct hv_trap *out)
+{
+	const struct trap_info *t;
+
+	if (vector >= TRAPS)
+		return -XEN_ENOENT;
+	t = &v->entry.traps[vector];
+	if (!t->address)
+		return -XEN_ENOENT;
+	out->rip = t->address;
+	out->mask_events = t->flags & TRAP_MASKS_EVENTS;
+	return 0;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Event channels as the rest of this half uses them. The states of a port and the hypercall are in
+ * event_channel.c and event_close.c, how events are raised in event_send.c, where the bits are in
+ * event_2l.c.
+ */
+#ifndef HYPERVISOR_EVENT_H
+#define HYPERVISOR_EVENT_H
+
+#include "private.h"
+
+/* ---- event_send.c ---- */
+
+/*
+ * EVTCHNOP_send on one of the domain's ports; s: where the calling thread counts itself as a
+ * sender.
+ */
+long event_send(struct hv_domain *d, struct section *s, uint32_t port);
+/* The port of a pirq, if it is bound: its event. [any] */
+void event_send_pirq(struct hv_domain *d, const uint32_t *port);
+
+/* Is the port pending: 1 or 0, -XEN_EINVAL if it is not in use. */
+long event_port_poll(struct hv_domain *d, uint32_t port);
+
+/* Of one of 24; the others have one per domain, bound on vCPU 0 and movable. */
+bool virq_is_global(unsigned virq);
+
+/* ---- event_close.c ---- */
+
+long event_close(struct hv_domain *d, uint32_t port);
+void event_reset(struct hv_domain *d);
+/* The domain is dying: it gets no new ports, and has none after this. */
+void event_close_all(struct hv_domain *d);
+
+/* Both domains' locks, in order; they may be the same. */
+void lock_two(struct hv_domain *a, struct hv_domain *b);
+void unlock_two(struct hv_domain *a, struct hv_domain *b);
+
+/* ---- event_channel.c ---- */
+
+long do_event_channel_op(struct hv_vcpu *v, const uint64_t a[6]);
+long do_event_channel_op_compat(struct hv_vcpu *v, const uint64_t a[6]);
+
+#endif

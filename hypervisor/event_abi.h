@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What an event ABI does: where pending and mask bits live and how a vCPU learns of them. One per
+ * file (event_2l.c); a domain has one at a time. What a port is bound to is none of its business.
+ */
+#ifndef HYPERVISOR_EVENT_ABI_H
+#define HYPERVISOR_EVENT_ABI_H
+
+#include "private.h"
+
+struct event_abi {
+	uint32_t ports; /* numbers below can be used */
+
+	/*
+	 * In a read section, or with the domain's lock held. `v` is the vCPU that the port
+	 * notifies.
+	 */
+	void (*set_pending)(struct hv_domain *d, uint32_t port, struct hv_vcpu *v);
+	void (*unmask)(struct hv_domain *d, uint32_t port, struct hv_vcpu *v);
+
+	/* After a wait for senders, the port unused. Domain's lock held. */
+	void (*clear_pending)(struct hv_domain *d, uint32_t port);
+
+	bool (*is_pending)(const struct hv_domain *d, uint32_t port);
+	bool (*is_masked)(const struct hv_domain *d, uint32_t port);
+
+	/*
+	 * May be NULL. The port, free for the domain, is still in use by the ABI: not to be handed
+	 * out.
+	 */
+	bool (*is_busy)(const struct hv_domain *d, uint32_t port);
+	/* May be NULL. A port was taken into use. Domain's lock held. */
+	void (*init_port)(struct hv_domain *d, uint32_t port);
+	/* May be NULL: -XEN_ENOSYS. */
+	int (*set_priority)(struct hv_domain *d, uint32_t port, uint32_t priority);
+};
+
+extern const struct event_abi event_2l;
+
+#endif

@@ -1,0 +1,491 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * event_channel_op: allocating and binding ports, asking about them. Checks and their order are
+ * Xen's. An operation first finds a number, then checks what it must, and takes the number last:
+ * one that fails leaves none behind.
+ */
+#include <xen/event_channel.h>
+
+#include "atomic.h"
+#include "bound.h"
+#include "domain.h"
+#include "event.h"
+#include "event_abi.h"
+#include "guest_access.h"
+#include "irq.h"
+#include "ports.h"
+#include "vcpu.h"
+
+/* Take a free port into use. Domain's lock held. */
+static void open_port(struct hv_domain *d, uint32_t port, uint64_t word)
+{
+	port_take(d, port);
+	if (d->abi->init_port)
+		d->abi->init_port(d, port);
+	store_seq(&port_find(d, port)->word, word);
+}
+
+static long alloc_unbound(struct hv_vcpu *v, struct evtchn_alloc_unbound *a)
+{
+	struct hv_domain *d = domain_get_any(v, a->dom);
+	domid_t remote = a->remote_dom == DOMID_SELF ? v->domain->domid : a->remote_dom;
+	int port;
+
+	if (!d)
+		return -XEN_ESRCH;
+	lock_take(d->hv, &d->lock);
+	port = port_lowest_free(d);
+	if (port >= 0 && !domain_may_act(v, d))
+		port = -XEN_EPERM;
+	if (port >= 0)
+		open_port(d, (uint32_t)port, port_word(PORT_UNBOUND, 0, remote, 0));
+	lock_drop(&d->lock);
+	domain_put(d);
+	if (port < 0)
+		return port;
+	a->port = (uint32_t)port;
+	return 0;
+}
+
+/* Both locks held. */
+static long connect_to(struct hv_domain *d, struct hv_domain *rd, struct evtchn_bind_interdomain *a)
+{
+	int port = port_lowest_free(d);
+	struct port *rp;
+	uint64_t rw;
+
+	if (port < 0)
+		return port;
+	rp = port_find(rd, a->remote_port);
+	rw = rp ? load_relaxed(&rp->word) : 0;
+	if (word_state(rw) != PORT_UNBOUND || word_dom(rw) != d->domid)
+		return -XEN_EINVAL;
+	/* Our end first: who then finds the other one connected finds ours in use. */
+	open_port(d, (uint32_t)port, port_word(PORT_INTERDOMAIN, 0, rd->domid, a->remote_port));
+	store_seq(&rp->word, port_word(PORT_INTERDOMAIN, word_vcpu(rw), d->domid, (uint32_t)port));
+	/* What the other end sent before was lost: have the guest look once. */
+	d->abi->set_pending(d, (uint32_t)port, d->vcpu[0]);
+	a->local_port = (uint32_t)port;
+	return 0;
+}
+
+static long bind_interdomain(struct hv_vcpu *v, struct evtchn_bind_interdomain *a)
+{
+	struct hv_domain *rd = domain_get_any(v, a->remote_dom);
+	long rc;
+
+	if (!rd)
+		return -XEN_ESRCH;
+	lock_two(v->domain, rd);
+	rc = connect_to(v->domain, rd, a);
+	unlock_two(v->domain, rd);
+	domain_put(rd);
+	return rc;
+}
+
+static long bind_virq(struct hv_vcpu *v, struct evtchn_bind_virq *a)
+{
+	struct hv_domain *d = v->domain;
+	struct hv_vcpu *to;
+	uint32_t *bound;
+	int port;
+
+	if (a->virq >= NR_VIRQS)
+		return -XEN_EINVAL;
+	if (virq_is_global(a->virq) && a->vcpu != 0)
+		return -XEN_EINVAL;
+	to = vcpu_find(d, a->vcpu);
+	if (!to)
+		return -XEN_ENOENT;
+	bound = &to->virq_port[index_nospec(a->virq, NR_VIRQS)];
+	lock_take(d->hv, &d->lock);
+	port = load_relaxed(bound) ? -XEN_EEXIST : port_lowest_free(d);
+	if (port >= 0) {
+		open_port(d, (uint32_t)port, port_word(PORT_VIRQ, to->id, 0, a->virq));
+		/* Now it can be raised. */
+		store_seq(bound, (uint32_t)port);
+	}
+	lock_drop(&d->lock);
+	if (port < 0)
+		return port;
+	a->port = (uint32_t)port;
+	return 0;
+}
+
+static long bind_ipi(struct hv_vcpu *v, struct evtchn_bind_ipi *a)
+{
+	struct hv_domain *d = v->domain;
+	struct hv_vcpu *to = vcpu_find(d, a->vcpu);
+	int port;
+
+	if (!to)
+		return -XEN_ENOENT;
+	lock_take(d->hv, &d->lock);
+	port = port_lowest_free(d);
+	if (port >= 0)
+		open_port(d, (uint32_t)port, port_word(PORT_IPI, to->id, 0, 0));
+	lock_drop(&d->lock);
+	if (port < 0)
+		return port;
+	a->port = (uint32_t)port;
+	return 0;
+}
+
+/* Domain's lock held. */
+static long bind_pirq_locked(struct hv_domain *d, struct evtchn_bind_pirq *a)
+{
+	long rc = pirq_may_bind(d, a->pirq);
+	int port;
+
+	if (rc)
+		return rc;
+	port = port_lowest_free(d);
+	if (port < 0)
+		return port;
+	/* The port first, as binding the pirq starts the line, and that may raise it at once. */
+	open_port(d, (uint32_t)port, port_word(PORT_PIRQ, 0, 0, a->pirq));
+	rc = pirq_bind(d, a->pirq, (uint32_t)port, a->flags & BIND_PIRQ__WILL_SHARE);
+	if (rc) {
+		/*
+		 * Nobody could have raised it: only its line does, and to that it was never bound.
+		 */
+		store_seq(&port_find(d, (uint32_t)port)->word, port_word(PORT_FREE, 0, 0, 0));
+		port_give_back(d, (uint32_t)port);
+		return rc;
+	}
+	a->port = (uint32_t)port;
+	return 0;
+}
+
+static long bind_pirq(struct hv_vcpu *v, struct evtchn_bind_pirq *a)
+{
+	struct hv_domain *d = v->domain;
+	long rc;
+
+	lock_take(d->hv, &d->lock);
+	rc = bind_pirq_locked(d, a);
+	lock_drop(&d->lock);
+	return rc;
+}
+
+static void fill_status(struct evtchn_status *s, uint64_t w)
+{
+	s->vcpu = word_vcpu(w);
+	switch (word_state(w)) {
+	case PORT_FREE:
+	case PORT_RESERVED:
+		s->status = EVTCHNSTAT_closed;
+		break;
+	case PORT_UNBOUND:
+		s->status = EVTCHNSTAT_unbound;
+		s->u.unbound.dom = word_dom(w);
+		break;
+	case PORT_INTERDOMAIN:
+		s->status = EVTCHNSTAT_interdomain;
+		s->u.interdomain.dom = word_dom(w);
+		s->u.interdomain.port = word_number(w);
+		break;
+	case PORT_PIRQ:
+		s->status = EVTCHNSTAT_pirq;
+		s->u.pirq = word_number(w);
+		break;
+	case PORT_VIRQ:
+		s->status = EVTCHNSTAT_virq;
+		s->u.virq = word_number(w);
+		break;
+	case PORT_IPI:
+		s->status = EVTCHNSTAT_ipi;
+		break;
+	}
+}
+
+static long port_status(struct hv_vcpu *v, struct evtchn_status *s)
+{
+	struct hv_domain *d = domain_get_any(v, s->dom);
+	const struct port *p;
+	long rc = 0;
+
+	if (!d)
+		return -XEN_ESRCH;
+	p = port_find(d, s->port);
+	if (!p)
+		rc = -XEN_EINVAL;
+	else if (!domain_may_act(v, d))
+		rc = -XEN_EPERM;
+	else
+		fill_status(s, load_seq(&p->word));
+	domain_put(d);
+	return rc;
+}
+
+static bool movable(uint64_t w)
+{
+	switch (word_state(w)) {
+	case PORT_UNBOUND:
+	case PORT_INTERDOMAIN:
+	case PORT_PIRQ:
+		return true;
+	case PORT_VIRQ:
+		return virq_is_global(word_number(w));
+	default:
+		return false;
+	}
+}
+
+static long bind_vcpu(struct hv_vcpu *v, const struct evtchn_bind_vcpu *a)
+{
+	struct hv_domain *d = v->domain;
+	struct hv_vcpu *to = vcpu_find(d, a->vcpu);
+	struct port *p;
+	uint64_t w;
+
+	if (!to)
+		return -XEN_ENOENT;
+	p = port_find(d, a->port);
+	if (!p)
+		return -XEN_EINVAL;
+	lock_take(d->hv, &d->lock);
+	w = load_relaxed(&p->word);
+	if (movable(w))
+		store_seq(&p->word, port_word(word_state(w), to->id, word_dom(w), word_number(w)));
+	lock_drop(&d->lock);
+	if (!movable(w))
+		return -XEN_EINVAL;
+	/* When the guest hears that it moved, no sender notifies the old vCPU any more. */
+	if (word_vcpu(w) != to->id)
+		sections_wait(d->hv);
+	return 0;
+}
+
+static long unmask(struct hv_vcpu *v, const struct evtchn_unmask *a)
+{
+	struct hv_domain *d = v->domain;
+	const struct port *p = port_find(d, a->port);
+	unsigned phase;
+	uint64_t w;
+
+	if (!p)
+		return -XEN_EINVAL;
+	phase = section_enter(&v->section, &d->hv->phase);
+	w = load_seq(&p->word);
+	if (word_usable(w))
+		d->abi->unmask(d, a->port, d->vcpu[word_vcpu(w)]);
+	section_leave(&v->section, phase);
+	return 0;
+}
+
+/* Another domain must hold still meanwhile: have been paused by whoever asks. */
+static long check_reset(const struct hv_vcpu *v, struct hv_domain *d)
+{
+	unsigned paused;
+
+	if (!domain_may_act(v, d))
+		return -XEN_EPERM;
+	lock_take(d->hv, &d->lock);
+	paused = d->pause_count;
+	lock_drop(&d->lock);
+	return d != v->domain && !paused ? -XEN_EINVAL : 0;
+}
+
+static long reset(struct hv_vcpu *v, const struct evtchn_reset *a, bool resume)
+{
+	struct hv_domain *d = domain_get_any(v, a->dom);
+	long rc;
+
+	if (!d)
+		return -XEN_ESRCH;
+	rc = check_reset(v, d);
+	/* Ours are never interrupted half-way, so there is never one to go on with. */
+	if (rc == 0 && resume)
+		rc = -XEN_EBUSY;
+	if (rc == 0)
+		event_reset(d);
+	domain_put(d);
+	return rc;
+}
+
+static long set_priority(struct hv_vcpu *v, const struct evtchn_set_priority *a)
+{
+	struct hv_domain *d = v->domain;
+	const struct port *p = port_find(d, a->port);
+
+	if (!p)
+		return -XEN_EINVAL;
+	if (!d->abi->set_priority)
+		return -XEN_ENOSYS;
+	if (!word_usable(load_seq(&p->word)))
+		return -XEN_EACCES;
+	return d->abi->set_priority(d, a->port, a->priority);
+}
+
+/* ---- the hypercall ---- */
+
+union argument {
+	struct evtchn_alloc_unbound alloc_unbound;
+	struct evtchn_bind_interdomain bind_interdomain;
+	struct evtchn_bind_virq bind_virq;
+	struct evtchn_bind_pirq bind_pirq;
+	struct evtchn_bind_ipi bind_ipi;
+	struct evtchn_close close;
+	struct evtchn_send send;
+	struct evtchn_status status;
+	struct evtchn_bind_vcpu bind_vcpu;
+	struct evtchn_unmask unmask;
+	struct evtchn_reset reset;
+	struct evtchn_init_control init_control;
+	struct evtchn_expand_array expand_array;
+	struct evtchn_set_priority set_priority;
+};
+
+/* How much of an argument there is, and whether it comes back when the operation is done. */
+static const struct {
+	uint8_t size;
+	bool out;
+} shapes[] = {
+	[EVTCHNOP_bind_interdomain] = { sizeof(struct evtchn_bind_interdomain), true },
+	[EVTCHNOP_bind_virq] = { sizeof(struct evtchn_bind_virq), true },
+	[EVTCHNOP_bind_pirq] = { sizeof(struct evtchn_bind_pirq), true },
+	[EVTCHNOP_close] = { sizeof(struct evtchn_close), false },
+	[EVTCHNOP_send] = { sizeof(struct evtchn_send), false },
+	[EVTCHNOP_status] = { sizeof(struct evtchn_status), true },
+	[EVTCHNOP_alloc_unbound] = { sizeof(struct evtchn_alloc_unbound), true },
+	[EVTCHNOP_bind_ipi] = { sizeof(struct evtchn_bind_ipi), true },
+	[EVTCHNOP_bind_vcpu] = { sizeof(struct evtchn_bind_vcpu), false },
+	[EVTCHNOP_unmask] = { sizeof(struct evtchn_unmask), false },
+	[EVTCHNOP_reset] = { sizeof(struct evtchn_reset), false },
+	[EVTCHNOP_init_control] = { sizeof(struct evtchn_init_control), true },
+	[EVTCHNOP_expand_array] = { sizeof(struct evtchn_expand_array), false },
+	[EVTCHNOP_set_priority] = { sizeof(struct evtchn_set_priority), false },
+	[EVTCHNOP_reset_cont] = { sizeof(struct evtchn_reset), false },
+};
+
+#define OPS (sizeof(shapes) / sizeof(shapes[0]))
+
+static long run_op(struct hv_vcpu *v, uint32_t op, union argument *u)
+{
+	switch (op) {
+	case EVTCHNOP_bind_interdomain:
+		return bind_interdomain(v, &u->bind_interdomain);
+	case EVTCHNOP_bind_virq:
+		return bind_virq(v, &u->bind_virq);
+	case EVTCHNOP_bind_pirq:
+		return bind_pirq(v, &u->bind_pirq);
+	case EVTCHNOP_close:
+		return event_close(v->domain, u->close.port);
+	case EVTCHNOP_send:
+		return event_send(v->domain, &v->section, u->send.port);
+	case EVTCHNOP_status:
+		return port_status(v, &u->status);
+	case EVTCHNOP_alloc_unbound:
+		return alloc_unbound(v, &u->alloc_unbound);
+	case EVTCHNOP_bind_ipi:
+		return bind_ipi(v, &u->bind_ipi);
+	case EVTCHNOP_bind_vcpu:
+		return bind_vcpu(v, &u->bind_vcpu);
+	case EVTCHNOP_unmask:
+		return unmask(v, &u->unmask);
+	case EVTCHNOP_reset:
+		return reset(v, &u->reset, false);
+	case EVTCHNOP_reset_cont:
+		return reset(v, &u->reset, true);
+	case EVTCHNOP_set_priority:
+		return set_priority(v, &u->set_priority);
+	case EVTCHNOP_expand_array:
+		return -XEN_EOPNOTSUPP; /* the domain is not in the FIFO ABI */
+	default:
+		return -XEN_ENOSYS;
+	}
+}
+
+static long op_at(struct hv_vcpu *v, uint32_t op, uint64_t va)
+{
+	union argument u = { .status = { 0 } };
+	long rc;
+
+	if (op >= OPS)
+		return -XEN_ENOSYS;
+	op = (uint32_t)index_nospec(op, OPS);
+	if (copy_from_guest(v, &u, va, shapes[op].size))
+		return -XEN_EFAULT;
+	rc = run_op(v, op, &u);
+	if (rc == 0 && shapes[op].out)
+		rc = copy_to_guest(v, va, &u, shapes[op].size);
+	return rc;
+}
+
+long do_event_channel_op(struct hv_vcpu *v, const uint64_t a[6])
+{
+	return op_at(v, (uint32_t)a[0], a[1]);
+}
+
+/*
+ * The old entry: number and argument in one structure. It must be readable as a whole, whatever the
+ * operation needs of it.
+ */
+long do_event_channel_op_compat(struct hv_vcpu *v, const uint64_t a[6])
+{
+	struct evtchn_op op;
+
+	if (copy_from_guest(v, &op, a[0], sizeof(op)))
+		return -XEN_EFAULT;
+	if (op.cmd > EVTCHNOP_unmask)
+		return -XEN_ENOSYS;
+	return op_at(v, op.cmd, a[0] + offsetof(struct evtchn_op, u));
+}
+
+/* ---- for the embedder ---- */
+
+/* Both locks held. */
+static int connect_new(struct hv_domain *a, struct hv_domain *b, uint32_t *port_a, uint32_t *port_b)
+{
+	int pa, pb;
+
+	pa = port_lowest_free(a);
+	if (pa < 0)
+		return pa;
+	/* Taken, but not in use, while the other is looked for: it may be in the same domain. */
+	port_take(a, (uint32_t)pa);
+	pb = port_lowest_free(b);
+	if (pb < 0) {
+		port_give_back(a, (uint32_t)pa);
+		return pb;
+	}
+	open_port(b, (uint32_t)pb, port_word(PORT_INTERDOMAIN, 0, a->domid, (uint32_t)pa));
+	open_port(a, (uint32_t)pa, port_word(PORT_INTERDOMAIN, 0, b->domid, (uint32_t)pb));
+	*port_a = (uint32_t)pa;
+	*port_b = (uint32_t)pb;
+	return 0;
+}
+
+int hv_evtchn_connect(struct hv_domain *a, struct hv_domain *b, evtchn_port_t *port_a,
+		      evtchn_port_t *port_b)
+{
+	int rc;
+
+	lock_two(a, b);
+	rc = connect_new(a, b, port_a, port_b);
+	unlock_two(a, b);
+	return rc;
+}
+
+int hv_port_info(struct hv_domain *d, evtchn_port_t port, struct hv_port_info *out)
+{
+	const struct port *p = port_find(d, port);
+	struct evtchn_status s;
+	uint64_t w;
+
+	if (!p)
+		return -XEN_EINVAL;
+	w = load_seq(&p->word);
+	fill_status(&s, w);
+	*out = (struct hv_port_info){ .status = s.status, .vcpu = s.vcpu };
+	out->pending = d->abi->is_pending(d, port);
+	out->masked = d->abi->is_masked(d, port);
+	if (s.status == EVTCHNSTAT_unbound || s.status == EVTCHNSTAT_interdomain)
+		out->remote_dom = word_dom(w);
+	if (s.status == EVTCHNSTAT_interdomain)
+		out->remote_port = word_number(w);
+	if (s.status == EVTCHNSTAT_virq || s.status == EVTCHNSTAT_pirq)
+		out->irq = word_number(w);
+	return 0;
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Taking ports out of use: close, reset, a domain's end. The order is always this: nobody can find
+ * the port in use any more (PORT_FREE), all senders that had found it are out, its pending bit is
+ * cleared, its number can be had again.
+ */
+#include "event.h"
+
+#include "atomic.h"
+#include "domain.h"
+#include "event_abi.h"
+#include "irq.h"
+#include "ports.h"
+
+void lock_two(struct hv_domain *a, struct hv_domain *b)
+{
+	struct hv_domain *first = a->domid <= b->domid ? a : b;
+
+	lock_take(a->hv, &first->lock);
+	if (a != b)
+		lock_take(a->hv, first == a ? &b->lock : &a->lock);
+}
+
+void unlock_two(struct hv_domain *a, struct hv_domain *b)
+{
+	if (a != b)
+		lock_drop(&b->lock);
+	lock_drop(&a->lock);
+}
+
+/*
+ * Lock d, and with it the domain at the other end of this port if there is another: that one is
+ * returned, referred to. While the lock is dropped to take both in order, the port may change its
+ * peer; then we start over.
+ */
+static struct hv_domain *lock_with_peer(struct hv_domain *d, const struct port *p)
+{
+	struct hv_domain *peer;
+	uint64_t w;
+
+	for (;;) {
+		lock_take(d->hv, &d->lock);
+		w = load_relaxed(&p->word);
+		if (word_state(w) != PORT_INTERDOMAIN || word_dom(w) == d->domid)
+			return NULL;
+		peer = domain_get(d->hv, word_dom(w));
+		lock_drop(&d->lock);
+		if (!peer)
+			continue; /* it died meanwhile, and so has the connection */
+		lock_two(d, peer);
+		/* Also the same domain still, not a new one with the same number and the same port.
+		 */
+		if (load_relaxed(&p->word) == w && domain_lookup(d->hv, peer->domid) == peer)
+			return peer;
+		unlock_two(d, peer);
+		domain_put(peer);
+	}
+}
+
+static void drop_peer(struct hv_domain *peer)
+{
+	if (!peer)
+		return;
+	lock_drop(&peer->lock);
+	domain_put(peer);
+}
+
+/*
+ * The other end waits for us again, on the vCPU that it has. Its own events, pending or on their
+ * way, stay.
+ */
+static void unbind_peer(struct hv_domain *d, struct hv_domain *peer, uint64_t w)
+{
+	struct port *p = port_find(peer ? peer : d, word_number(w));
+	uint64_t old = load_relaxed(&p->word);
+
+	store_seq(&p->word, port_word(PORT_UNBOUND, word_vcpu(old), d->domid, 0));
+}
+
+static void unbind_virq(struct hv_domain *d, uint32_t port, unsigned virq)
+{
+	unsigned i;
+
+	for (i = 0; i < d->max_vcpus; i++)
+		if (load_relaxed(&d->vcpu[i]->virq_port[virq]) == port)
+			store_seq(&d->vcpu[i]->virq_port[virq], 0u);
+}
+
+/*
+ * First step: nobody finds the port in use any more. Its number stays taken. Locks held as by
+ * lock_with_peer().
+ */
+static long detach(struct hv_domain *d, struct hv_domain *peer, struct port *p, uint32_t port)
+{
+	uint64_t w = load_relaxed(&p->word);
+
+	switch (word_state(w)) {
+	case PORT_FREE:
+	case PORT_RESERVED:
+		return -XEN_EINVAL;
+	case PORT_INTERDOMAIN:
+		unbind_peer(d, peer, w);
+		break;
+	case PORT_PIRQ:
+		pirq_unbind(d, word_number(w));
+		break;
+	case PORT_VIRQ:
+		unbind_virq(d, port, word_number(w));
+		break;
+	case PORT_UNBOUND:
+	case PORT_IPI:
+		break;
+	}
+	/* Pairs with the senders' load of it: see section_enter(). */
+	store_seq(&p->word, port_word(PORT_FREE, 0, 0, 0));
+	return 0;
+}
+
+/* Last step, after the wait. */
+static void finish(struct hv_domain *d, uint32_t port)
+{
+	d->abi->clear_pending(d, port);
+	port_give_back(d, port);
+}
+
+long event_close(struct hv_domain *d, uint32_t port)
+{
+	struct port *p = port_find(d, port);
+	struct hv_domain *peer;
+	long rc;
+
+	if (!p)
+		return -XEN_EINVAL;
+	peer = lock_with_peer(d, p);
+	rc = detach(d, peer, p, port);
+	drop_peer(peer);
+	if (rc == 0) {
+		/*
+		 * With our lock held: no one of this domain gets the number before it is clean.
+		 * Senders need no lock.
+		 */
+		sections_wait(d->hv);
+		finish(d, port);
+	}
+	lock_drop(&d->lock);
+	return rc;
+}
+
+/*
+ * Close them all, with one wait. Between the ports the lock is dropped, so others of the domain may
+ * open some behind us, as during a reset on Xen. A port that is free but taken is one that was
+ * detached before our wait, by us or by a reset beside us.
+ */
+void event_reset(struct hv_domain *d)
+{
+	uint32_t port;
+	struct port *p;
+
+	for (port = 1; (p = port_find(d, port)) != NULL; port++) {
+		struct hv_domain *peer;
+
+		if (!word_usable(load_relaxed(&p->word)))
+			continue;
+		peer = lock_with_peer(d, p);
+		detach(d, peer, p, port);
+		drop_peer(peer);
+		lock_drop(&d->lock);
+	}
+	lock_take(d->hv, &d->lock);
+	sections_wait(d->hv);
+	for (port = 1; (p = port_find(d, port)) != NULL; port++)
+		if (port_taken(d, port) && !word_usable(load_relaxed(&p->word)))
+			finish(d, port);
+	lock_drop(&d->lock);
+}
+
+void event_close_all(struct hv_domain *d)
+{
+	lock_take(d->hv, &d->lock);
+	d->dying = true;
+	lock_drop(&d->lock);
+	event_reset(d);
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Raising events: EVTCHNOP_send, virtual and physical interrupts. Nothing here takes a domain's
+ * lock or allocates. A port is looked at once, by one load of its word; while we are in our section
+ * nobody reuses it (event_close.c waits).
+ */
+#include "event.h"
+
+#include "atomic.h"
+#include "domain.h"
+#include "event_abi.h"
+#include "ports.h"
+#include "vcpu.h"
+
+/*
+ * The word is trusted: only the hypervisor writes it, and it names a vCPU that lives as long as its
+ * domain.
+ */
+static void raise_port(struct hv_domain *d, uint32_t port, uint64_t word)
+{
+	d->abi->set_pending(d, port, d->vcpu[word_vcpu(word)]);
+}
+
+/*
+ * The other end. It may be closing at this moment: then it is free already and the event is
+ * dropped, as if it came later; or we were in time, and the closer clears the bit that we set,
+ * after us.
+ */
+static void raise_remote(const struct hv *hv, uint64_t word)
+{
+	struct hv_domain *d = domain_lookup(hv, word_dom(word));
+	const struct port *p = d ? port_find(d, word_number(word)) : NULL;
+	uint64_t w;
+
+	if (!p)
+		return;
+	w = load_seq(&p->word);
+	if (word_usable(w))
+		raise_port(d, word_number(word), w);
+}
+
+long event_send(struct hv_domain *d, struct section *s, uint32_t port)
+{
+	const struct port *p = port_find(d, port);
+	long rc = 0;
+	uint64_t w;
+	unsigned phase;
+
+	if (!p)
+		return -XEN_EINVAL;
+	phase = section_enter(s, &d->hv->phase);
+	/* Pairs with the stores of PORT_FREE in event_close.c: see section_enter(). */
+	w = load_seq(&p->word);
+	switch (word_state(w)) {
+	case PORT_INTERDOMAIN:
+		raise_remote(d->hv, w);
+		break;
+	case PORT_IPI:
+		raise_port(d, port, w);
+		break;
+	case PORT_UNBOUND:
+		break; /* nobody there yet, or no more: lost, as on Xen */
+	default:
+		rc = -XEN_EINVAL;
+	}
+	section_leave(s, phase);
+	return rc;
+}
+
+/* A port that interrupts raise; 0 is none. */
+static void raise_bound(struct hv_domain *d, struct section *s, const uint32_t *bound,
+			enum port_state state)
+{
+	unsigned phase = section_enter(s, &d->hv->phase);
+	uint32_t port = load_seq(bound);
+	const struct port *p = port ? port_find(d, port) : NULL;
+	uint64_t w = p ? load_seq(&p->word) : 0;
+
+	if (word_state(w) == state)
+		raise_port(d, port, w);
+	section_leave(s, phase);
+}
+
+void event_send_pirq(struct hv_domain *d, const uint32_t *port)
+{
+	raise_bound(d, &d->hv->section, port, PORT_PIRQ);
+}
+
+bool virq_is_global(unsigned virq)
+{
+	return virq != VIRQ_TIMER && virq != VIRQ_DEBUG && virq != VIRQ_XENOPROF &&
+	       virq != VIRQ_XENPMU;
+}
+
+void hv_vcpu_virq(struct hv_vcpu *v, unsigned virq)
+{
+	if (virq < NR_VIRQS)
+		raise_bound(v->domain, &v->section, &v->virq_port[virq], PORT_VIRQ);
+}
+
+void hv_domain_virq(struct hv_domain *d, unsigned virq)
+{
+	hv_vcpu_virq(d->vcpu[0], virq);
+}
+
+long event_port_poll(struct hv_domain *d, uint32_t port)
+{
+	const struct port *p = port_find(d, port);
+
+	if (!p || !word_usable(load_seq(&p->word)))
+		return -XEN_EINVAL;
+	return d->abi->is_pending(d, port);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A lock for short sections of the control path. The send path takes none.
+ *
+ * Order, outermost first: domain lock (of two, the lower domid's first); a line's lock; hv->lock;
+ * hv->section_lock. A vCPU's timer and clock locks are innermost. Whoever waits for senders may
+ * hold the first four, never the last.
+ */
+#ifndef HYPERVISOR_LOCK_H
+#define HYPERVISOR_LOCK_H
+
+#include <stdint.h>
+
+struct hv;
+
+struct lock {
+	uint32_t taken;
+};
+
+void lock_take(const struct hv *hv, struct lock *l);
+void lock_drop(struct lock *l);
+
+/* One turn of a busy wait. */
+void relax(const struct hv *hv);
+
+#endif

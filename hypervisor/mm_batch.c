@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+/*
+ * How mmu_update and mmuext_op are called: an array of requests, a count of those done, and whose
+ * frames they are about.
+ */
+#include "guest_access.h"
+#include "mm_internal.h"
+
+/* Set in a count by Xen when it restarts a call, with the requests done before in *pdone. A guest
+ * may set it too. */
+#define COUNT_RESTARTED (1u << 31)
+
+static bool domain_exists(const struct hv *hv, domid_t id)
+{
+	const struct domain_page *page;
+
+	if (id >= DOMID_FIRST_RESERVED)
+		return false;
+	page = load_acquire(&hv->domains[id / DOMAIN_PAGE % DOMAIN_PAGES]);
+	return page && load_relaxed(&page->domain[id % DOMAIN_PAGE]);
+}
+
+int mm_check_domid(const struct hv_domain *d, domid_t id)
+{
+	if (id == DOMID_SELF)
+		return 0;
+	/* As on Xen: a domain does not call itself foreign. */
+	if (id == d->domid)
+		return -XEN_ESRCH;
+	if (id == DOMID_IO || id == DOMID_XEN)
+		return -XEN_EPERM;
+	return domain_exists(d->hv, id) ? -XEN_EPERM : -XEN_ESRCH;
+}
+
+int mm_check_vcpumask(struct hv_vcpu *v, uint64_t mask)
+{
+	uint64_t bits;
+	int err = 0;
+
+	for (unsigned i = 0; i < v->domain->max_vcpus && !err; i += 64)
+		err = copy_from_guest(v, &bits, mask + i / 8, sizeof(bits));
+	return err;
+}
+
+int mm_batch_begin(struct hv_vcpu *v, const uint64_t a[6], size_t size, struct mm_batch *out)
+{
+	out->requests = a[0];
+	out->count = (uint32_t)a[1] & ~COUNT_RESTARTED;
+	out->done_at = a[2];
+	out->done = 0;
+	out->size = size;
+	if (((uint32_t)a[1] & COUNT_RESTARTED) && out->done_at)
+		(void)copy_from_guest(v, &out->done, out->done_at, sizeof(out->done));
+	/* The rest of the array cannot reach over the hole: 2^31 requests are far smaller than
+	 * that. */
+	return out->count && !va_ok(out->requests) ? -XEN_EFAULT : 0;
+}
+
+int mm_batch_get(struct hv_vcpu *v, const struct mm_batch *b, uint32_t i, void *request)
+{
+	unsigned reason;
+
+	/* However long the array is, one who gives up on the domain waits for one request only. */
+	if (hv_domain_is_shut_down(v->domain, &reason))
+		return -XEN_EAGAIN;
+	return copy_from_guest(v, request, b->requests + i * b->size, b->size);
+}
+
+void mm_batch_end(struct hv_vcpu *v, const struct mm_batch *b, uint32_t done)
+{
+	uint32_t total = b->done + done;
+
+	/* As on Xen, the guest that gave a bad address for it does not learn it. */
+	if (b->done_at)
+		(void)copy_to_guest(v, b->done_at, &total, sizeof(total));
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The hypervisor, a domain and a vCPU as the files of this half see them. What each part does with
+ * its members is in its own header (ports.h, event.h, irq.h, time.h, vcpu.h, domain.h, mm.h).
+ */
+#ifndef HYPERVISOR_PRIVATE_H
+#define HYPERVISOR_PRIVATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <carillon/hypervisor.h>
+#include <xen/errno.h>
+
+#include "lock.h"
+#include "section.h"
+
+#define DOMID_BITS   15
+#define DOMAIN_PAGE  512u /* domids per page of the domain table */
+#define DOMAIN_PAGES ((1u << DOMID_BITS) / DOMAIN_PAGE)
+
+struct mm;
+struct event_abi;
+struct pirq;
+struct irq_line;
+struct port_group;
+
+/* The relation of cycles to time that goes into vcpu_time_info. */
+struct clock {
+	uint64_t cycles, ns;
+	uint32_t mul;
+	int8_t shift;
+	uint64_t wall_sec;
+	uint32_t wall_nsec;
+};
+
+struct domain_page {
+	struct hv_domain *domain[DOMAIN_PAGE]; /* atomic: senders read it */
+};
+
+struct hv {
+	struct section section; /* the embedder's threads' */
+	const struct hv_ops *ops;
+	void *ctx;
+
+	struct lock lock; /* domain table, list, references, lines, clock */
+	struct domain_page *domains[DOMAIN_PAGES]; /* atomic; a page stays until hv_destroy */
+	struct hv_domain *first;		   /* list of all domains in the table */
+	struct irq_line *lines[HV_MAX_LINES];	   /* atomic; a line stays until hv_destroy */
+	struct clock clock;
+
+	struct lock section_lock;
+	struct section *sections;
+	uint32_t phase; /* atomic; section.c */
+};
+
+/* Why a vCPU does not run: hv_vcpu.stopped is a set of these. */
+#define STOP_DOWN     1u /* VCPUOP_up has not been called, or _down has */
+#define STOP_BLOCKED  2u /* in SCHEDOP_block or _poll, until an event or the poll's deadline */
+#define STOP_PAUSED   4u /* hv_domain_pause */
+#define STOP_SHUTDOWN 8u /* the domain shut down, or is being destroyed */
+
+#define POLL_NONE 0u
+#define POLL_ANY  UINT32_MAX
+
+/* A vCPU's timers; time.c. One deadline for them all goes to the embedder. */
+struct timers {
+	struct lock lock;
+	uint64_t single; /* absolute, HV_NEVER if off */
+	uint64_t period; /* 0 if off */
+	uint64_t last_tick;
+	uint64_t poll;	       /* absolute, HV_NEVER if off */
+	uint64_t armed;	       /* what the embedder was told last */
+	uint32_t tick_stopped; /* atomic: the tick waits for the vCPU to run again */
+};
+
+/*
+ * Where the guest wants to be entered; entry.c. Only the vCPU's own thread writes it, except before
+ * it first runs.
+ */
+struct entry {
+	struct hv_entry at;	 /* at.event is atomic: others ask whether it is set */
+	struct trap_info *traps; /* 256 */
+	uint64_t kernel_ss;
+	uint64_t vm_assist;
+	bool failsafe_masks, syscall_masks;
+};
+
+struct hv_vcpu {
+	/* What senders read, and hardly anybody writes. */
+	struct hv_domain *domain;
+	unsigned id;
+	struct vcpu_info *info; /* atomic; NULL: none (id >= XEN_LEGACY_MAX_VCPUS and not
+				   registered) */
+	void *user;
+	uint32_t virq_port[NR_VIRQS]; /* atomic; 0: not bound here */
+
+	/* What senders and this vCPU both write. */
+	uint32_t stopped __attribute__((aligned(64))); /* atomic set of STOP_* */
+	uint32_t poll_port; /* atomic: POLL_NONE, POLL_ANY or the one port polled; written by its
+			       own thread only */
+	struct hv_counters counters; /* each atomic, relaxed */
+
+	struct section section;
+
+	/* This vCPU's own thread. */
+	bool polling; /* poll_port and the domain's poll mask are set, since its last hypercall */
+	bool in_multicall;
+	struct entry entry;
+	struct vcpu_guest_context *context; /* atomic; NULL until initialised; set once, under
+					       domain->lock */
+	uint64_t info_mfn; /* registered vcpu_info: a frame held by mm_get_frame; else HV_NEVER */
+	unsigned info_offset;
+	uint64_t started; /* when it first came up */
+
+	struct timers timers;
+	struct lock clock_lock; /* writers of info->time */
+	uint32_t time_version;	/* ours, even: never the guest's copy */
+};
+
+struct hv_domain {
+	struct hv *hv;
+	domid_t domid;
+	bool privileged;
+	unsigned max_vcpus;
+	struct hv_vcpu **vcpu;
+	void *user;
+	struct mm *mm; /* mm.c's */
+
+	/* Events. What senders read is written under lock and published by valid_ports. */
+	const struct event_abi *abi;
+	struct shared_info *shared;
+	uint64_t shared_mfn; /* its frame, HV_NEVER if it is none of the domain's memory */
+	struct port_group *groups[16];
+	uint32_t valid_ports;	    /* atomic: ports below have a bucket */
+	uint32_t port_limit;	    /* the first number it may not allocate, whatever the ABI */
+	uint32_t full_buckets_full; /* free-port search, ports.c */
+	uint64_t full_buckets[32];
+	uint64_t poll_mask[HV_MAX_VCPUS / 64]; /* atomic: vCPUs that poll */
+
+	struct lock lock; /* ports and pirqs of this domain, vCPU initialisation, pause count,
+			     shutdown */
+	unsigned refs;	  /* under hv->lock: domain_get() */
+	bool dying;	  /* under lock: allocates no port any more */
+	unsigned pause_count;
+	uint32_t shut_down;	/* atomic: 0, or the shutdown reason + 1 */
+	unsigned shutdown_code; /* SCHEDOP_shutdown_code + 1, 0 if unset */
+
+	uint32_t wallclock_version; /* under hv->lock */
+
+	unsigned nr_pirqs;
+	struct pirq *pirqs;
+
+	struct hv_domain *next; /* hv->first's list */
+};
+
+/* The compiler calls these in any case; whoever links us has them. */
+void *memcpy(void *restrict dst, const void *restrict src, size_t n);
+void *memset(void *dst, int c, size_t n);
+
+/* The embedder's memory. Zeroed; NULL if there is none. */
+static inline void *alloc(const struct hv *hv, size_t size)
+{
+	return hv->ops->alloc(hv->ctx, size);
+}
+
+static inline void release(const struct hv *hv, void *p, size_t size)
+{
+	if (p)
+		hv->ops->free(hv->ctx, p, size);
+}
+
+static inline uint64_t now(const struct hv *hv)
+{
+	return hv->ops->now(hv->ctx);
+}
+
+#endif

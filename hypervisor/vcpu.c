@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vCPUs: making them, starting and stopping them, moving their vcpu_info, and vcpu_op. Not here:
+ * what makes them wait (sched.c), when their timers fire (time.c).
+ */
+#include "vcpu.h"
+
+#include <xen/sched.h>
+#include <xen/vcpu.h>
+
+#include "atomic.h"
+#include "bound.h"
+#include "domain.h"
+#include "entry.h"
+#include "guest_access.h"
+#include "time.h"
+
+#define MS UINT64_C(1000000)
+
+int vcpu_create(struct hv_domain *d, unsigned id)
+{
+	struct hv_vcpu *v = alloc(d->hv, sizeof(*v));
+
+	if (!v)
+		return -XEN_ENOMEM;
+	if (entry_init(d->hv, &v->entry)) {
+		release(d->hv, v, sizeof(*v));
+		return -XEN_ENOMEM;
+	}
+	v->domain = d;
+	v->id = id;
+	v->stopped = STOP_DOWN;
+	v->info_mfn = HV_NEVER;
+	if (id < XEN_LEGACY_MAX_VCPUS) {
+		v->info = &d->shared->vcpu_info[id];
+		v->info->evtchn_upcall_mask = 1; /* as Xen's domain builders leave it */
+		v->info_offset = (unsigned)(id * sizeof(struct vcpu_info));
+	}
+	d->vcpu[id] = v;
+	section_add(d->hv, &v->section);
+	return 0;
+}
+
+void vcpu_free(struct hv_domain *d, unsigned id)
+{
+	struct hv_vcpu *v = d->vcpu[id];
+
+	if (!v)
+		return;
+	d->vcpu[id] = NULL;
+	section_remove(d->hv, &v->section);
+	if (v->info_mfn != HV_NEVER)
+		mm_put_frame(d, v->info_mfn);
+	entry_free(d->hv, &v->entry);
+	release(d->hv, v->context, sizeof(*v->context));
+	release(d->hv, v, sizeof(*v));
+}
+
+struct hv_vcpu *vcpu_find(const struct hv_domain *d, uint64_t id)
+{
+	if (id >= d->max_vcpus)
+		return NULL;
+	return d->vcpu[index_nospec(id, d->max_vcpus)];
+}
+
+static void kick(struct hv_vcpu *v)
+{
+	v->domain->hv->ops->kick(v);
+}
+
+void vcpu_stop(struct hv_vcpu *v, uint32_t reasons)
+{
+	if (fetch_or_seq(&v->stopped, reasons) == 0)
+		kick(v);
+}
+
+/* Pairs with tick() in time.c, which stops the tick and then looks at the reasons. */
+bool vcpu_let_run(struct hv_vcpu *v, uint32_t reasons)
+{
+	uint32_t old = fetch_and_seq(&v->stopped, ~reasons);
+
+	if (!(old & reasons) || (old & ~reasons))
+		return false;
+	if (load_seq(&v->timers.tick_stopped))
+		timers_resumed(v);
+	return true;
+}
+
+void vcpu_resume(struct hv_vcpu *v, uint32_t reasons)
+{
+	if (vcpu_let_run(v, reasons))
+		kick(v);
+}
+
+void vcpu_mark_pending(struct hv_vcpu *v, struct vcpu_info *info)
+{
+	/* Pairs with do_block(): it says that it blocks, then looks at upcall_pending. */
+	if (exchange_seq(&info->evtchn_upcall_pending, (uint8_t)1))
+		return;
+	fetch_add_relaxed(&v->counters.kicks, UINT64_C(1));
+	vcpu_let_run(v, STOP_BLOCKED);
+	/*
+	 * Whatever upcall_mask reads: guests unmask with a plain store, and then look only after
+	 * they were interrupted.
+	 */
+	kick(v);
+}
+
+bool vcpu_has_upcall(const struct hv_vcpu *v)
+{
+	const struct vcpu_info *info = load_seq(&v->info);
+
+	return info && load_seq(&info->evtchn_upcall_pending) &&
+	       !load_seq(&info->evtchn_upcall_mask);
+}
+
+/* ---- the first context ---- */
+
+/*
+ * Called with the domain's lock held; it has been checked. The context is the vCPU's from then on.
+ */
+static void set_context(struct hv_vcpu *v, struct vcpu_guest_context *c)
+{
+	struct hv_domain *d = v->domain;
+
+	/* The domain has all its memory when its first vCPU starts. */
+	if (d->shared_mfn == HV_NEVER)
+		d->shared_mfn = mm_frame_number(d, d->shared);
+	entry_from_context(&v->entry, c);
+	/* Release: who sees the context (hv_vcpu_context) sees all of it, and the entry points. */
+	store_release(&v->context, c);
+	v->started = now(d->hv);
+	clock_update_vcpu(v);
+}
+
+int hv_vcpu_start(struct hv_vcpu *v, const struct vcpu_guest_context *ctx)
+{
+	struct hv_domain *d = v->domain;
+	struct vcpu_guest_context *c = alloc(d->hv, sizeof(*c));
+	int rc;
+
+	if (!c)
+		return -XEN_ENOMEM;
+	*c = *ctx;
+	lock_take(d->hv, &d->lock);
+	rc = v->context ? -XEN_EEXIST : entry_check(c);
+	if (rc == 0)
+		set_context(v, c);
+	lock_drop(&d->lock);
+	if (rc) {
+		release(d->hv, c, sizeof(*c));
+		return rc;
+	}
+	vcpu_resume(v, STOP_DOWN);
+	return 0;
+}
+
+/*
+ * What a guest gives a vCPU must fit the machine: the one address space there is. A domain that has
+ * none (an embedder without page tables) may say what it likes.
+ */
+static int check_guest_context(struct hv_vcpu *v, const struct vcpu_guest_context *c)
+{
+	struct hv_domain *d = v->domain;
+	uint64_t frames[16];
+	unsigned i;
+
+	if (entry_check(c))
+		return -XEN_EINVAL;
+	if (!d->hv->ops->pv_map)
+		return 0;
+	if (!mm_is_root(d, xen_cr3_to_pfn(c->ctrlreg[3])))
+		return -XEN_EINVAL;
+	if (c->gdt_ents > FIRST_RESERVED_GDT_ENTRY || c->ldt_ents)
+		return -XEN_EINVAL;
+	for (i = 0; i < 16; i++)
+		frames[i] = c->gdt_frames[i];
+	return mm_set_gdt(v, frames, (unsigned)c->gdt_ents);
+}
+
+static long op_initialise(struct hv_vcpu *v, uint64_t arg, struct hv_vcpu *self)
+{
+	struct hv_domain *d = v->domain;
+	struct vcpu_guest_context *c;
+	long rc;
+
+	if (!load_acquire(&v->info))
+		return -XEN_EINVAL;
+	c = alloc(d->hv, sizeof(*c));
+	if (!c)
+		return -XEN_ENOMEM;
+	rc = copy_from_guest(self, c, arg, sizeof(*c));
+	if (rc == 0) {
+		lock_take(d->hv, &d->lock);
+		rc = v->context ? -XEN_EEXIST : check_guest_context(v, c);
+		if (rc == 0)
+			set_context(v, c);
+		lock_drop(&d->lock);
+	}
+	if (rc)
+		release(d->hv, c, sizeof(*c));
+	return rc;
+}
+
+static long op_up(struct hv_vcpu *v)
+{
+	if (!load_acquire(&v->context))
+		return -XEN_EINVAL;
+	vcpu_resume(v, STOP_DOWN);
+	return 0;
+}
+
+/* The last one that goes down takes the domain with it. */
+static long op_down(struct hv_vcpu *v)
+{
+	struct hv_domain *d = v->domain;
+	bool last = true;
+	unsigned i;
+
+	lock_take(d->hv, &d->lock);
+	for (i = 0; i < d->max_vcpus; i++)
+		if (i != v->id && !(load_seq(&d->vcpu[i]->stopped) & STOP_DOWN))
+			last = false;
+	if (!last)
+		vcpu_stop(v, STOP_DOWN);
+	lock_drop(&d->lock);
+	if (last)
+		domain_shutdown(d, SHUTDOWN_poweroff);
+	return 0;
+}
+
+/* ---- the rest of vcpu_op ---- */
+
+/*
+ * It is the same area in another place: contents go along, and everything is marked pending so that
+ * nothing is lost.
+ */
+static void move_info(struct hv_vcpu *v, struct vcpu_info *to)
+{
+	struct vcpu_info *from = v->info;
+
+	if (from) {
+		memcpy(to, from, sizeof(*to));
+	} else {
+		memset(to, 0, sizeof(*to));
+		to->evtchn_upcall_mask = 1;
+	}
+	/*
+	 * Pairs with select_word(): a sender that reads the old place has set its pending bit
+	 * already, and the guest looks for bits only after the stores below.
+	 */
+	store_seq(&v->info, to);
+	store_seq(&to->evtchn_pending_sel, UINT64_MAX);
+	store_seq(&to->evtchn_upcall_pending, (uint8_t)1);
+}
+
+static long register_info(struct hv_vcpu *v, const struct vcpu_register_vcpu_info *r,
+			  struct hv_vcpu *self)
+{
+	struct hv_domain *d = v->domain;
+	uint8_t *frame;
+
+	if (r->offset > HV_PAGE_SIZE - sizeof(struct vcpu_info) || r->offset % 8)
+		return -XEN_ENXIO;
+	if (v->info_mfn != HV_NEVER)
+		return -XEN_EINVAL;
+	if (v != self && !(load_seq(&v->stopped) & STOP_DOWN))
+		return -XEN_EINVAL;
+	frame = mm_get_frame(d, r->mfn);
+	if (!frame)
+		return -XEN_EINVAL;
+	v->info_mfn = r->mfn;
+	v->info_offset = r->offset;
+	lock_take(d->hv, &v->clock_lock);
+	move_info(v, (struct vcpu_info *)(void *)(frame + index_nospec(r->offset, HV_PAGE_SIZE)));
+	lock_drop(&v->clock_lock);
+	clock_update_vcpu(v);
+	vcpu_resume(v, STOP_BLOCKED);
+	return 0;
+}
+
+static long op_register_info(struct hv_vcpu *v, uint64_t arg, struct hv_vcpu *self)
+{
+	struct hv_domain *d = v->domain;
+	struct vcpu_register_vcpu_info r;
+	long rc;
+
+	if (copy_from_guest(self, &r, arg, sizeof(r)))
+		return -XEN_EFAULT;
+	lock_take(d->hv, &d->lock);
+	rc = register_info(v, &r, self);
+	lock_drop(&d->lock);
+	return rc;
+}
+
+/*
+ * Who runs in a thread of the host's cannot know how long it waited for a processor: all its time
+ * is its own.
+ */
+static void runstate(const struct hv_vcpu *v, struct vcpu_runstate_info *r)
+{
+	uint32_t stopped = load_seq(&v->stopped);
+	uint64_t t = now(v->domain->hv);
+
+	memset(r, 0, sizeof(*r));
+	r->state = RUNSTATE_running;
+	if (stopped & ~STOP_BLOCKED)
+		r->state = RUNSTATE_offline;
+	else if (stopped)
+		r->state = RUNSTATE_blocked;
+	r->state_entry_time = v->started;
+	r->time[r->state] = t > v->started ? t - v->started : 0;
+}
+
+static long op_runstate(struct hv_vcpu *v, uint64_t arg, struct hv_vcpu *self)
+{
+	struct vcpu_runstate_info r;
+
+	runstate(v, &r);
+	return copy_to_guest(self, arg, &r, sizeof(r));
+}
+
+/* The area is written once: as its times go, no time is ever stolen from this vCPU. */
+static long op_runstate_area(struct hv_vcpu *v, uint64_t arg, struct hv_vcpu *self)
+{
+	struct vcpu_register_runstate_memory_area area;
+	struct vcpu_runstate_info r;
+
+	if (copy_from_guest(self, &area, arg, sizeof(area)))
+		return -XEN_EFAULT;
+	if (!is_canonical(area.addr.p))
+		return -XEN_EFAULT;
+	if (!area.addr.p)
+		return 0;
+	runstate(v, &r);
+	copy_to_guest(self, area.addr.p, &r, sizeof(r)); /* as on Xen, a bad address is the guest's
+							    own loss */
+	return 0;
+}
+
+static long op_set_periodic(struct hv_vcpu *v, uint64_t arg, struct hv_vcpu *self)
+{
+	struct vcpu_set_periodic_timer set;
+
+	if (copy_from_guest(self, &set, arg, sizeof(set)))
+		return -XEN_EFAULT;
+	if (set.period_ns < MS || set.period_ns > INT64_MAX >> 2)
+		return -XEN_EINVAL;
+	timers_set_period(v, set.period_ns);
+	return 0;
+}
+
+static long op_set_single(struct hv_vcpu *v, uint64_t arg, struct hv_vcpu *self)
+{
+	struct vcpu_set_singleshot_timer set;
+
+	if (v != self)
+		return -XEN_EINVAL;
+	if (copy_from_guest(self, &set, arg, sizeof(set)))
+		return -XEN_EFAULT;
+	if ((set.flags & VCPU_SSHOTTMR_future) && set.timeout_abs_ns < now(v->domain->hv))
+		return -XEN_ETIME;
+	timers_set_single(v, set.timeout_abs_ns);
+	return 0;
+}
+
+static long op_stop_single(struct hv_vcpu *v, struct hv_vcpu *self)
+{
+	if (v != self)
+		return -XEN_EINVAL;
+	timers_set_single(v, HV_NEVER);
+	return 0;
+}
+
+long do_vcpu_op(struct hv_vcpu *self, const uint64_t a[6])
+{
+	struct hv_vcpu *v = vcpu_find(self->domain, (uint32_t)a[1]);
+
+	if (!v)
+		return -XEN_ENOENT;
+	switch ((uint32_t)a[0]) {
+	case VCPUOP_initialise:
+		return op_initialise(v, a[2], self);
+	case VCPUOP_up:
+		return op_up(v);
+	case VCPUOP_down:
+		return op_down(v);
+	case VCPUOP_is_up:
+		return !(load_seq(&v->stopped) & STOP_DOWN);
+	case VCPUOP_get_runstate_info:
+		return op_runstate(v, a[2], self);
+	case VCPUOP_register_runstate_memory_area:
+		return op_runstate_area(v, a[2], self);
+	case VCPUOP_set_periodic_timer:
+		return op_set_periodic(v, a[2], self);
+	case VCPUOP_stop_periodic_timer:
+		timers_set_period(v, 0);
+		return 0;
+	case VCPUOP_set_singleshot_timer:
+		return op_set_single(v, a[2], self);
+	case VCPUOP_stop_singleshot_timer:
+		return op_stop_single(v, self);
+	case VCPUOP_register_vcpu_info:
+		return op_register_info(v, a[2], self);
+	default:
+		return -XEN_ENOSYS;
+	}
+}
+
+/* ---- for the embedder ---- */
+
+struct hv_domain *hv_vcpu_domain(const struct hv_vcpu *v)
+{
+	return v->domain;
+}
+
+unsigned hv_vcpu_id(const struct hv_vcpu *v)
+{
+	return v->id;
+}
+
+void hv_vcpu_set_user(struct hv_vcpu *v, void *user)
+{
+	v->user = user;
+}
+
+void *hv_vcpu_user(const struct hv_vcpu *v)
+{
+	return v->user;
+}
+
+const struct vcpu_guest_context *hv_vcpu_context(const struct hv_vcpu *v)
+{
+	return load_acquire(&v->context);
+}
+
+bool hv_vcpu_runnable(const struct hv_vcpu *v)
+{
+	return load_seq(&v->stopped) == 0;
+}
+
+bool hv_vcpu_upcall_due(const struct hv_vcpu *v)
+{
+	return vcpu_has_upcall(v) && load_relaxed(&v->entry.at.event);
+}
+
+struct vcpu_info *hv_vcpu_info(const struct hv_vcpu *v, uint64_t *mfn, unsigned *offset)
+{
+	if (mfn)
+		*mfn = v->info_mfn != HV_NEVER ? v->info_mfn : v->domain->shared_mfn;
+	if (offset)
+		*offset = v->info_offset;
+	return load_acquire(&v->info);
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * xen_version: the version whose interface we keep, and what of it a PV guest gets.
+ */
+#include "version.h"
+
+#include <xen/version.h>
+
+#include "guest_access.h"
+
+#define MAJOR 4
+#define MINOR 17
+
+/* A string as the guest gets it: in a field of that size, the rest zeroes. */
+static long give_text(struct hv_vcpu *v, uint64_t va, const char *text, size_t len, size_t field)
+{
+	char zeroes[64] = { 0 };
+	size_t done;
+
+	if (copy_to_guest(v, va, text, len))
+		return -XEN_EFAULT;
+	for (done = len; done < field; done += sizeof(zeroes)) {
+		size_t n = field - done < sizeof(zeroes) ? field - done : sizeof(zeroes);
+
+		if (copy_to_guest(v, va + done, zeroes, n))
+			return -XEN_EFAULT;
+	}
+	return 0;
+}
+
+#define GIVE(v, va, text, field) give_text(v, va, text, sizeof(text), sizeof(field))
+
+static long give_compile_info(struct hv_vcpu *v, uint64_t va)
+{
+	static const struct xen_compile_info info = {
+		.compiler = "C17",
+		.compile_by = "carillon",
+		.compile_domain = "",
+		.compile_date = "",
+	};
+
+	return copy_to_guest(v, va, &info, sizeof(info));
+}
+
+/*
+ * Nothing that a guest must ask before using: page tables are read-only, frames are machine frames.
+ */
+static long give_features(struct hv_vcpu *v, uint64_t va)
+{
+	struct xen_feature_info f;
+
+	if (copy_from_guest(v, &f, va, sizeof(f)))
+		return -XEN_EFAULT;
+	if (f.submap_idx >= XENFEAT_NR_SUBMAPS)
+		return -XEN_EINVAL;
+	f.submap = 0;
+	if (v->domain->privileged)
+		f.submap |= 1u << XENFEAT_dom0;
+	return copy_to_guest(v, va, &f, sizeof(f));
+}
+
+static long give_parameters(struct hv_vcpu *v, uint64_t va)
+{
+	struct xen_platform_parameters p = { .virt_start = HYPERVISOR_VIRT_START };
+
+	return copy_to_guest(v, va, &p, sizeof(p));
+}
+
+/* A UUID that is unique among the domains of one hypervisor. */
+static long give_handle(struct hv_vcpu *v, uint64_t va)
+{
+	xen_domain_handle_t h = { 'c', 'a', 'r', 'i', 'l', 'l', 'o', 'n' };
+
+	h[14] = (uint8_t)(v->domain->domid >> 8);
+	h[15] = (uint8_t)v->domain->domid;
+	return copy_to_guest(v, va, h, sizeof(h));
+}
+
+/*
+ * Guests call it also with XENVER_version to have pending events delivered: every return to a guest
+ * looks for them.
+ */
+long do_xen_version(struct hv_vcpu *v, const uint64_t a[6])
+{
+	switch ((uint32_t)a[0]) {
+	case XENVER_version:
+		return MAJOR << 16 | MINOR;
+	case XENVER_extraversion:
+		return GIVE(v, a[1], ".carillon", xen_extraversion_t);
+	case XENVER_compile_info:
+		return give_compile_info(v, a[1]);
+	case XENVER_capabilities:
+		return GIVE(v, a[1], "xen-3.0-x86_64 ", xen_capabilities_info_t);
+	case XENVER_changeset:
+		return GIVE(v, a[1], "", xen_changeset_info_t);
+	case XENVER_platform_parameters:
+		return give_parameters(v, a[1]);
+	case XENVER_get_features:
+		return give_features(v, a[1]);
+	case XENVER_pagesize:
+		return HV_PAGE_SIZE;
+	case XENVER_guest_handle:
+		return give_handle(v, a[1]);
+	case XENVER_commandline:
+		return GIVE(v, a[1], "", xen_commandline_t);
+	case XENVER_build_id:
+		return -XEN_ENODATA;
+	default:
+		return -XEN_ENOSYS;
+	}
+}

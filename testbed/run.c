@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Running vCPUs: hypercalls, the way back into a guest with its upcalls, waiting while a vCPU is
+ * not runnable, vCPU threads. Which deadline fires when is clock.c.
+ */
+#define _GNU_SOURCE
+#include <sched.h>
+#include <stdlib.h>
+
+#include "private.h"
+
+_Thread_local struct testbed_vcpu *testbed_current;
+static _Thread_local struct testbed_vcpu *own; /* the vCPU whose thread this is */
+
+struct testbed_vcpu *testbed_vcpu(const struct testbed_domain *d, unsigned id)
+{
+	return id < d->nr_vcpus ? &d->vcpus[id] : NULL;
+}
+
+struct testbed_domain *testbed_vcpu_domain(const struct testbed_vcpu *v)
+{
+	return v->d;
+}
+
+unsigned testbed_vcpu_id(const struct testbed_vcpu *v)
+{
+	return v->id;
+}
+
+struct hv_vcpu *testbed_hv_vcpu(const struct testbed_vcpu *v)
+{
+	return v->hv;
+}
+
+struct testbed_vcpu *testbed_on(struct testbed_vcpu *v)
+{
+	struct testbed_vcpu *before = testbed_current;
+
+	testbed_current = v;
+	return before;
+}
+
+void testbed_relax(void *ctx)
+{
+	struct testbed *tb = ctx;
+
+	/* One thread: nobody else will ever do what is waited for */
+	if (++tb->idle_spins > 10000000)
+		testbed_die("a busy wait that nobody can end");
+}
+
+void testbed_relax_threads(void *ctx)
+{
+	(void)ctx;
+	sched_yield();
+}
+
+int testbed_vcpu_boot(struct testbed_vcpu *v)
+{
+	struct vcpu_guest_context *ctx = calloc(1, sizeof(*ctx));
+	int rc;
+
+	if (!ctx)
+		testbed_die("out of memory");
+	ctx->flags = VGCF_in_kernel;
+	ctx->user_regs.rip = (uintptr_t)v->args;
+	ctx->user_regs.rsp = (uintptr_t)v->args + PAGE;
+	ctx->user_regs.cs = FLAT_KERNEL_CS;
+	ctx->user_regs.ss = FLAT_KERNEL_SS;
+	/* The address is never entered: it says that upcalls are wanted */
+	if (v->d->guest_wanted)
+		ctx->event_callback_eip = (uintptr_t)v->args;
+	rc = hv_vcpu_start(v->hv, ctx);
+	free(ctx);
+	v->booted = v->booted || !rc;
+	if (!rc && v->d->guest && v->id && v->d->tb->time == TESTBED_VIRTUAL) {
+		struct testbed_vcpu *before = testbed_on(v);
+
+		rc = guest_cpu_init(v->d->guest);
+		v->cpu_ready = true;
+		testbed_on(before);
+	}
+	return rc;
+}
+
+/* One upcall, as an entry code makes it: mask, call, and leave as by iret. */
+static bool take_upcall(struct testbed_vcpu *v)
+{
+	uint64_t mfn;
+	unsigned offset;
+	struct vcpu_info *info;
+	struct testbed_vcpu *before;
+
+	if (!v->d->guest || !hv_vcpu_runnable(v->hv) || !hv_vcpu_upcall_due(v->hv))
+		return false;
+	info = hv_vcpu_info(v->hv, &mfn, &offset);
+	__atomic_store_n(&info->evtchn_upcall_mask, 1, __ATOMIC_SEQ_CST);
+	before = testbed_on(v);
+	guest_upcall(v->d->guest);
+	testbed_on(before);
+	__atomic_store_n(&info->evtchn_upcall_mask, 0, __ATOMIC_SEQ_CST);
+	return true;
+}
+
+static void leave_if_dead(struct testbed_vcpu *v)
+{
+	unsigned reason;
+
+	if (own == v && hv_domain_is_shut_down(v->d->hv, &reason))
+		longjmp(v->leave, 1);
+}
+
+static void settle_threads(struct testbed_vcpu *v)
+{
+	for (;;) {
+		uint32_t seen = atomic_load(&v->kicks);
+
+		leave_if_dead(v);
+		if (!hv_vcpu_runnable(v->hv))
+			testbed_futex_wait(&v->kicks, seen, HV_NEVER);
+		else if (!take_upcall(v))
+			return;
+	}
+}
+
+/* Others' upcalls and time are all that can make it runnable again. */
+static void settle_virtual(struct testbed_vcpu *v)
+{
+	unsigned reason;
+
+	for (;;) {
+		while (take_upcall(v))
+			;
+		if (hv_vcpu_runnable(v->hv) || hv_domain_is_shut_down(v->d->hv, &reason))
+			return;
+		testbed_run(v->d->tb);
+		if (!hv_vcpu_runnable(v->hv) && !testbed_step(v->d->tb))
+			testbed_die("a vCPU sleeps and nothing is left that could wake it");
+	}
+}
+
+void testbed_vcpu_wait(struct testbed_vcpu *v)
+{
+	if (v->d->tb->time == TESTBED_THREADS) {
+		settle_threads(v);
+		return;
+	}
+	v->d->tb->idle_spins = 0;
+	if (v->d->guest)
+		settle_virtual(v);
+}
+
+void testbed_point(struct testbed_vcpu *v)
+{
+	if (v->d->tb->time == TESTBED_THREADS)
+		settle_threads(v);
+	else
+		while (take_upcall(v))
+			;
+}
+
+long testbed_hypercall(struct testbed_vcpu *v, uint64_t nr, const uint64_t args[6])
+{
+	long rc = hv_hypercall(v->hv, nr, args);
+
+	testbed_vcpu_wait(v);
+	return rc;
+}
+
+void testbed_run(struct testbed *tb)
+{
+	bool again = true;
+
+	while (again) {
+		again = false;
+		for (struct testbed_domain *d = tb->domains; d; d = d->next)
+			for (unsigned i = 0; i < d->nr_vcpus; i++)
+				again |= take_upcall(&d->vcpus[i]);
+	}
+}
+
+static void *thread_main(void *arg)
+{
+	struct testbed_vcpu *v = arg;
+
+	testbed_current = v;
+	own = v;
+	if (setjmp(v->leave) == 0) {
+		if (v->d->guest && v->id && !v->cpu_ready) {
+			v->cpu_ready = true;
+			if (guest_cpu_init(v->d->guest))
+				testbed_die("guest_cpu_init failed");
+		}
+		testbed_point(v);
+		v->fn(v, v->arg);
+	}
+	return NULL;
+}
+
+void testbed_thread(struct testbed_vcpu *v, void (*fn)(struct testbed_vcpu *v, void *arg),
+		    void *arg)
+{
+	if (v->threaded)
+		testbed_die("vCPU %u has a thread already", v->id);
+	if (!v->booted && testbed_vcpu_boot(v))
+		testbed_die("vCPU %u does not start", v->id);
+	v->fn = fn;
+	v->arg = arg;
+	v->threaded = true;
+	if (pthread_create(&v->thread, NULL, thread_main, v))
+		testbed_die("no thread for a vCPU");
+}
+
+void testbed_join(struct testbed_vcpu *v)
+{
+	if (!v->threaded)
+		return;
+	pthread_join(v->thread, NULL);
+	v->threaded = false;
+}
+
+/* The domain is about to go: nobody may be in a hypercall of it any more. */
+void testbed_threads_stop(struct testbed_domain *d)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < d->nr_vcpus; i++)
+		any |= d->vcpus[i].threaded;
+	if (any)
+		hv_domain_crash(d->hv);
+	for (unsigned i = 0; i < d->nr_vcpus; i++)
+		testbed_join(&d->vcpus[i]);
+}

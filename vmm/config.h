@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A machine file as plain, checked structures. Everything is as the file says or its default;
+ * nothing is open, allocated or started yet, except that images' paths have been resolved.
+ */
+#ifndef CARILLON_VMM_CONFIG_H
+#define CARILLON_VMM_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <carillon/hypervisor.h>
+
+#define CONFIG_MAX_DOMAINS 64u
+#define CONFIG_MAX_OWNERS 8u /* domains that share a device's line, or a region */
+#define CONFIG_NAME_MAX 31u
+
+struct config_setting_t;
+struct config_t;
+struct device_type;
+
+/* One key of a group: what it may be, and where its value goes. Tables end with a NULL name. */
+struct config_key {
+	const char *name;
+	enum { KEY_STRING, KEY_NAME, KEY_UINT, KEY_BOOL, KEY_CHOICE, KEY_CUSTOM } kind;
+	size_t offset; /* const char *, uint64_t, bool, unsigned (index), const setting * */
+	bool required;
+	uint64_t min, max;	    /* KEY_UINT */
+	const char *const *choices; /* KEY_CHOICE: ends with NULL */
+};
+
+#define CONFIG_KEY(type, field, key_kind, ...)                                                     \
+	{                                                                                          \
+		.name = #field, .kind = key_kind, .offset = offsetof(struct type, field), __VA_ARGS__  \
+	}
+
+struct config_domain {
+	const char *name;
+	const char *image; /* as written */
+	char *image_path;  /* resolved */
+	const char *cmdline;
+	uint64_t memory; /* MiB */
+	uint64_t vcpus;
+	bool privileged;
+	const struct config_setting_t *setting, *pirqs;
+};
+
+enum { CHECK_NONE, CHECK_SAME, CHECK_ROT13 };
+enum { FLOW_LEVEL, FLOW_EDGE };
+
+struct config_device {
+	const struct device_type *type;
+	const char *type_name, *name;
+	const char *domain;
+	unsigned owners[CONFIG_MAX_OWNERS]; /* domains' indexes; the first is the one it belongs to */
+	unsigned nr_owners;
+	bool shared; /* its line may have several owners */
+	uint64_t lines[2];
+	const char *input, *output; /* chardev */
+	uint64_t pages;
+	unsigned check;
+	unsigned flow; /* line */
+	uint64_t period_us, count;
+	const struct config_setting_t *setting, *domains;
+};
+
+struct config_shared {
+	const char *name;
+	uint64_t pages;
+	unsigned owners[CONFIG_MAX_OWNERS];
+	unsigned nr_owners;
+	const struct config_setting_t *setting, *domains;
+};
+
+struct config_channel {
+	const char *name;
+	unsigned ends[2]; /* domains' indexes */
+	const struct config_setting_t *setting, *domains;
+};
+
+struct config {
+	const char *path;
+	struct config_t *file; /* what the strings point into */
+	unsigned on_crash;     /* 0: ends the machine, 1: the others go on */
+	struct config_domain *domains;
+	struct config_device *devices;
+	struct config_shared *shared;
+	struct config_channel *channels;
+	unsigned nr_domains, nr_devices, nr_shared, nr_channels;
+};
+
+/* --set PATH=VALUE, in the order given. */
+struct config_override {
+	const char *text;
+};
+
+/* 0, or -1 after one line on stderr. `cfg` is to be freed either way. */
+int config_load(struct config *cfg, const char *path, const struct config_override *overrides,
+		unsigned nr_overrides);
+void config_free(struct config *cfg);
+
+/* One line on stderr about a setting: where it is written, then the text. Always -1. */
+int config_error(const struct config *cfg, const struct config_setting_t *where, const char *fmt,
+		 ...) __attribute__((format(printf, 3, 4)));
+
+#endif

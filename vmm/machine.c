@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A machine from its file to its end: who is given what, the loop, the end. One domain's own affairs are
+ * in machine_domain.c, the callbacks in machine_ops.c.
+ *
+ * The main thread lives as long as the domains (their parent-death signal hangs on it) and is the
+ * only one that starts or destroys anything.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <xen/sched.h>
+
+#include "device.h"
+#include "machine.h"
+#include "message.h"
+
+#define FIRST_FRAME 0x10000u /* not 0, not small: a frame number shall not look like a page's */
+#define FRAME_ALIGN 0x1000u
+#define PROGRESS_FIRST_MS 1000
+#define PROGRESS_MS 200
+#define END_TIMEOUT_S 5u
+
+struct ports {
+	evtchn_port_t end[2];
+};
+
+uint64_t machine_new_frames(struct machine *m, uint64_t pages)
+{
+	uint64_t mfn = m->next_mfn;
+
+	m->next_mfn = (mfn + pages + 2 * FRAME_ALIGN - 1) / FRAME_ALIGN * FRAME_ALIGN;
+	return mfn;
+}
+
+/* ---- plan: everything that can be refused without having started anything -------------------- */
+
+static int plan_shared(struct machine *m, unsigned index, const struct ports *ports)
+{
+	const struct config_shared *cfg = &m->cfg->shared[index];
+	struct memory *mem = &m->regions[index];
+	unsigned i, j, status;
+	int error;
+
+	error = memory_create(mem, cfg->name, machine_new_frames(m, cfg->pages), cfg->pages);
+	if (error) {
+		message("shared memory %s: %s; give it fewer pages", cfg->name, strerror(-error));
+		return 1;
+	}
+	for (i = 0; i < cfg->nr_owners; i++) {
+		struct domain *d = &m->domains[cfg->owners[i]];
+		char port[16] = "";
+
+		for (j = 0; j < m->cfg->nr_channels && !*port; j++) {
+			const struct config_channel *ch = &m->cfg->channels[j];
+			unsigned end = ch->ends[0] != cfg->owners[i];
+
+			if (!strcmp(ch->name, cfg->name) && ch->ends[end] == cfg->owners[i])
+				snprintf(port, sizeof(port), ",%u", ports[j].end[end]);
+		}
+		status = (unsigned)domain_add_part(d, mem, HV_MEMORY_SHARED);
+		if (!status)
+			status = (unsigned)domain_add_word(d, "shm=%s,0x%llx,%llu%s", cfg->name,
+							   (unsigned long long)mem->mfn,
+							   (unsigned long long)mem->pages, port);
+		if (status)
+			return (int)status;
+	}
+	return 0;
+}
+
+/* A channel without memory of the same name has a word of its own. */
+static int channel_words(struct machine *m, unsigned index, const struct ports *ports)
+{
+	const struct config_channel *cfg = &m->cfg->channels[index];
+	unsigned i, end;
+	int status;
+
+	for (i = 0; i < m->cfg->nr_shared; i++)
+		if (!strcmp(m->cfg->shared[i].name, cfg->name))
+			return 0;
+	for (end = 0; end < 2; end++) {
+		status = domain_add_word(&m->domains[cfg->ends[end]], "evtchn=%s,%u", cfg->name,
+					 ports->end[end]);
+		if (status)
+			return status;
+	}
+	return 0;
+}
+
+static int plan_channels(struct machine *m)
+{
+	struct ports *ports = calloc(m->cfg->nr_channels + 1, sizeof(*ports));
+	unsigned i;
+	int error, status = 0;
+
+	if (!ports)
+		return 1;
+	for (i = 0; i < m->cfg->nr_channels && !status; i++) {
+		const struct config_channel *cfg = &m->cfg->channels[i];
+
+		error = hv_evtchn_connect(m->domains[cfg->ends[0]].hv, m->domains[cfg->ends[1]].hv,
+					  &ports[i].end[0], &ports[i].end[1]);
+		if (error) {
+			message("event channel %s: %s; use fewer of them", cfg->name,
+				strerror(-error));
+			status = 1;
+		}
+	}
+	for (i = 0; i < m->cfg->nr_shared && !status; i++)
+		status = plan_shared(m, i, ports);
+	for (i = 0; i < m->cfg->nr_channels && !status; i++)
+		status = channel_words(m, i, &ports[i]);
+	free(ports);
+	return status;
+}
+
+/* One owner of a device: the pages, the lines, the word that says so. */
+static int plan_device_owner(struct machine *m, struct device *dev, struct domain *d)
+{
+	const struct config_device *cfg = dev->cfg;
+	char word[128];
+	unsigned i;
+	int error, n;
+
+	if (domain_add_part(d, &dev->mem, HV_MEMORY_SHARED))
+		return 1;
+	n = snprintf(word, sizeof(word), "%s=%s,0x%llx", dev->type->name, cfg->name,
+		     (unsigned long long)dev->mem.mfn);
+	if (dev->type->many_pages)
+		n += snprintf(word + n, sizeof(word) - (size_t)n, ",%llu",
+			      (unsigned long long)dev->mem.pages);
+	for (i = 0; i < dev->type->nr_lines; i++) {
+		unsigned line = (unsigned)cfg->lines[i];
+
+		error = hv_domain_map_pirq(d->hv, line, line, cfg->shared);
+		if (error) {
+			config_error(m->cfg, cfg->setting,
+				     "device \"%s\": line %u cannot be given to domain \"%s\" (%s); "
+				     "use another line",
+				     cfg->name, line, d->cfg->name, strerror(-error));
+			return 2;
+		}
+		n += snprintf(word + n, sizeof(word) - (size_t)n, ",%u", line);
+	}
+	return domain_add_word(d, "%s", word);
+}
+
+static int plan_device(struct machine *m, unsigned index)
+{
+	const struct config_device *cfg = &m->cfg->devices[index];
+	struct device *dev = &m->devices[index];
+	uint64_t pages = cfg->type->pages(cfg);
+	unsigned i;
+	int error, status;
+
+	dev->type = cfg->type;
+	dev->cfg = cfg;
+	dev->machine = m;
+	error = memory_create(&dev->mem, cfg->name, machine_new_frames(m, pages), pages);
+	if (error) {
+		message("device %s: %s; give it fewer pages", cfg->name, strerror(-error));
+		return 1;
+	}
+	status = dev->type->create(dev);
+	for (i = 0; i < cfg->nr_owners && !status; i++)
+		status = plan_device_owner(m, dev, &m->domains[cfg->owners[i]]);
+	return status;
+}
+
+static int plan(struct machine *m)
+{
+	const struct config *cfg = m->cfg;
+	unsigned i;
+	int status = 0;
+
+	m->domains = calloc(cfg->nr_domains, sizeof(*m->domains));
+	m->devices = calloc(cfg->nr_devices + 1, sizeof(*m->devices));
+	m->regions = calloc(cfg->nr_shared + 1, sizeof(*m->regions));
+	if (!m->domains || !m->devices || !m->regions)
+		return 1;
+	for (i = 0; i < cfg->nr_devices; i++)
+		m->devices[i].mem = MEMORY_NONE;
+	for (i = 0; i < cfg->nr_shared; i++)
+		m->regions[i] = MEMORY_NONE;
+	for (i = 0; i < cfg->nr_domains && !status; i++)
+		status = domain_plan(m, &m->domains[i], &cfg->domains[i]);
+	for (i = 0; i < cfg->nr_devices && !status; i++)
+		status = plan_device(m, i);
+	return status ? status : plan_channels(m);
+}
+
+/* ---- start ----------------------------------------------------------------------------------- */
+
+static int start(struct machine *m)
+{
+	unsigned i;
+	int error, status = 0;
+
+	if (process_backend_init())
+		return 1;
+	for (i = 0; i < m->cfg->nr_domains && !status; i++)
+		status = domain_build(&m->domains[i]);
+	if (status)
+		return status;
+	clock_start(&m->clock, m->hv, &m->timers);
+	error = timer_queue_start(&m->timers);
+	for (i = 0; i < m->cfg->nr_devices && !error; i++) {
+		m->devices[i].started = true;
+		error = m->devices[i].type->start(&m->devices[i]);
+	}
+	if (error) {
+		message("no thread can be started: %s; raise the limit of processes (ulimit -u)",
+			strerror(-error));
+		return 1;
+	}
+	for (i = 0; i < m->cfg->nr_domains && !status; i++)
+		status = domain_start(&m->domains[i]);
+	return status;
+}
+
+/* ---- run ------------------------------------------------------------------------------------- */
+
+static void stop_device(struct device *dev)
+{
+	if (dev->started)
+		dev->type->stop(dev);
+	dev->started = false;
+}
+
+/* Devices end with the last domain that has them. */
+static void stop_devices_of(struct machine *m, const struct domain *d)
+{
+	unsigned i, j;
+
+	for (i = 0; i < m->cfg->nr_devices; i++) {
+		const struct config_device *cfg = m->devices[i].cfg;
+		bool others = false, mine = false;
+
+		for (j = 0; j < cfg->nr_owners; j++) {
+			const struct domain *owner = &m->domains[cfg->owners[j]];
+
+			mine |= owner == d;
+			others |= owner != d && owner->state != DOMAIN_GONE;
+		}
+		if (mine && !others)
+			stop_device(&m->devices[i]);
+	}
+}
+
+/* Look after domains that ended. True: the machine goes on. */
+static bool look_at_domains(struct machine *m)
+{
+	unsigned i, running = 0;
+	bool crashed = false;
+
+	for (i = 0; i < m->cfg->nr_domains; i++) {
+		struct domain *d = &m->domains[i];
+
+		switch (atomic_load_explicit(&d->state, memory_order_acquire)) {
+		case DOMAIN_RUNNING:
+			running++;
+			break;
+		case DOMAIN_ENDED:
+			if (!domain_report(d)) {
+				m->failed = true;
+				crashed = d->report.how != PROCESS_SHUTDOWN ||
+					  d->report.shutdown_reason == SHUTDOWN_crash;
+			}
+			stop_devices_of(m, d);
+			domain_destroy(d);
+			if (crashed && !m->cfg->on_crash)
+				return false;
+			break;
+		default:
+			break;
+		}
+	}
+	return running;
+}
+
+static void count_bytes(const struct machine *m, uint64_t *in, uint64_t *out)
+{
+	unsigned i;
+
+	*in = *out = 0;
+	for (i = 0; i < m->cfg->nr_devices; i++) {
+		uint64_t a, b;
+
+		if (!m->devices[i].type->bytes)
+			continue;
+		m->devices[i].type->bytes(&m->devices[i], &a, &b);
+		*in += a;
+		*out += b;
+	}
+}
+
+static void show_progress(struct machine *m)
+{
+	double seconds = (double)clock_now(&m->clock) / 1e9, mib = 1 << 20;
+	uint64_t in, out;
+	char text[160];
+
+	count_bytes(m, &in, &out);
+	snprintf(text, sizeof(text), "%.1f s: %.1f MiB in, %.1f MiB out, %.1f MiB/s", seconds,
+		 (double)in / mib, (double)out / mib, (double)out / mib / seconds);
+	console_progress(&m->console, text);
+}
+
+/* Not while somebody types into the machine on that terminal. */
+static bool wants_progress(const struct machine *m)
+{
+	unsigned i;
+
+	if (!isatty(STDERR_FILENO))
+		return false;
+	for (i = 0; i < m->cfg->nr_devices; i++) {
+		const char *input = m->cfg->devices[i].input;
+
+		if (input && (!strcmp(input, "pty") ||
+			      (!strcmp(input, "stdin") && isatty(STDIN_FILENO))))
+			return false;
+	}
+	return m->cfg->nr_devices;
+}
+
+static void loop(struct machine *m)
+{
+	struct pollfd fds[] = { { .fd = m->signal_fd, .events = POLLIN },
+				{ .fd = m->wake_fd, .events = POLLIN } };
+	int timeout = wants_progress(m) ? PROGRESS_FIRST_MS : -1;
+	struct signalfd_siginfo info;
+	uint64_t count;
+
+	do {
+		int n = poll(fds, 2, timeout);
+
+		if (!n) {
+			show_progress(m);
+			timeout = PROGRESS_MS;
+		}
+		if (n > 0 && fds[0].revents && read(m->signal_fd, &info, sizeof(info)) > 0) {
+			m->signal = (int)info.ssi_signo;
+			return;
+		}
+		if (n > 0 && fds[1].revents && read(m->wake_fd, &count, sizeof(count)) < 0)
+			continue; /* look anyway */
+	} while (look_at_domains(m));
+}
+
+/* ---- end ------------------------------------------------------------------------------------- */
+
+static void totals(struct machine *m, uint64_t ns)
+{
+	struct hv_counters sum = { 0 };
+	double seconds = (double)ns / 1e9;
+	char rate[48] = "";
+	uint64_t in, out;
+	unsigned i;
+
+	for (i = 0; i < m->cfg->nr_domains; i++) {
+		sum.hypercalls += m->domains[i].counters.hypercalls;
+		sum.sends += m->domains[i].counters.sends;
+	}
+	count_bytes(m, &in, &out);
+	if (out)
+		snprintf(rate, sizeof(rate), " (%.1f MiB/s)", (double)out / 1048576 / seconds);
+	console_say(&m->console,
+		    "%llu bytes in, %llu bytes out, %llu events, %llu hypercalls, %.3f s%s",
+		    (unsigned long long)in, (unsigned long long)out, (unsigned long long)sum.sends,
+		    (unsigned long long)sum.hypercalls, seconds, rate);
+}
+
+/* Devices first, then domains, then what both stood on. */
+static void teardown(struct machine *m, bool ran)
+{
+	uint64_t ns = clock_now(&m->clock);
+	unsigned i;
+
+	console_progress(&m->console, "");
+	for (i = 0; m->devices && i < m->cfg->nr_devices; i++)
+		stop_device(&m->devices[i]);
+	for (i = 0; m->domains && i < m->cfg->nr_domains; i++)
+		domain_destroy(&m->domains[i]);
+	clock_stop(&m->clock);
+	timer_queue_stop(&m->timers);
+	for (i = 0; ran && !m->signal && i < m->cfg->nr_devices; i++)
+		if (m->devices[i].type->verdict && !m->devices[i].type->verdict(&m->devices[i]))
+			m->failed = true;
+	if (ran)
+		totals(m, ns);
+	if (m->hv)
+		hv_destroy(m->hv);
+	for (i = 0; m->devices && i < m->cfg->nr_devices; i++) {
+		if (m->devices[i].type)
+			m->devices[i].type->destroy(&m->devices[i]);
+		memory_destroy(&m->devices[i].mem);
+	}
+	for (i = 0; m->regions && i < m->cfg->nr_shared; i++)
+		memory_destroy(&m->regions[i]);
+	free(m->devices);
+	free(m->regions);
+	free(m->domains);
+	close(m->wake_fd);
+	close(m->signal_fd);
+}
+
+static void nothing(int sig)
+{
+	(void)sig;
+}
+
+static void give_up(int sig)
+{
+	(void)sig;
+	_exit(128 + SIGTERM); /* the domains die with us */
+}
+
+/*
+ * SIGINT and the like are read by the loop; blocked before any thread or process starts, so that all
+ * inherit it: a terminal's Ctrl-C reaches the domains' processes too, which are ours to end.
+ */
+static int set_up_signals(sigset_t *ends)
+{
+	struct sigaction sa = { .sa_handler = nothing }; /* no SA_RESTART: that is its use */
+
+	sigaction(DEVICE_STOP_SIGNAL, &sa, NULL);
+	sa.sa_handler = give_up;
+	sigaction(SIGALRM, &sa, NULL);
+	sa.sa_handler = SIG_IGN;
+	sigaction(SIGPIPE, &sa, NULL);
+	sigemptyset(ends);
+	sigaddset(ends, SIGINT);
+	sigaddset(ends, SIGTERM);
+	sigaddset(ends, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, ends, NULL);
+	return signalfd(-1, ends, SFD_CLOEXEC);
+}
+
+int machine_run(const struct config *cfg)
+{
+	struct machine *m = calloc(1, sizeof(*m));
+	sigset_t ends;
+	int status, result;
+
+	if (!m)
+		return 1;
+	m->cfg = cfg;
+	m->next_mfn = FIRST_FRAME;
+	m->timers.fd = -1;
+	clock_init(&m->clock);
+	console_init(&m->console);
+	m->signal_fd = set_up_signals(&ends);
+	m->wake_fd = eventfd(0, EFD_CLOEXEC);
+	status = m->signal_fd < 0 || m->wake_fd < 0 || timer_queue_init(&m->timers, m->clock.epoch_ns) ||
+		 hv_create(&m->hv, &machine_ops, m);
+	if (status)
+		message("no machine can be made: %m; raise the limit of open files (ulimit -n)");
+	m->irqchip.hv = m->hv;
+	if (!status)
+		status = plan(m);
+	if (!status)
+		status = start(m);
+	if (!status)
+		loop(m);
+	if (m->signal) {
+		/* Whatever stalls the end (a full pipe behind stderr) does not stall it for ever; and a
+		 * second Ctrl-C ends it at once. */
+		alarm(END_TIMEOUT_S);
+		pthread_sigmask(SIG_UNBLOCK, &ends, NULL);
+	}
+	teardown(m, !status);
+	result = status ? status : m->signal ? 128 + m->signal : m->failed;
+	free(m);
+	return result;
+}

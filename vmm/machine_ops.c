@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the machine lends to the hypervisor half: memory, time, consoles; vCPUs are the process
+ * backend's. Nothing here blocks on a guest.
+ */
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "machine.h"
+
+#define CACHE_LINE 64
+#define BIG (64u << 10) /* from here on fresh pages, which cost nothing until they are used */
+
+static void *ops_alloc(void *ctx, size_t size)
+{
+	void *p;
+
+	(void)ctx;
+	if (size >= BIG) {
+		p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		return p == MAP_FAILED ? NULL : p;
+	}
+	if (posix_memalign(&p, size % HV_PAGE_SIZE ? CACHE_LINE : HV_PAGE_SIZE, size))
+		return NULL;
+	return memset(p, 0, size);
+}
+
+static void ops_free(void *ctx, void *p, size_t size)
+{
+	(void)ctx;
+	if (size >= BIG)
+		munmap(p, size);
+	else
+		free(p);
+}
+
+static uint64_t ops_now(void *ctx)
+{
+	const struct machine *m = ctx;
+
+	return clock_now(&m->clock);
+}
+
+static void ops_relax(void *ctx)
+{
+	(void)ctx;
+	sched_yield();
+}
+
+static struct domain *domain_of(const struct hv_vcpu *v)
+{
+	return hv_domain_user(hv_vcpu_domain(v));
+}
+
+static void ops_set_timer(struct hv_vcpu *v, uint64_t deadline)
+{
+	timer_set(&domain_of(v)->vcpu_timers[hv_vcpu_id(v)], deadline);
+}
+
+static int ops_pv_map(struct hv_domain *hd, struct hv_vcpu *v, uint64_t va, uint64_t mfn,
+		      uint64_t pages, unsigned prot)
+{
+	struct domain *d = hv_domain_user(hd);
+
+	return process_pv_map(d->process, v, va, mfn, pages, prot);
+}
+
+static void ops_console_write(struct hv_domain *hd, const char *text, size_t n)
+{
+	struct domain *d = hv_domain_user(hd);
+
+	console_guest(&d->machine->console, d->cfg->name, &d->line, text, n);
+}
+
+/* The process backend sees for itself that no vCPU is runnable any more, and says `ended`. */
+static void ops_shutdown(struct hv_domain *hd, unsigned reason)
+{
+	(void)hd;
+	(void)reason;
+}
+
+const struct hv_ops machine_ops = {
+	.alloc = ops_alloc,
+	.free = ops_free,
+	.now = ops_now,
+	.relax = ops_relax,
+	.kick = process_kick,
+	.set_timer = ops_set_timer,
+	.pv_map = ops_pv_map,
+	.set_segment_base = process_set_segment_base,
+	.iret = process_iret,
+	.console_write = ops_console_write,
+	.shutdown = ops_shutdown,
+};

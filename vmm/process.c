@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A domain's process from birth to death, and whether this kernel can have such. How it is started
+ * is in process_loader.c, what its vCPUs do in process_vcpu.c.
+ *
+ * Who ends it: a vCPU's thread that sees the domain over, or process_destroy, kills the process and
+ * no more. One watcher thread per domain waits for the death, whatever its cause, collects the
+ * vCPUs' threads and tells the machine; so there is one way out, and when `ended` is called nothing
+ * runs.
+ */
+#define _GNU_SOURCE 1
+#include <asm/unistd.h>
+#include <elf.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "process_internal.h"
+
+#define THREAD_STACK	(256u << 10)
+#define HWCAP2_FSGSBASE (1u << 1)
+
+struct process_backend process_backend = { .shim_fd = -1 };
+
+void process_complain(const struct process *p, const char *fmt, ...)
+{
+	char text[300];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (p)
+		fprintf(stderr, "carillon: domain %s: %s\n", p->name, text);
+	else
+		fprintf(stderr, "carillon: %s\n", text);
+}
+
+/* ---- can it be done here? -------------------------------------------------------------------- */
+
+/* The flags are checked before the program is read: EFAULT means that the kernel knows them. */
+static int probe_seccomp(void)
+{
+	unsigned flags = SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+	struct seccomp_notif_sizes sizes;
+	struct utsname uts;
+
+	syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER, flags, NULL);
+	if (errno == EINVAL) {
+		uname(&uts);
+		process_complain(NULL, "domains need Linux 5.19 or newer, this is %s", uts.release);
+		return -ENOTSUP;
+	}
+	if (errno != EFAULT) {
+		process_complain(
+			NULL,
+			"the seccomp system call is refused here: %s (the container's policy must allow it)",
+			strerror(errno));
+		return -EPERM;
+	}
+	if (syscall(__NR_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes) ||
+	    sizes.seccomp_notif > 512 ||
+	    sizes.seccomp_notif_resp > sizeof(struct seccomp_notif_resp)) {
+		process_complain(NULL,
+				 "this kernel's seccomp notifications are of an unknown size");
+		return -ENOTSUP;
+	}
+	return 0;
+}
+
+static uint64_t lowest_va(void)
+{
+	unsigned long long value = 65536;
+	FILE *f = fopen("/proc/sys/vm/mmap_min_addr", "re");
+
+	if (f && fscanf(f, "%llu", &value) != 1)
+		value = 65536;
+	if (f)
+		fclose(f);
+	return value > HV_PAGE_SIZE ? value : HV_PAGE_SIZE;
+}
+
+static void look_again(int sig)
+{
+	(void)sig;
+}
+
+int process_backend_init(void)
+{
+	struct process_backend *b = &process_backend;
+	struct sigaction sa = { .sa_handler = look_again }; /* no SA_RESTART: it is to interrupt */
+	unsigned long frame = getauxval(AT_MINSIGSTKSZ);
+	int error = probe_seccomp();
+
+	if (error)
+		return error;
+	if (!(getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE)) {
+		process_complain(
+			NULL,
+			"domains need the FSGSBASE instructions, this processor or kernel has "
+			"them off (boot option nofsgsbase?)");
+		return -ENOTSUP;
+	}
+	if (sched_getaffinity(0, sizeof(b->cpus), &b->cpus))
+		CPU_ZERO(&b->cpus); /* more processors than the set has room for: no pinning */
+	b->lowest_va = lowest_va();
+	/* Four nested frames, and room for what the handlers themselves need. */
+	if (frame < 4096)
+		frame = 4096;
+	b->scratch_stride = 32768;
+	while (b->scratch_stride < 4 * frame + 16384 + sizeof(struct shim_scratch))
+		b->scratch_stride *= 2;
+	sigaction(PROCESS_WAKE_SIGNAL, &sa, NULL);
+	return process_backend_load_shim();
+}
+
+/* The next processor in turn; of those that we may use. */
+static int choose_cpu(void)
+{
+	struct process_backend *b = &process_backend;
+	unsigned nr = (unsigned)CPU_COUNT(&b->cpus), n;
+	int cpu;
+
+	if (!nr)
+		return -1;
+	n = atomic_fetch_add(&b->next_cpu, 1) % nr;
+	for (cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &b->cpus) && !n--)
+			return cpu;
+	return -1;
+}
+
+/* ---- birth ----------------------------------------------------------------------------------- */
+
+static void *map_new(const char *name, size_t size, int *fd)
+{
+	void *at = MAP_FAILED;
+
+	*fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (*fd >= 0 && !ftruncate(*fd, (off_t)size))
+		at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
+	return at == MAP_FAILED ? NULL : at;
+}
+
+static int make_shared_pages(struct process *p)
+{
+	uint32_t stride = process_backend.scratch_stride;
+	struct shim_header *h;
+	unsigned i;
+
+	p->control_size = sizeof(struct shim_control) + p->nr_vcpus * sizeof(struct shim_vcpu) +
+			  SHIM_BOOT_OPS * sizeof(struct shim_op);
+	p->scratch_size = (size_t)p->nr_vcpus * stride;
+	p->control = map_new("carillon-control", p->control_size, &p->control_fd);
+	p->scratch = map_new("carillon-scratch", p->scratch_size, &p->scratch_fd);
+	if (!p->control || !p->scratch)
+		return -errno;
+	h = &p->control->header;
+	h->nr_vcpus = p->nr_vcpus;
+	h->nr_memory = p->nr_memory;
+	h->scratch_stride = stride;
+	h->parent = getpid();
+	h->numbered = p->nr_vcpus > 1 && process_can_number();
+	h->control_size = p->control_size;
+	memcpy(h->name, p->name, sizeof(h->name));
+	for (i = 0; i < p->nr_vcpus; i++) {
+		p->vcpus[i].control = &p->control->vcpu[i];
+		p->vcpus[i].scratch = (struct shim_scratch *)(p->scratch + (size_t)i * stride);
+		p->control->vcpu[i].scratch = SHIM_SCRATCH + (uint64_t)i * stride;
+	}
+	return 0;
+}
+
+static int fill(struct process *p, const struct process_config *cfg)
+{
+	unsigned i;
+
+	*p = (struct process){
+		.domain = cfg->domain,
+		.nr_vcpus = cfg->nr_vcpus,
+		.nr_memory = cfg->nr_memory,
+		.ended = cfg->ended,
+		.arg = cfg->arg,
+		.pidfd = -1,
+		.socket = -1,
+		.control_fd = -1,
+		.scratch_fd = -1,
+		.lock = PTHREAD_MUTEX_INITIALIZER,
+	};
+	snprintf(p->name, sizeof(p->name), "%s", cfg->name);
+	p->vcpus = calloc(p->nr_vcpus, sizeof(*p->vcpus));
+	p->memory = calloc(p->nr_memory ? p->nr_memory : 1, sizeof(*p->memory));
+	if (!p->vcpus || !p->memory)
+		return -ENOMEM;
+	memcpy(p->memory, cfg->memory, p->nr_memory * sizeof(*p->memory));
+	for (i = 0; i < p->nr_vcpus; i++) {
+		struct vcpu *v = &p->vcpus[i];
+
+		v->process = p;
+		v->hv = hv_domain_vcpu(p->domain, i);
+		v->id = i;
+		v->listener = -1;
+		v->cpu = choose_cpu();
+		v->last_hypercall = UINT64_MAX;
+	}
+	return 0;
+}
+
+int process_create(struct process **out, const struct process_config *cfg)
+{
+	struct process *p = malloc(sizeof(*p));
+	unsigned i;
+	int error;
+
+	if (!p)
+		return -ENOMEM;
+	error = fill(p, cfg);
+	if (!error)
+		error = make_shared_pages(p);
+	if (error)
+		process_complain(p, "cannot prepare its process: %s", strerror(-error));
+	else
+		error = process_spawn(p);
+	if (error) {
+		process_destroy(p);
+		process_free(p);
+		return error;
+	}
+	for (i = 0; i < p->nr_vcpus; i++)
+		hv_vcpu_set_user(p->vcpus[i].hv, &p->vcpus[i]);
+	*out = p;
+	return 0;
+}
+
+/* ---- death ----------------------------------------------------------------------------------- */
+
+static void kill_process(const struct process *p)
+{
+	if (p->pidfd >= 0)
+		syscall(__NR_pidfd_send_signal, p->pidfd, SIGKILL, NULL, 0);
+}
+
+void process_over(struct process *p, const struct process_report *report)
+{
+	pthread_mutex_lock(&p->lock);
+	if (!p->has_report) {
+		p->has_report = true;
+		p->report = *report;
+	}
+	pthread_mutex_unlock(&p->lock);
+	kill_process(p);
+}
+
+/* The process is dead: whoever still waits for its calls, or for leave to answer one, must go. */
+static void collect_threads(struct process *p)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+	unsigned i;
+
+	atomic_store(&p->dead, true);
+	for (i = 0; i < p->nr_vcpus; i++) {
+		struct vcpu *v = &p->vcpus[i];
+
+		if (!v->has_thread)
+			continue;
+		while (!atomic_load(&v->left)) {
+			process_kick(v->hv);
+			/*
+			 * In RECV? Since Linux 6.11 that returns by itself. Before, it waits on:
+			 * interrupt it, again and again because it may be just about to begin.
+			 */
+			pthread_kill(v->thread, PROCESS_WAKE_SIGNAL);
+			if (!atomic_load(&v->left))
+				nanosleep(&pause, NULL);
+		}
+		pthread_join(v->thread, NULL);
+		v->has_thread = false;
+	}
+}
+
+static void *watch(void *arg)
+{
+	struct process *p = arg;
+	siginfo_t info = { 0 };
+
+	/* The corpse stays: its number must be nobody else's while kicks may be on their way to it.
+	 */
+	while (waitid(P_PIDFD, (id_t)p->pidfd, &info, WEXITED | WNOWAIT) && errno == EINTR)
+		;
+	collect_threads(p);
+	if (atomic_load(&p->destroying))
+		return NULL;
+	if (!p->has_report) {
+		struct process_report *r = &p->report;
+
+		r->how = PROCESS_DIED;
+		r->signal = info.si_code == CLD_EXITED ? 0 : info.si_status;
+		r->vcpu = 0;
+		r->last_hypercall = p->vcpus[0].last_hypercall;
+		r->last_rip = p->vcpus[0].last_rip;
+		if (r->signal)
+			snprintf(r->what, sizeof(r->what),
+				 "its process was killed by signal %d (%s)", r->signal,
+				 strsignal(r->signal));
+		else
+			snprintf(r->what, sizeof(r->what), "its process exited");
+		hv_domain_crash(p->domain);
+	}
+	p->ended(p, &p->report, p->arg);
+	return NULL;
+}
+
+static int start_thread(pthread_t *thread, void *(*main)(void *), void *arg)
+{
+	pthread_attr_t attr;
+	sigset_t others, before;
+	int error;
+
+	/* The program's signals are its main thread's. */
+	sigfillset(&others);
+	sigdelset(&others, PROCESS_WAKE_SIGNAL);
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, THREAD_STACK);
+	pthread_sigmask(SIG_SETMASK, &others, &before);
+	error = pthread_create(thread, &attr, main, arg);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attr);
+	return -error;
+}
+
+int process_start(struct process *p)
+{
+	unsigned i;
+	int error = 0;
+
+	for (i = 0; i < p->nr_vcpus && !error; i++)
+		error = vcpu_follow_info(&p->vcpus[i], &p->boot);
+	if (error) {
+		process_complain(p, "vCPU %u's vcpu_info is in no frame that it may map", i - 1);
+		return error;
+	}
+	error = process_receive_listeners(p);
+	if (!error)
+		error = process_map_boot(p);
+	if (error)
+		return error;
+	for (i = 0; i < p->nr_vcpus && !error; i++) {
+		error = start_thread(&p->vcpus[i].thread, vcpu_main, &p->vcpus[i]);
+		p->vcpus[i].has_thread = !error;
+	}
+	if (!error) {
+		error = start_thread(&p->watcher, watch, p);
+		p->has_watcher = !error;
+	}
+	if (error)
+		process_complain(p, "cannot start its threads: %s", strerror(-error));
+	return error;
+}
+
+void process_destroy(struct process *p)
+{
+	atomic_store(&p->destroying, true);
+	kill_process(p);
+	if (p->has_watcher)
+		pthread_join(p->watcher, NULL);
+	else
+		collect_threads(p);
+	p->has_watcher = false;
+}
+
+void process_free(struct process *p)
+{
+	unsigned i;
+
+	if (p->pidfd >= 0) {
+		while (waitid(P_PIDFD, (id_t)p->pidfd, NULL, WEXITED) && errno == EINTR)
+			;
+		close(p->pidfd);
+	}
+	for (i = 0; p->vcpus && i < p->nr_vcpus; i++) {
+		if (p->vcpus[i].listener >= 0)
+			close(p->vcpus[i].listener);
+		free(p->vcpus[i].plan.ops);
+	}
+	if (p->control)
+		munmap(p->control, p->control_size);
+	if (p->scratch)
+		munmap(p->scratch, p->scratch_size);
+	if (p->control_fd >= 0)
+		close(p->control_fd);
+	if (p->scratch_fd >= 0)
+		close(p->scratch_fd);
+	if (p->socket >= 0)
+		close(p->socket);
+	free(p->boot.ops);
+	free(p->memory);
+	free(p->vcpus);
+	free(p);
+}
+
+struct process *process_of(const struct hv_domain *d)
+{
+	struct hv_vcpu *hv = hv_domain_vcpu(d, 0);
+	struct vcpu *v = hv ? hv_vcpu_user(hv) : NULL;
+
+	return v ? v->process : NULL;
+}
+
+int process_pidfd(const struct process *p)
+{
+	return p->pidfd;
+}

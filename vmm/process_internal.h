@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The process backend's books, shared by process*.c only: process.c (life and death),
+ * process_loader.c (exec and handshake), process_map.c (planned mappings), process_vcpu.c (a vCPU's
+ * thread in the monitor), process_fault.c (exceptions and reports).
+ */
+#ifndef CARILLON_VMM_PROCESS_INTERNAL_H
+#define CARILLON_VMM_PROCESS_INTERNAL_H
+
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/types.h>
+
+#include "process.h"
+#include "shim_abi.h"
+
+/* Newer than Debian 12's headers */
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
+#endif
+#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
+#define SECCOMP_IOCTL_NOTIF_SET_FLAGS	   SECCOMP_IOW(4, __u64)
+#define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP (1UL << 0)
+#endif
+
+/* Interrupts a RECV that an old kernel leaves waiting when the other side is dead */
+#define PROCESS_WAKE_SIGNAL SIGUSR2
+
+/* A growing list of system calls that the shim is to make. */
+struct plan {
+	struct shim_op *ops;
+	unsigned nr, room;
+	unsigned shown;	  /* so many are or were in the control page */
+	unsigned allowed; /* so many were let through */
+};
+
+/* Where a vCPU is, for process_kick. */
+enum vcpu_state {
+	VCPU_IN_MONITOR, /* its thread waits for our answer, and we look before we give it */
+	VCPU_IN_GUEST,	 /* it may be executing: only a signal makes it notice */
+	VCPU_WAITING,	 /* we wait for it to become runnable, on this very word */
+	VCPU_GONE,	 /* its thread is dead or about to be */
+};
+
+struct vcpu {
+	struct process *process;
+	struct hv_vcpu *hv;
+	unsigned id;
+	_Atomic uint32_t state; /* enum vcpu_state */
+	atomic_bool left;	/* our thread has ended */
+	struct shim_vcpu *control;
+	struct shim_scratch *scratch;
+	int listener;
+	pid_t tid; /* 0 until its first call */
+	pthread_t thread;
+	bool has_thread;
+
+	/* Only its own thread, from here on */
+	int cpu;
+	bool started;
+	unsigned work; /* SHIM_WORK_* for the next way back */
+	struct plan plan;
+	uint64_t info_mfn; /* which the alias page shows, if control->info says that it does */
+	unsigned info_offset;
+	uint64_t last_hypercall, last_rip;
+};
+
+struct process {
+	char name[16];
+	struct hv_domain *domain;
+	unsigned nr_vcpus;
+	struct vcpu *vcpus;
+	struct process_memory *memory;
+	unsigned nr_memory;
+	void (*ended)(struct process *p, const struct process_report *report, void *arg);
+	void *arg;
+
+	pid_t pid;
+	int pidfd;
+	int socket; /* to the loader; -1 once it has gone */
+	int control_fd, scratch_fd;
+	struct shim_control *control;
+	char *scratch;
+	size_t control_size, scratch_size;
+	struct plan boot;
+
+	pthread_t watcher; /* waits for the process's death, then says so */
+	bool has_watcher;
+	atomic_bool dead;	/* no call is to be answered any more */
+	atomic_bool destroying; /* process_destroy wants it so: nobody need be told */
+	pthread_mutex_t lock;	/* of report */
+	bool has_report;	/* the first reason counts */
+	struct process_report report;
+};
+
+/* What process_backend_init found out. */
+struct process_backend {
+	cpu_set_t cpus; /* that we may run on */
+	atomic_uint next_cpu;
+	int shim_fd; /* a memfd with the shim's executable */
+	uint64_t lowest_va;
+	uint32_t scratch_stride;
+	enum {
+		NUMBERING_UNKNOWN,
+		NUMBERING_WORKS,
+		NUMBERING_REFUSED
+	} numbering;
+};
+extern struct process_backend process_backend;
+
+/* One line on stderr; process.c */
+void process_complain(const struct process *p, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+/* The domain is over: keep the report if it is the first, kill the process. The watcher does the
+ * rest. Any thread. */
+void process_over(struct process *p, const struct process_report *report);
+
+/* process_loader.c: all -errno after one line */
+int process_backend_load_shim(void);
+bool process_can_number(void);
+int process_spawn(struct process *p);
+int process_receive_listeners(struct process *p);
+int process_map_boot(struct process *p);
+
+/* process_map.c */
+int plan_add(struct plan *plan, const struct shim_op *op);
+void plan_clear(struct plan *plan);
+int plan_alias(struct process *p, struct plan *plan, unsigned vcpu, uint64_t mfn);
+/* Put the next operations into the control page; how many. */
+unsigned plan_show(struct vcpu *v);
+/* Is this call the next one planned? Then it counts as made. */
+bool plan_allows(struct vcpu *v, const struct seccomp_data *call);
+
+/* process_vcpu.c */
+void *vcpu_main(void *arg);
+/* The alias page is to show its vcpu_info, wherever that is now: plans the mapping if it moved. */
+int vcpu_follow_info(struct vcpu *v, struct plan *plan);
+
+/* process_fault.c */
+/* The shim reports an exception: 1 if control says how to bounce it, -1 if the domain is over. */
+int vcpu_fault(struct vcpu *v);
+void vcpu_over_shutdown(struct vcpu *v, unsigned reason);
+void vcpu_over_broken(struct vcpu *v, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

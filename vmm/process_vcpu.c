@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A vCPU's thread in the monitor: it receives every system call of the vCPU's thread in the domain,
+ * has the hypervisor answer, and decides how the guest goes on. What the guest's side does is in
+ * shim/handler.c.
+ *
+ * Why no wake-up is lost. The hypervisor changes something (sets pending, makes runnable or not)
+ * and then kicks; process_kick reads `state`. We write `state` and then look at what it changed.
+ * All four are sequentially consistent, so either we see the change or the kick sees our state:
+ *   VCPU_IN_GUEST  written before the last look; a later change finds it and sends the signal. The
+ * signal may come twice or for nothing, that is harmless. Before the answer it stays queued.
+ *   VCPU_WAITING   written before looking whether it is runnable; a later change finds it, takes
+ *                  it away and wakes the futex, which does not sleep on another value.
+ *   VCPU_IN_MONITOR written when a call has come in: nothing need be done, we look before we
+ * answer. Between a call's trap and that store, a kick still signals: if the call was not yet
+ * received, it is interrupted and restarted after the upcall; if it was, the signal stays queued
+ * until the answer.
+ */
+#define _GNU_SOURCE 1
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "process_internal.h"
+
+#define X32_BIT	      0x40000000u
+#define VSYSCALL_PAGE 0xffffffffff600000ull
+
+/* What a received call comes to. */
+enum outcome {
+	ANSWER, /* give it the value, after looking at everything on the way back into the guest */
+	ANSWER_NOW, /* give it the value: it goes on in the shim, which calls again before it leaves
+		     */
+	EXECUTE,    /* let the kernel execute it */
+	OVER,	    /* the domain has ended */
+};
+
+static long futex(_Atomic uint32_t *word, int op, uint32_t value)
+{
+	return syscall(SYS_futex, word, op, value, NULL, NULL, 0);
+}
+
+static void set_state(struct vcpu *v, enum vcpu_state state)
+{
+	atomic_store_explicit(&v->state, state, memory_order_seq_cst);
+}
+
+void process_kick(struct hv_vcpu *hv)
+{
+	struct vcpu *v = hv_vcpu_user(hv);
+	uint32_t state;
+
+	if (!v)
+		return;
+	state = atomic_load_explicit(&v->state, memory_order_seq_cst);
+	if (state == VCPU_IN_GUEST) {
+		/* Is it to stop? Then it must come to us and ask, upcall or not. */
+		if (!hv_vcpu_runnable(hv))
+			__atomic_store_n(&v->control->park, 1, __ATOMIC_RELEASE);
+		syscall(SYS_tgkill, v->process->pid, v->tid, SHIM_SIGNAL);
+	} else if (state == VCPU_WAITING &&
+		   atomic_compare_exchange_strong(&v->state, &state, VCPU_IN_MONITOR)) {
+		futex(&v->state, FUTEX_WAKE_PRIVATE, 1);
+	}
+}
+
+/* ---- the way back into the guest ------------------------------------------------------------- */
+
+static bool domain_over(struct vcpu *v)
+{
+	unsigned reason = 0;
+
+	if (atomic_load(&v->process->dead))
+		return true;
+	if (!hv_domain_is_shut_down(v->process->domain, &reason))
+		return false;
+	vcpu_over_shutdown(v, reason);
+	return true;
+}
+
+/* Until it may run. False: never again. */
+static bool wait_runnable(struct vcpu *v)
+{
+	for (;;) {
+		set_state(v, VCPU_WAITING);
+		if (hv_vcpu_runnable(v->hv))
+			return true;
+		if (domain_over(v))
+			return false;
+		futex(&v->state, FUTEX_WAIT_PRIVATE, VCPU_WAITING);
+	}
+}
+
+int vcpu_follow_info(struct vcpu *v, struct plan *plan)
+{
+	struct process *p = v->process;
+	uint64_t mfn = UINT64_MAX;
+	unsigned offset = 0;
+	int r;
+
+	if (!hv_vcpu_info(v->hv, &mfn, &offset))
+		return 0;
+	if (v->control->info && mfn == v->info_mfn && offset == v->info_offset)
+		return 0;
+	r = plan_alias(p, plan, v->id, mfn);
+	if (r)
+		return r;
+	v->info_mfn = mfn;
+	v->info_offset = offset;
+	v->control->info = SHIM_ALIAS + (uint64_t)v->id * HV_PAGE_SIZE + offset;
+	return 0;
+}
+
+static void plan_start(struct vcpu *v)
+{
+	const struct vcpu_guest_context *c = hv_vcpu_context(v->hv);
+
+	if (v->started || !c)
+		return;
+	v->started = true;
+	v->work |= SHIM_WORK_START | SHIM_WORK_FS | SHIM_WORK_GS;
+	v->control->start = c->user_regs;
+	v->control->fs_base = c->fs_base;
+	v->control->gs_base = c->gs_base_kernel;
+}
+
+/*
+ * Look at everything that the guest must not miss before its next instruction, and queue the signal
+ * if there is anything: it is delivered when the answer lets the thread out of the kernel. False:
+ * there is no way back.
+ */
+static bool way_back(struct vcpu *v)
+{
+	struct shim_vcpu *control = v->control;
+	struct hv_entry entry;
+
+	for (;;) {
+		__atomic_store_n(&control->park, 0, __ATOMIC_SEQ_CST);
+		if (!hv_vcpu_runnable(v->hv) && !wait_runnable(v))
+			return false;
+		if (vcpu_follow_info(v, &v->plan)) {
+			vcpu_over_broken(v, "its vcpu_info is in a frame that it cannot map");
+			return false;
+		}
+		plan_start(v);
+		hv_vcpu_entry(v->hv, &entry);
+		control->event = entry.event;
+		if (v->plan.nr && !(v->work & SHIM_WORK_MAP)) {
+			v->work |= SHIM_WORK_MAP;
+			plan_show(v);
+		}
+		set_state(v, VCPU_IN_GUEST);
+		if (hv_vcpu_runnable(v->hv))
+			break;
+		set_state(v, VCPU_IN_MONITOR);
+	}
+	if (v->work) {
+		control->work = v->work;
+		control->seq++;
+	}
+	if (v->work || hv_vcpu_upcall_due(v->hv))
+		syscall(SYS_tgkill, v->process->pid, v->tid, SHIM_SIGNAL);
+	v->work = 0;
+	return true;
+}
+
+/* ---- calls ----------------------------------------------------------------------------------- */
+
+/* The operations shown were made; more, or back to the guest. */
+static enum outcome call_done(struct vcpu *v, const struct seccomp_data *call, int64_t *value)
+{
+	int error = (int)(int64_t)call->args[0];
+
+	*value = 0;
+	if (error || v->plan.allowed != v->plan.shown) {
+		vcpu_over_broken(v, "its process cannot map what it asked for: %s",
+				 error ? strerror(-error) : "the shim was interfered with");
+		return OVER;
+	}
+	if (v->plan.shown < v->plan.nr) {
+		*value = plan_show(v);
+		return ANSWER_NOW;
+	}
+	plan_clear(&v->plan);
+	return ANSWER;
+}
+
+/* A call from the shim's gate. A guest may jump there too: then it gets what it deserves. */
+static enum outcome shim_request(struct vcpu *v, const struct seccomp_data *call, int64_t *value)
+{
+	if (plan_allows(v, call))
+		return EXECUTE;
+	switch (call->nr) {
+	case SHIM_CALL_START:
+	case SHIM_CALL_PARK:
+		*value = 0;
+		return ANSWER;
+	case SHIM_CALL_DONE:
+		return call_done(v, call, value);
+	case SHIM_CALL_FAULT:
+		*value = vcpu_fault(v);
+		return *value < 0 ? OVER : ANSWER;
+	default:
+		*value = -ENOSYS;
+		return ANSWER;
+	}
+}
+
+static enum outcome handle(struct vcpu *v, const struct seccomp_data *call, int64_t *value)
+{
+	bool foreign = call->arch != AUDIT_ARCH_X86_64 || ((uint32_t)call->nr & X32_BIT) ||
+		       (call->instruction_pointer & ~0xfffull) == VSYSCALL_PAGE;
+
+	*value = -ENOSYS;
+	if (call->instruction_pointer == SHIM_GATE_IP && !foreign)
+		return shim_request(v, call, value);
+	if (v->plan.nr) {
+		/* The signal comes before its next instruction, unless it made itself deaf. */
+		vcpu_over_broken(v, "the guest went on before a change of its mappings was made");
+		return OVER;
+	}
+	/* Another entry into the host's kernel: no hypercall, whatever its number means there. */
+	if (foreign)
+		return ANSWER;
+	v->last_hypercall = (uint32_t)call->nr;
+	v->last_rip = call->instruction_pointer;
+	*value = hv_hypercall(v->hv, (uint64_t)(int64_t)call->nr, (const uint64_t *)call->args);
+	return ANSWER;
+}
+
+/* hv_ops.set_segment_base. Inside the calling vCPU's hypercall, so on its thread. */
+int process_set_segment_base(struct hv_vcpu *hv, unsigned which, uint64_t base)
+{
+	struct vcpu *v = hv_vcpu_user(hv);
+
+	/* Loading a non-canonical base would be a fault in the shim. */
+	if ((base + (1ull << 47)) >> 48)
+		return -EINVAL;
+	switch (which) {
+	case SEGBASE_FS:
+		v->control->fs_base = base;
+		v->work |= SHIM_WORK_FS;
+		break;
+	case SEGBASE_GS_KERNEL:
+		v->control->gs_base = base;
+		v->work |= SHIM_WORK_GS;
+		break;
+	case SEGBASE_GS_USER: /* there is no user mode that would see it */
+	case SEGBASE_GS_USER_SEL:
+		return 0;
+	default:
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* hv_ops.iret: the shim does it, with the stack pointer of the call. */
+long process_iret(struct hv_vcpu *hv)
+{
+	((struct vcpu *)hv_vcpu_user(hv))->work |= SHIM_WORK_IRET;
+	return 0;
+}
+
+/* ---- the loop -------------------------------------------------------------------------------- */
+
+/* Waking another core is what costs: both sides of a vCPU share one. */
+static void pin(const struct vcpu *v, pid_t tid)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(v->cpu, &set);
+	sched_setaffinity(tid, sizeof(set), &set); /* only speed is lost where it is refused */
+}
+
+/*
+ * The next call. ENOENT and EINTR mean that it went away (a signal restarts it) or that somebody
+ * wants us to look; a hang-up that nobody is left who could call.
+ */
+static bool receive(struct vcpu *v, struct seccomp_notif *call, size_t size)
+{
+	struct pollfd pfd = { .fd = v->listener };
+
+	while (!atomic_load(&v->process->dead)) {
+		memset(call, 0, size);
+		if (!ioctl(v->listener, SECCOMP_IOCTL_NOTIF_RECV, call))
+			return true;
+		if (errno != EINTR && errno != ENOENT) {
+			vcpu_over_broken(v, "cannot receive its hypercalls: %s", strerror(errno));
+			return false;
+		}
+		if (poll(&pfd, 1, 0) > 0 && (pfd.revents & (POLLHUP | POLLNVAL)))
+			return false;
+	}
+	return false;
+}
+
+static void answer(struct vcpu *v, uint64_t id, int64_t value, uint32_t flags)
+{
+	struct seccomp_notif_resp resp = { .id = id, .val = value, .flags = flags };
+
+	/* ENOENT: it died meanwhile, RECV will tell. */
+	while (ioctl(v->listener, SECCOMP_IOCTL_NOTIF_SEND, &resp) && errno == EINTR)
+		;
+}
+
+static bool serve(struct vcpu *v, const struct seccomp_notif *call)
+{
+	int64_t value;
+
+	/* From here on a kick need not signal: we look at everything before the answer. */
+	set_state(v, VCPU_IN_MONITOR);
+	if (v->tid != (pid_t)call->pid) {
+		v->tid = (pid_t)call->pid;
+		pin(v, v->tid);
+	}
+	switch (handle(v, &call->data, &value)) {
+	case ANSWER:
+		if (!way_back(v))
+			return false;
+		answer(v, call->id, value, 0);
+		return true;
+	case ANSWER_NOW:
+		answer(v, call->id, value, 0);
+		return true;
+	case EXECUTE:
+		answer(v, call->id, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
+		return true;
+	case OVER:
+		break;
+	}
+	return false;
+}
+
+void *vcpu_main(void *arg)
+{
+	struct vcpu *v = arg;
+	union {
+		struct seccomp_notif call;
+		char room[512]; /* the kernel's may be longer: process_backend_init checked */
+	} u;
+
+	pin(v, 0);
+	/* Linux 6.6: hand over the core with the wake-up */
+	ioctl(v->listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
+	while (receive(v, &u.call, sizeof(u)) && serve(v, &u.call))
+		;
+	set_state(v, VCPU_GONE);
+	atomic_store(&v->left, true);
+	return NULL;
+}

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What runs in a domain between the monitor and the guest: the handler of the kick signal, which
+ * rewrites the interrupted registers as Xen bounces into a PV kernel, and that of exceptions. It
+ * runs on the vCPU's signal stack with all signals held back but those of a bad guest stack. Start
+ * is in loader.c.
+ *
+ * Everything here may be interrupted by nobody, but watched and written to: other vCPUs of the same
+ * guest can write our scratch page and this very stack. They can only break their own domain by it:
+ * what counts is in the control page, which is read-only here, and in the monitor.
+ */
+#include <linux/errno.h>
+
+#include "shim.h"
+
+#define GUEST_CS 0xe030ul /* as Xen shows its kernels that they run privileged */
+#define GUEST_SS 0xe02bul
+
+static long call(long nr, long arg)
+{
+	return shim_call(nr, arg, 0, 0, 0, 0, 0);
+}
+
+/* Which vCPU is this? The signal stack tells: strides are powers of two. */
+static struct shim_scratch *this_scratch(void)
+{
+	unsigned long sp = (unsigned long)__builtin_frame_address(0);
+
+	return (struct shim_scratch *)(sp & -(unsigned long)control()->header.scratch_stride);
+}
+
+static const struct shim_vcpu *this_vcpu(const struct shim_scratch *s)
+{
+	unsigned long id = ((unsigned long)s - SHIM_SCRATCH) / control()->header.scratch_stride;
+
+	return &control()->vcpu[id];
+}
+
+static volatile struct vcpu_info *vcpu_info(const struct shim_vcpu *v)
+{
+	return (volatile struct vcpu_info *)v->info;
+}
+
+static int in_shim(unsigned long ip)
+{
+	return ip >= SHIM_BASE && ip < SHIM_END;
+}
+
+/* ---- registers ------------------------------------------------------------------------------- */
+
+static void save_registers(struct cpu_user_regs *to, const struct sigcontext *from)
+{
+	*to = (struct cpu_user_regs){
+		.r15 = from->r15,
+		.r14 = from->r14,
+		.r13 = from->r13,
+		.r12 = from->r12,
+		.rbp = from->rbp,
+		.rbx = from->rbx,
+		.r11 = from->r11,
+		.r10 = from->r10,
+		.r9 = from->r9,
+		.r8 = from->r8,
+		.rax = from->rax,
+		.rcx = from->rcx,
+		.rdx = from->rdx,
+		.rsi = from->rsi,
+		.rdi = from->rdi,
+		.rip = from->rip,
+		.cs = GUEST_CS,
+		.rflags = from->eflags,
+		.rsp = from->rsp,
+		.ss = GUEST_SS,
+	};
+}
+
+static void load_registers(struct sigcontext *to, const struct cpu_user_regs *from)
+{
+	to->r15 = from->r15;
+	to->r14 = from->r14;
+	to->r13 = from->r13;
+	to->r12 = from->r12;
+	to->rbp = from->rbp;
+	to->rbx = from->rbx;
+	to->r11 = from->r11;
+	to->r10 = from->r10;
+	to->r9 = from->r9;
+	to->r8 = from->r8;
+	to->rax = from->rax;
+	to->rcx = from->rcx;
+	to->rdx = from->rdx;
+	to->rsi = from->rsi;
+	to->rdi = from->rdi;
+	to->rip = from->rip;
+	to->eflags =
+		(from->rflags & ~(unsigned long)(SHIM_FLAG_IOPL | SHIM_FLAG_VM)) | SHIM_FLAG_IF;
+	to->rsp = from->rsp;
+}
+
+/* The guest's stack is bad, or an exception has no handler: the monitor ends the domain. */
+static void report(struct shim_scratch *s, const struct sigcontext *sc, unsigned in_delivery)
+{
+	s->fault.in_delivery = in_delivery;
+	save_registers(&s->fault.regs, sc);
+	for (;;)
+		call(SHIM_CALL_FAULT, 0);
+}
+
+/* ---- into the guest -------------------------------------------------------------------------- */
+
+/*
+ * Enter a handler of the guest at `rip` as Xen does: its frame on the guest's stack, which is
+ * 16-byte aligned before the frame and has no red zone. The mask is saved in it by its reader's
+ * convention: bits 32-39 of cs, and rflags.IF its opposite. error: NULL for none.
+ */
+static void bounce(struct shim_scratch *s, const struct shim_vcpu *v, struct sigcontext *sc,
+		   unsigned long rip, int mask_events, const unsigned long *error)
+{
+	volatile struct vcpu_info *info = vcpu_info(v);
+	unsigned long mask = info && info->evtchn_upcall_mask;
+	unsigned long flags = sc->eflags & ~(unsigned long)(SHIM_FLAG_IF | SHIM_FLAG_IOPL);
+	unsigned long frame[8], sp = sc->rsp & ~15ul;
+	unsigned n = 0;
+
+	frame[n++] = sc->rcx;
+	frame[n++] = sc->r11;
+	if (error)
+		frame[n++] = *error;
+	frame[n++] = sc->rip;
+	frame[n++] = GUEST_CS | mask << 32;
+	frame[n++] = flags | (mask ? 0 : SHIM_FLAG_IF);
+	frame[n++] = sc->rsp;
+	frame[n++] = GUEST_SS;
+	sp -= n * 8ul;
+	if (shim_copy((void *)sp, frame, n))
+		report(s, sc, 1);
+	if (mask_events && info)
+		info->evtchn_upcall_mask = 1;
+	sc->rip = rip;
+	sc->rsp = sp;
+	sc->eflags &= ~(unsigned long)SHIM_FLAGS_CLEARED;
+}
+
+/*
+ * HYPERVISOR_iret with the frame at `sp`, into the interrupted registers: the selectors stay the
+ * host's that are there. The mask is the opposite of IF; what becomes due by it is taken by the
+ * caller.
+ */
+static void finish_iret(struct shim_scratch *s, const struct shim_vcpu *v, struct sigcontext *sc,
+			unsigned long sp)
+{
+	volatile struct vcpu_info *info = vcpu_info(v);
+	struct iret_context f;
+
+	if (shim_copy(&f, (void *)sp, sizeof(f) / 8))
+		report(s, sc, 1);
+	if (info)
+		info->evtchn_upcall_mask = !(f.rflags & SHIM_FLAG_IF);
+	sc->rax = f.rax;
+	sc->r11 = f.r11;
+	sc->rcx = f.rcx;
+	sc->rip = f.rip;
+	sc->eflags = (f.rflags & ~(unsigned long)(SHIM_FLAG_IOPL | SHIM_FLAG_VM)) | SHIM_FLAG_IF;
+	sc->rsp = f.rsp;
+}
+
+/* Interrupted in iret.S before its return was complete: the frame is still whole, at or below the
+ * stack pointer. */
+static void restart_iret(struct shim_scratch *s, const struct shim_vcpu *v, struct sigcontext *sc)
+{
+	unsigned long ip = sc->rip, sp = sc->rsp;
+
+	if (ip < (unsigned long)shim_iret || ip >= (unsigned long)shim_iret_end)
+		return;
+	if (ip == (unsigned long)shim_iret_last)
+		sp -= offsetof(struct iret_context, rip);
+	finish_iret(s, v, sc, sp);
+}
+
+/* ---- work ------------------------------------------------------------------------------------ */
+
+/*
+ * The system calls that the monitor planned. It compares the registers of each with its plan, so
+ * that it does not matter who else could make us call something else. One that fails ends the
+ * domain.
+ */
+static void make_calls(const struct shim_vcpu *v)
+{
+	long error = 0;
+	unsigned i;
+
+	do {
+		for (i = 0; i < v->nr_ops && !error; i++) {
+			const unsigned long *a = v->ops[i].args;
+			long r = shim_call((long)v->ops[i].nr, (long)a[0], (long)a[1], (long)a[2],
+					   (long)a[3], (long)a[4], (long)a[5]);
+
+			if (r < 0 && r > -4096)
+				error = r;
+		}
+	} while (call(SHIM_CALL_DONE, error) > 0);
+}
+
+static void do_work(struct shim_scratch *s, const struct shim_vcpu *v, struct sigcontext *sc)
+{
+	unsigned work = v->work;
+
+	if (s->done == v->seq)
+		return;
+	s->done = v->seq;
+	if (work & SHIM_WORK_START)
+		load_registers(sc, &v->start);
+	if (work & SHIM_WORK_FS)
+		__asm__ volatile("wrfsbase %0" ::"r"(v->fs_base));
+	if (work & SHIM_WORK_GS)
+		__asm__ volatile("wrgsbase %0" ::"r"(v->gs_base));
+	if (work & SHIM_WORK_MAP)
+		make_calls(v);
+	if (work & SHIM_WORK_IRET)
+		finish_iret(s, v, sc, sc->rsp);
+}
+
+/*
+ * SHIM_SIGNAL. The monitor sends it when this vCPU has something to do before its next guest
+ * instruction, or may have. Signals that come meanwhile are held until the return from here, and
+ * then run this again: so it looks once at everything and loops over nothing.
+ */
+void shim_kicked(int sig, void *siginfo, struct ucontext *uc)
+{
+	struct shim_scratch *s = this_scratch();
+	const struct shim_vcpu *v = this_vcpu(s);
+	struct sigcontext *sc = &uc->uc_mcontext;
+	volatile struct vcpu_info *info;
+
+	(void)sig;
+	(void)siginfo;
+	do_work(s, v, sc);
+	restart_iret(s, v, sc);
+	if (__atomic_load_n(&v->park, __ATOMIC_ACQUIRE)) {
+		call(SHIM_CALL_PARK, 0);
+		/* New work, perhaps another vcpu_info: its signal is waiting for us. */
+		if (s->done != v->seq)
+			return;
+	}
+	info = vcpu_info(v);
+	if (info && v->event && info->evtchn_upcall_pending && !info->evtchn_upcall_mask &&
+	    !in_shim(sc->rip))
+		bounce(s, v, sc, v->event, 1, 0);
+}
+
+/* ---- exceptions ------------------------------------------------------------------------------ */
+
+static int has_error_code(unsigned vector)
+{
+	return vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21;
+}
+
+/* SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP */
+void shim_exception(int sig, void *siginfo, struct ucontext *uc)
+{
+	struct shim_scratch *s = this_scratch();
+	const struct shim_vcpu *v = this_vcpu(s);
+	struct sigcontext *sc = &uc->uc_mcontext;
+	unsigned long error = sc->err & 0xffffffff;
+
+	(void)sig;
+	/* Sent by somebody, not caused by an instruction: nothing happened. */
+	if (((int *)siginfo)[2] <= 0)
+		return;
+	s->fault.vector = (unsigned)sc->trapno;
+	s->fault.error_code = error;
+	s->fault.address = sc->cr2;
+	if (sc->rip == (unsigned long)shim_copy_at) {
+		sc->rip = (unsigned long)shim_copy_fault;
+		return;
+	}
+	if (in_shim(sc->rip))
+		report(s, sc, 0);
+	s->fault.in_delivery = 0;
+	save_registers(&s->fault.regs, sc);
+	call(SHIM_CALL_FAULT, 0);
+	bounce(s, v, sc, v->trap_rip, (int)v->trap_masks,
+	       has_error_code((unsigned)sc->trapno) ? &error : 0);
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * HYPERVISOR_iret without entering the monitor: the guest's hypercall page pushes rcx, r11 and rax
+ * and jumps here. The same in C, for the cases that interrupt this or cannot be done here, is
+ * finish_iret() in handler.c.
+ */
+#include "../shim_abi.h"
+
+/* struct iret_context */
+#define RAX    0
+#define R11    8
+#define RCX    16
+#define RIP    32
+#define RFLAGS 48
+#define RSP    56
+#define CS     40
+#define SS     64
+
+	.section .iret, "ax", @progbits
+
+	/*
+	 * rsp points at the struct iret_context; rax, rcx and r11 are saved there, every other register is
+	 * what the guest returns with. So wherever a signal interrupts us up to shim_iret_end, its handler
+	 * can load the registers from the frame as if we had run to the end, and does: an upcall after
+	 * the mask is cleared finds neither half of a return nor a second frame on the guest's stack.
+	 */
+	.globl shim_iret, shim_iret_last, shim_iret_end
+shim_iret:
+	/*
+	 * Which vCPU is this? FS and GS are the guest's. But each vCPU's thread has a segment descriptor
+	 * of its own (number_thread in loader.c) whose limit is the vCPU's number, and anybody may ask for a
+	 * limit. Where there is none, the monitor knows.
+	 */
+	movabs $SHIM_CONTROL, %rax
+	xor %ecx, %ecx
+	cmpl $1, (%rax)
+	je 1f
+	mov $SHIM_TLS_SELECTOR, %ecx
+	lsl %ecx, %ecx
+	jnz .Lslow
+1:	shl $12, %rcx
+	lea SHIM_PAGE(%rax, %rcx), %rcx		/* struct shim_vcpu */
+	mov SHIM_VCPU_INFO(%rcx), %r11
+	test %r11, %r11
+	jz .Lslow
+
+	movq $SHIM_HOST_CS, CS(%rsp)
+	movq $SHIM_HOST_SS, SS(%rsp)
+	andl $~SHIM_FLAG_VM, RFLAGS(%rsp)
+	testl $SHIM_FLAG_IF, RFLAGS(%rsp)
+	jz .Lmasked
+
+	/*
+	 * Unmask, then look. No fence: whoever sets pending after this load also kicks (it never looks
+	 * at the mask), and the signal finds us unmasked; whoever set it before and kicked while we were
+	 * masked did so before this instruction, on this thread, so the load sees it.
+	 */
+	movb $0, SHIM_INFO_MASK(%r11)
+	cmpb $0, SHIM_INFO_PENDING(%r11)
+	jne .Lpending
+.Lleave:
+	mov RAX(%rsp), %rax
+	mov R11(%rsp), %r11
+	mov RCX(%rsp), %rcx
+	lea RIP(%rsp), %rsp
+shim_iret_last:
+	iretq
+
+.Lmasked:
+	movb $1, SHIM_INFO_MASK(%r11)
+	jmp .Lleave
+
+	/* No descriptor, or no vcpu_info: by the monitor and a signal. */
+.Lslow:
+	mov $23, %eax
+	syscall
+	ud2
+
+.Lpending:
+	cmpq $0, SHIM_VCPU_EVENT(%rcx)
+	je .Lleave
+	movb $1, SHIM_INFO_MASK(%r11)
+shim_iret_end:
+	/*
+	 * Events are masked again, so a signal from here on changes nothing of ours. Take the upcall
+	 * that the guest would take at its next instruction: Xen's frame goes onto the stack that the iret
+	 * returns to. That may overlap the frame we read, so build it in the scratch page first.
+	 */
+	mov SHIM_VCPU_EVENT(%rcx), %rax
+	mov SHIM_VCPU_SCRATCH(%rcx), %rcx
+	mov %rax, (SHIM_SCRATCH_IRETQ + 0)(%rcx)
+	movq $SHIM_HOST_CS, (SHIM_SCRATCH_IRETQ + 8)(%rcx)
+	movq $SHIM_HOST_SS, (SHIM_SCRATCH_IRETQ + 32)(%rcx)
+	mov RAX(%rsp), %rax
+	mov %rax, SHIM_SCRATCH_RAX(%rcx)
+	mov RCX(%rsp), %rax
+	mov %rax, (SHIM_SCRATCH_BOUNCE + 0)(%rcx)
+	mov R11(%rsp), %rax
+	mov %rax, (SHIM_SCRATCH_BOUNCE + 8)(%rcx)
+	mov RIP(%rsp), %rax
+	mov %rax, (SHIM_SCRATCH_BOUNCE + 16)(%rcx)
+	movq $0xe030, (SHIM_SCRATCH_BOUNCE + 24)(%rcx)
+	mov RFLAGS(%rsp), %eax
+	and $~SHIM_FLAGS_CLEARED, %eax
+	mov %rax, (SHIM_SCRATCH_IRETQ + 16)(%rcx)
+	mov RFLAGS(%rsp), %eax
+	and $~SHIM_FLAG_IOPL, %eax
+	mov %rax, (SHIM_SCRATCH_BOUNCE + 32)(%rcx)
+	mov RSP(%rsp), %r11
+	mov %r11, (SHIM_SCRATCH_BOUNCE + 40)(%rcx)
+	movq $0xe02b, (SHIM_SCRATCH_BOUNCE + 48)(%rcx)
+	and $~15, %r11
+	sub $56, %r11
+	mov %r11, (SHIM_SCRATCH_IRETQ + 24)(%rcx)
+	.set .Lword, 0
+	.rept 7
+	mov (SHIM_SCRATCH_BOUNCE + .Lword)(%rcx), %rax
+	mov %rax, .Lword(%r11)
+	.set .Lword, .Lword + 8
+	.endr
+	mov SHIM_SCRATCH_RAX(%rcx), %rax
+	lea SHIM_SCRATCH_IRETQ(%rcx), %rsp
+	iretq
+
+	.section .note.GNU-stack, "", @progbits

@@ -18,7 +18,7 @@ static inline int copy_from_guest(struct hv_vcpu *v, void *dst, uint64_t va, siz
 
 	if (n == 0)
 		return 0;
-	if (va + (n - 1) < va)
+	if (va + n < va)
 		return -XEN_EFAULT; /* wraps around: so no callback has to think of that */
 	rc = ops->copy_from_guest ? ops->copy_from_guest(v, dst, va, n)
 				  : mm_copy_from(v->domain, dst, va, n);
@@ -32,7 +32,7 @@ static inline int copy_to_guest(struct hv_vcpu *v, uint64_t va, const void *src,
 
 	if (n == 0)
 		return 0;
-	if (va + (n - 1) < va)
+	if (va + n < va)
 		return -XEN_EFAULT;
 	rc = ops->copy_to_guest ? ops->copy_to_guest(v, va, src, n)
 				: mm_copy_to(v->domain, va, src, n);

@@ -42,9 +42,7 @@ static long give_compile_info(struct hv_vcpu *v, uint64_t va)
 	return copy_to_guest(v, va, &info, sizeof(info));
 }
 
-/*
- * Nothing that a guest must ask before using: page tables are read-only, frames are machine frames.
- */
+/* What mmu_update can do; otherwise tables are read-only and frame numbers are machine frames. */
 static long give_features(struct hv_vcpu *v, uint64_t va)
 {
 	struct xen_feature_info f;
@@ -53,7 +51,7 @@ static long give_features(struct hv_vcpu *v, uint64_t va)
 		return -XEN_EFAULT;
 	if (f.submap_idx >= XENFEAT_NR_SUBMAPS)
 		return -XEN_EINVAL;
-	f.submap = 0;
+	f.submap = 1u << XENFEAT_mmu_pt_update_preserve_ad;
 	if (v->domain->privileged)
 		f.submap |= 1u << XENFEAT_dom0;
 	return copy_to_guest(v, va, &f, sizeof(f));

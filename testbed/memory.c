@@ -154,15 +154,15 @@ static uint8_t *place_of(const struct testbed_vcpu *v, enum testbed_where where,
 
 	switch (where) {
 	case AT_OK:
-		return v->args + slot * (PAGE / SLOTS);
+		return v->args + slot * SLOT;
 	case AT_UNALIGNED:
-		return v->args + slot * (PAGE / SLOTS) + 1;
+		return v->args + slot * SLOT + 1;
 	case AT_STRADDLE:
 		return hole - (n <= 2 ? 1 : n <= 4 ? 2 : 4);
 	case AT_EDGE:
 		return hole - n;
 	case AT_READONLY:
-		return a->read_only + slot * (PAGE / SLOTS);
+		return a->read_only + slot * SLOT;
 	case AT_UNMAPPED:
 		return hole + 64;
 	default:

@@ -58,7 +58,7 @@ static long call(struct testbed_vcpu *v, uint64_t nr, void *arg, size_t n, size_
 	v->compat = false;
 	if (!testbed_fetch(v, va, got, skip + n))
 		return rc;
-	if (memcmp(got, sent, rc < 0 ? skip + n : skip + in))
+	if (memcmp(got, sent, rc < 0 ? skip + n : skip + in) != 0)
 		return OPS_CHANGED;
 	memcpy(arg, got + skip, n);
 	return rc;

@@ -12,8 +12,8 @@
 
 #include "testbed.h"
 
-#define PAGE  HV_PAGE_SIZE
-#define SLOTS 2u
+#define PAGE HV_PAGE_SIZE
+#define SLOT ((size_t)PAGE / 2) /* two areas for arguments in each vCPU's page */
 
 struct testbed_vcpu {
 	struct testbed_domain *d;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Laying out and writing a PV kernel's first memory, as Xen's toolstack does (same order, same
- * alignments, same bits in the page-table entries), so that an image finds here what it finds there. Pages that
- * stay zero are not touched: the memory is fresh.
+ * alignments, same bits in the page-table entries), so that an image finds here what it finds
+ * there. Pages that stay zero are not touched: the memory is fresh.
  */
 #include <errno.h>
 #include <string.h>
@@ -12,20 +12,20 @@
 #include "process.h"
 
 #define PAGE_SHIFT 12
-#define PAGE_SIZE HV_PAGE_SIZE
-#define SLACK (512ull << 10)	 /* at least so much is mapped behind the stack */
-#define END_ALIGN (4ull << 20)	 /* and the mapped area ends at such a boundary */
-#define CHUNK 256u		 /* pages whose frame numbers ascend: 1 MiB */
-#define ENTRIES 512u
+#define PAGE_SIZE  HV_PAGE_SIZE
+#define SLACK	   (512ull << 10) /* at least so much is mapped behind the stack */
+#define END_ALIGN  (4ull << 20)	  /* and the mapped area ends at such a boundary */
+#define CHUNK	   256u		  /* pages whose frame numbers ascend: 1 MiB */
+#define ENTRIES	   512u
 
 /* Page-table entry bits. */
-#define PTE_PRESENT 0x001ull
-#define PTE_WRITE 0x002ull
-#define PTE_USER 0x004ull
+#define PTE_PRESENT  0x001ull
+#define PTE_WRITE    0x002ull
+#define PTE_USER     0x004ull
 #define PTE_ACCESSED 0x020ull
-#define PTE_DIRTY 0x040ull
-#define PTE_LEAF (PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED)
-#define PTE_TABLE (PTE_LEAF | PTE_DIRTY)
+#define PTE_DIRTY    0x040ull
+#define PTE_LEAF     (PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED)
+#define PTE_TABLE    (PTE_LEAF | PTE_DIRTY)
 
 static uint64_t round_up(uint64_t value, uint64_t align)
 {
@@ -103,7 +103,8 @@ static int load_segment(const struct build *b, const struct image_segment *seg)
 		uint64_t n = chunk - (va - b->image->virt_base) % chunk;
 		ssize_t got;
 
-		/* The last chunk of memory may be a partial one that keeps its place: still a run. */
+		/* The last chunk of memory may be a partial one that keeps its place: still a run.
+		 */
 		if (n > seg->file_size - done)
 			n = seg->file_size - done;
 		got = pread(b->image->fd, host(b, va), n, (off_t)(seg->file_offset + done));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The domain builder: a PV kernel in memory as Xen's toolstack leaves it, and the registers it starts
- * with. It writes guest memory; processes and the hypervisor are the caller's.
+ * The domain builder: a PV kernel in memory as Xen's toolstack leaves it, and the registers it
+ * starts with. It writes guest memory; processes and the hypervisor are the caller's.
  */
 #ifndef CARILLON_VMM_BUILDER_H
 #define CARILLON_VMM_BUILDER_H

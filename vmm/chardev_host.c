@@ -20,8 +20,9 @@
 static int open_error(const struct config *cfg, const struct config_device *dev, const char *key,
 		      const char *path)
 {
-	config_error(cfg, dev->setting, "device \"%s\": %s \"%s\": %s; name a file that can be opened",
-		     dev->name, key, path, strerror(errno));
+	config_error(cfg, dev->setting,
+		     "device \"%s\": %s \"%s\": %s; name a file that can be opened", dev->name, key,
+		     path, strerror(errno));
 	return 2;
 }
 
@@ -192,7 +193,7 @@ bool chardev_host_verdict(const struct chardev_host *h, struct console *console,
 	unsigned long long in = h->bytes_in, out = h->bytes_out;
 
 	if (!h->check)
-		return true;
+		return !h->failed; /* that has been said */
 	if (in == out && h->in_sum == h->out_sum) {
 		console_say(console, "%s: every byte came back%s: %llu bytes, crc32 %08lx", name,
 			    h->check == CHECK_ROT13 ? ", rot13" : "", out, h->out_sum);

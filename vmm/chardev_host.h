@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The host's side of a character device: opening what the machine file names, reading and writing it,
- * and the check that what went out is what came in. Windows and lines are in device_chardev.c.
+ * The host's side of a character device: opening what the machine file names, reading and writing
+ * it, and the check that what went out is what came in. Windows and lines are in device_chardev.c.
  */
 #ifndef CARILLON_VMM_CHARDEV_HOST_H
 #define CARILLON_VMM_CHARDEV_HOST_H
@@ -35,7 +35,7 @@ void chardev_host_close_output(struct chardev_host *h);
 ssize_t chardev_host_read(struct chardev_host *h, void *at, size_t n);
 ssize_t chardev_host_write(struct chardev_host *h, const void *at, size_t n);
 
-/* Did every byte come back? Says so, if it was to be checked. */
+/* Did every byte come back? Says so, if it was to be checked; else: was the output taken? */
 bool chardev_host_verdict(const struct chardev_host *h, struct console *console, const char *name);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Guests compute time from the cycle counter and a factor (pvclock); the monitor has CLOCK_MONOTONIC.
- * This file finds the factor and follows it. A correction never makes a clock jump: the new relation meets
- * the old one at this moment and bends so that the difference is gone after the interval.
+ * Guests compute time from the cycle counter and a factor (pvclock); the monitor has
+ * CLOCK_MONOTONIC. This file finds the factor and follows it. A correction never makes a clock
+ * jump: the new relation meets the old one at this moment and bends so that the difference is gone
+ * after the interval.
  */
 #include <cpuid.h>
 #include <math.h>
@@ -11,11 +12,11 @@
 
 #include "clock.h"
 
-#define NSEC 1000000000ull
-#define MIN_BASE (2ull * 1000000)    /* ns between the two samples if CPUID says nothing */
+#define NSEC	       1000000000ull
+#define MIN_BASE       (2ull * 1000000) /* ns between the two samples if CPUID says nothing */
 #define FIRST_INTERVAL (NSEC / 10)
-#define MAX_INTERVAL NSEC
-#define MAX_BEND 500e-6		     /* how much faster or slower than measured a clock may run */
+#define MAX_INTERVAL   NSEC
+#define MAX_BEND       500e-6 /* how much faster or slower than measured a clock may run */
 
 static uint64_t monotonic(void)
 {
@@ -75,7 +76,8 @@ static void tell_hypervisor(struct clock *c, double slope)
 	hv_set_clock(c->hv, c->at_cycles, c->at_ns, c->mul, c->shift);
 }
 
-/* What a guest's clock says at that cycle: the same arithmetic, or the next relation would not meet it. */
+/* What a guest's clock says at that cycle: the same arithmetic, or the next relation would not meet
+ * it. */
 static uint64_t guest_time(const struct clock *c, uint64_t cycles)
 {
 	uint64_t delta = cycles - c->at_cycles;

@@ -13,13 +13,13 @@
 
 struct clock {
 	struct hv *hv;
-	uint64_t epoch_ns;	/* CLOCK_MONOTONIC at system time 0 */
-	uint64_t first_cycles;	/* at system time 0 */
+	uint64_t epoch_ns;	   /* CLOCK_MONOTONIC at system time 0 */
+	uint64_t first_cycles;	   /* at system time 0 */
 	uint64_t at_cycles, at_ns; /* the relation that guests have: a point */
 	uint32_t mul;		   /* and its slope */
 	int8_t shift;
-	double measured;	/* the best slope known */
-	uint64_t interval;	/* between corrections */
+	double measured;   /* the best slope known */
+	uint64_t interval; /* between corrections */
 	struct timer timer;
 };
 

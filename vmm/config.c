@@ -97,15 +97,18 @@ static int read_owners(const struct config *cfg, const config_setting_t *s, unsi
 	n = (unsigned)config_setting_length(s);
 	if (n < min || n > max)
 		return config_error(cfg, s, "%u domains here; name %s%u", n,
-				    min == max ? "exactly " : n < min ? "at least " : "at most ",
+				    min == max ? "exactly "
+				    : n < min  ? "at least "
+					       : "at most ",
 				    n < min ? min : max);
 	for (i = 0; i < n; i++) {
 		const config_setting_t *elem = config_setting_get_elem(s, i);
 		const char *name = config_setting_get_string(elem);
 
 		if (!name)
-			return config_error(cfg, s, "domains has something else than strings; "
-						    "write ( \"name\", ... )");
+			return config_error(cfg, s,
+					    "domains has something else than strings; "
+					    "write ( \"name\", ... )");
 		if (find_domain(cfg, s, name, &owners[i]))
 			return -1;
 		for (j = 0; distinct && j < i; j++)
@@ -161,8 +164,7 @@ static int resolve_image(const struct config *cfg, struct config_domain *d)
 		const char *suffix = i & 1 ? ".elf" : "";
 
 		d->image_path = i < 2 ? image_beside_file(cfg, d->image, suffix)
-				      : image_beside_program(d->image, i < 4 ? "" : "/..",
-							     suffix);
+				      : image_beside_program(d->image, i < 4 ? "" : "/..", suffix);
 		if (readable(d->image_path))
 			return 0;
 		free(d->image_path);
@@ -183,9 +185,7 @@ static int read_domain(struct config *cfg, const config_setting_t *group, void *
 {
 	struct config_domain *d = element, *other;
 
-	*d = (struct config_domain){
-		.cmdline = "", .memory = 16, .vcpus = 1, .setting = group
-	};
+	*d = (struct config_domain){ .cmdline = "", .memory = 16, .vcpus = 1, .setting = group };
 	if (config_read_group(cfg, group, domain_keys, d))
 		return -1;
 	for (other = cfg->domains; other != d; other++)
@@ -311,12 +311,13 @@ static int add_pirq(const struct config *cfg, unsigned domain, const config_sett
 		if (dev->owners[i] == domain)
 			return 0;
 	if (!dev->shared)
-		return config_error(cfg, where,
-				    "line %llu has two owners, \"%s\" (by device \"%s\") and \"%s\", "
-				    "but cannot be shared; leave one, or use a device with "
-				    "shared = true;",
-				    (unsigned long long)line, cfg->domains[dev->owners[0]].name,
-				    dev->name, cfg->domains[domain].name);
+		return config_error(
+			cfg, where,
+			"line %llu has two owners, \"%s\" (by device \"%s\") and \"%s\", "
+			"but cannot be shared; leave one, or use a device with "
+			"shared = true;",
+			(unsigned long long)line, cfg->domains[dev->owners[0]].name, dev->name,
+			cfg->domains[domain].name);
 	if (dev->nr_owners == CONFIG_MAX_OWNERS)
 		return config_error(cfg, where, "line %llu has %u owners already; leave it to them",
 				    (unsigned long long)line, CONFIG_MAX_OWNERS);
@@ -335,8 +336,9 @@ static int read_pirqs(const struct config *cfg, unsigned domain)
 		const config_setting_t *elem = config_setting_get_elem(s, (unsigned)i);
 
 		if (config_setting_type(elem) != CONFIG_TYPE_INT)
-			return config_error(cfg, s, "pirqs has something else than numbers; "
-						    "write lines: [ 20, 21 ]");
+			return config_error(cfg, s,
+					    "pirqs has something else than numbers; "
+					    "write lines: [ 20, 21 ]");
 		if (add_pirq(cfg, domain, s, (uint64_t)config_setting_get_int(elem)))
 			return -1;
 	}
@@ -376,9 +378,8 @@ static int read_channel(struct config *cfg, const config_setting_t *group, void 
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
-#define READ_LIST(cfg, list, what, field, count, read)                                             \
-	config_read_list(cfg, list, what, sizeof(*(cfg)->field), &(cfg)->field,                    \
-			 &(cfg)->count, read)
+#define READ_LIST(cfg, list, what, field, count, read) \
+	config_read_list(cfg, list, what, sizeof(*(cfg)->field), &(cfg)->field, &(cfg)->count, read)
 
 static int read_all(struct config *cfg)
 {

@@ -13,8 +13,8 @@
 #include <carillon/hypervisor.h>
 
 #define CONFIG_MAX_DOMAINS 64u
-#define CONFIG_MAX_OWNERS 8u /* domains that share a device's line, or a region */
-#define CONFIG_NAME_MAX 31u
+#define CONFIG_MAX_OWNERS  8u /* domains that share a device's line, or a region */
+#define CONFIG_NAME_MAX	   31u
 
 struct config_setting_t;
 struct config_t;
@@ -23,16 +23,24 @@ struct device_type;
 /* One key of a group: what it may be, and where its value goes. Tables end with a NULL name. */
 struct config_key {
 	const char *name;
-	enum { KEY_STRING, KEY_NAME, KEY_UINT, KEY_BOOL, KEY_CHOICE, KEY_CUSTOM } kind;
+	enum {
+		KEY_STRING,
+		KEY_NAME,
+		KEY_UINT,
+		KEY_BOOL,
+		KEY_CHOICE,
+		KEY_CUSTOM
+	} kind;
 	size_t offset; /* const char *, uint64_t, bool, unsigned (index), const setting * */
 	bool required;
 	uint64_t min, max;	    /* KEY_UINT */
 	const char *const *choices; /* KEY_CHOICE: ends with NULL */
 };
 
-#define CONFIG_KEY(type, field, key_kind, ...)                                                     \
-	{                                                                                          \
-		.name = #field, .kind = key_kind, .offset = offsetof(struct type, field), __VA_ARGS__  \
+#define CONFIG_KEY(type, field, key_kind, ...)                                            \
+	{                                                                                 \
+		.name = #field, .kind = key_kind, .offset = offsetof(struct type, field), \
+		__VA_ARGS__                                                               \
 	}
 
 struct config_domain {
@@ -46,14 +54,22 @@ struct config_domain {
 	const struct config_setting_t *setting, *pirqs;
 };
 
-enum { CHECK_NONE, CHECK_SAME, CHECK_ROT13 };
-enum { FLOW_LEVEL, FLOW_EDGE };
+enum {
+	CHECK_NONE,
+	CHECK_SAME,
+	CHECK_ROT13
+};
+enum {
+	FLOW_LEVEL,
+	FLOW_EDGE
+};
 
 struct config_device {
 	const struct device_type *type;
 	const char *type_name, *name;
 	const char *domain;
-	unsigned owners[CONFIG_MAX_OWNERS]; /* domains' indexes; the first is the one it belongs to */
+	unsigned owners[CONFIG_MAX_OWNERS]; /* domains' indexes; the first is the one it belongs to
+					     */
 	unsigned nr_owners;
 	bool shared; /* its line may have several owners */
 	uint64_t lines[2];

@@ -256,8 +256,8 @@ static int set_value(config_setting_t *s, const char *value, int guessed, long l
 		return guessed == CONFIG_TYPE_BOOL &&
 		       config_setting_set_bool(s, !strcmp(value, "true"));
 	case CONFIG_TYPE_INT:
-		return guessed == CONFIG_TYPE_INT64 && number >= INT32_MIN &&
-		       number <= INT32_MAX && config_setting_set_int(s, (int)number);
+		return guessed == CONFIG_TYPE_INT64 && number >= INT32_MIN && number <= INT32_MAX &&
+		       config_setting_set_int(s, (int)number);
 	case CONFIG_TYPE_INT64:
 		return guessed == CONFIG_TYPE_INT64 && config_setting_set_int64(s, number);
 	default:

@@ -14,8 +14,8 @@ int config_read_group(const struct config *cfg, const config_setting_t *group,
 		      const struct config_key *keys, void *out);
 
 /*
- * As config_read_group for the elements of a list, which must be groups: allocates them, stores where
- * in the pointer at `out`, calls read for each.
+ * As config_read_group for the elements of a list, which must be groups: allocates them, stores
+ * where in the pointer at `out`, calls read for each.
  */
 int config_read_list(struct config *cfg, const config_setting_t *list, const char *what,
 		     size_t size, void *out, unsigned *count,

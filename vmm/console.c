@@ -54,8 +54,8 @@ static void put_guest_line(struct console *c, const char *name, struct console_l
 	line->n = 0;
 }
 
-void console_guest(struct console *c, const char *name, struct console_line *line,
-		   const char *text, size_t n)
+void console_guest(struct console *c, const char *name, struct console_line *line, const char *text,
+		   size_t n)
 {
 	size_t i;
 

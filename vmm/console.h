@@ -24,8 +24,8 @@ struct console_line {
 void console_init(struct console *c);
 
 /* Text from a guest: any bytes, any cut. */
-void console_guest(struct console *c, const char *name, struct console_line *line,
-		   const char *text, size_t n);
+void console_guest(struct console *c, const char *name, struct console_line *line, const char *text,
+		   size_t n);
 /* The domain will print no more: show what is held. */
 void console_guest_end(struct console *c, const char *name, struct console_line *line);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The table of device types: adding one touches this list and device.h's. What a type does is in its
- * own file.
+ * The table of device types: adding one touches this list and device.h's. What a type does is in
+ * its own file.
  */
 #include <stddef.h>
 

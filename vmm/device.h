@@ -46,17 +46,17 @@ struct device_type {
 };
 
 /* What every device has. */
-#define DEVICE_KEYS                                                                                \
-	{                                                                                          \
-		.name = "type", .kind = KEY_STRING, .required = true,                              \
-		.offset = offsetof(struct config_device, type_name)                                \
-	},                                                                                         \
+#define DEVICE_KEYS                                              \
+	{ .name = "type",                                        \
+	  .kind = KEY_STRING,                                    \
+	  .required = true,                                      \
+	  .offset = offsetof(struct config_device, type_name) }, \
 		CONFIG_KEY(config_device, name, KEY_NAME, .required = true)
-#define DEVICE_LINE_KEY(key, index)                                                                \
-	{                                                                                          \
-		.name = key, .kind = KEY_UINT,                                                     \
-		.offset = offsetof(struct config_device, lines) + (index) * sizeof(uint64_t),      \
-		.required = true, .min = 1, .max = HV_MAX_LINES - 1                                \
+#define DEVICE_LINE_KEY(key, index)                                                           \
+	{                                                                                     \
+		.name = key, .kind = KEY_UINT,                                                \
+		.offset = offsetof(struct config_device, lines) + (index) * sizeof(uint64_t), \
+		.required = true, .min = 1, .max = HV_MAX_LINES - 1                           \
 	}
 
 /* Describe one of the device's lines to the machine. 0, or -1 after a line on stderr. */

@@ -6,9 +6,9 @@
  *
  * Two threads: one read()s into the free part of the input window, one write()s from the output
  * window. Indices: the device keeps its own copy of those it writes, reads the guest's once per
- * look, and believes them only if they lie within what it gave. Order: bytes before index (release),
- * index before bytes (acquire), on both sides; the guest's eoi is the doorbell, so what it wrote before
- * that hypercall is seen by the look after it (wake.h).
+ * look, and believes them only if they lie within what it gave. Order: bytes before index
+ * (release), index before bytes (acquire), on both sides; the guest's eoi is the doorbell, so what
+ * it wrote before that hypercall is seen by the look after it (wake.h).
  */
 #include <errno.h>
 #include <poll.h>
@@ -27,7 +27,10 @@
 #include "message.h"
 #include "wake.h"
 
-enum { INPUT, OUTPUT };
+enum {
+	INPUT,
+	OUTPUT
+};
 
 struct chardev {
 	struct device *dev;
@@ -39,10 +42,10 @@ struct chardev {
 	pthread_t thread[2];
 	bool running[2];
 	_Atomic bool stopping;
-	_Atomic bool broken;	   /* the guest broke the rules: no level, no bytes any more */
-	_Atomic uint32_t in_prod;  /* ours; the registers' copies are for the guest */
+	_Atomic bool broken;	  /* the guest broke the rules: no level, no bytes any more */
+	_Atomic uint32_t in_prod; /* ours; the registers' copies are for the guest */
 	_Atomic uint32_t out_cons;
-	_Atomic bool in_eof;	   /* in_prod is final */
+	_Atomic bool in_eof; /* in_prod is final */
 	_Atomic bool drained;
 };
 
@@ -370,8 +373,9 @@ static int start(struct device *dev)
 }
 
 /*
- * The threads may sleep in read(), write(), poll(), open(). The signal's handler does nothing, but it ends the
- * call; it is sent again until the thread is gone, since it may come just before the call.
+ * The threads may sleep in read(), write(), poll(), open(). The signal's handler does nothing, but
+ * it ends the call; it is sent again until the thread is gone, since it may come just before the
+ * call.
  */
 static void stop(struct device *dev)
 {

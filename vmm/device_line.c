@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The test line: raised at a fixed period, as a level that stays until the guest has acknowledged it, or
- * as an edge. What a guest makes of it is its own affair: nothing is checked here.
+ * The test line: raised at a fixed period, as a level that stays until the guest has acknowledged
+ * it, or as an edge. What a guest makes of it is its own affair: nothing is checked here.
  */
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading and checking guest kernels: ELF header, segments, Xen's notes. An image that passes can be
- * loaded at virt_base; whether it fits a domain's memory is the builder's to say.
+ * Reading and checking guest kernels: ELF header, segments, Xen's notes. An image that passes can
+ * be loaded at virt_base; whether it fits a domain's memory is the builder's to say.
  */
 #include <fcntl.h>
 #include <gelf.h>
@@ -21,7 +21,7 @@
 #include "process.h"
 
 #define LOW_HALF_END PROCESS_GUEST_END /* the top of the low half is the backend's */
-#define NOT_GIVEN UINT64_MAX
+#define NOT_GIVEN    UINT64_MAX
 
 /* What the notes say, as they say it. */
 struct notes {
@@ -29,8 +29,7 @@ struct notes {
 	bool any;
 };
 
-static int bad(const struct image *img, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
+static int bad(const struct image *img, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 static int bad(const struct image *img, const char *fmt, ...)
 {
@@ -49,14 +48,16 @@ static int bad(const struct image *img, const char *fmt, ...)
 static int check_header(const struct image *img, Elf *elf, GElf_Ehdr *ehdr)
 {
 	if (elf_kind(elf) != ELF_K_ELF || !gelf_getehdr(elf, ehdr))
-		return bad(img, "is no ELF file; use a guest kernel, such as build/images/hello.elf");
+		return bad(img,
+			   "is no ELF file; use a guest kernel, such as build/images/hello.elf");
 	if (ehdr->e_ident[EI_CLASS] != ELFCLASS64 || ehdr->e_ident[EI_DATA] != ELFDATA2LSB ||
 	    ehdr->e_machine != EM_X86_64)
 		return bad(img, "is not for x86-64 (class %u, machine %u); build it with -m64",
 			   ehdr->e_ident[EI_CLASS], ehdr->e_machine);
 	if (ehdr->e_type != ET_EXEC)
-		return bad(img, "is no static executable (ELF type %u); link it with -static and "
-				"without -pie",
+		return bad(img,
+			   "is no static executable (ELF type %u); link it with -static and "
+			   "without -pie",
 			   ehdr->e_type);
 	return 0;
 }
@@ -84,8 +85,8 @@ static int expect_string(const struct image *img, const char *what, const uint8_
 }
 
 /*
- * "!name" is what the kernel cannot do without. These two mean that it is no PV kernel as Xen has them on x86-64; others
- * (writable_page_tables, which Linux names) every builder lets pass.
+ * "!name" is what the kernel cannot do without. These two mean that it is no PV kernel as Xen has
+ * them on x86-64; others (writable_page_tables, which Linux names) every builder lets pass.
  */
 static bool impossible(const char *name, size_t n)
 {
@@ -108,8 +109,9 @@ static int check_features(const struct image *img, const uint8_t *desc, uint64_t
 		while (p + n < end && p[n] != '|')
 			n++;
 		if (*p == '!' && impossible(p + 1, n - 1))
-			return bad(img, "needs the Xen feature \"%.*s\", which is not here; build it "
-					"without",
+			return bad(img,
+				   "needs the Xen feature \"%.*s\", which is not here; build it "
+				   "without",
 				   (int)n - 1, p + 1);
 		p += n + 1;
 	}
@@ -169,11 +171,11 @@ static int read_notes(const struct image *img, Elf *elf, struct notes *notes)
 	for (i = 0; i < n; i++) {
 		if (!gelf_getphdr(elf, (int)i, &phdr) || phdr.p_type != PT_NOTE)
 			continue;
-		if (read_note_data(img,
-				   elf_getdata_rawchunk(elf, (int64_t)phdr.p_offset, phdr.p_filesz,
-							phdr.p_align == 8 ? ELF_T_NHDR8
-									  : ELF_T_NHDR),
-				   notes))
+		if (read_note_data(
+			    img,
+			    elf_getdata_rawchunk(elf, (int64_t)phdr.p_offset, phdr.p_filesz,
+						 phdr.p_align == 8 ? ELF_T_NHDR8 : ELF_T_NHDR),
+			    notes))
 			return -1;
 	}
 	while (!notes->any && (scn = elf_nextscn(elf, scn))) {
@@ -212,8 +214,9 @@ static int check_base(struct image *img, const struct notes *notes)
 				"cannot call the hypervisor");
 	min = mmap_min_addr();
 	if (notes->virt_base < min || notes->virt_base >= LOW_HALF_END)
-		return bad(img, "VIRT_BASE 0x%llx is not between 0x%llx (vm.mmap_min_addr) and "
-				"0x%llx; link it at 4 GiB",
+		return bad(img,
+			   "VIRT_BASE 0x%llx is not between 0x%llx (vm.mmap_min_addr) and "
+			   "0x%llx; link it at 4 GiB",
 			   (unsigned long long)notes->virt_base, (unsigned long long)min,
 			   (unsigned long long)LOW_HALF_END);
 	if (notes->virt_base % HV_PAGE_SIZE)
@@ -236,15 +239,17 @@ static int add_segment(struct image *img, const GElf_Phdr *phdr, uint64_t paddr_
 			   IMAGE_MAX_SEGMENTS);
 	if (phdr->p_filesz > phdr->p_memsz || phdr->p_offset > file_size ||
 	    phdr->p_filesz > file_size - phdr->p_offset)
-		return bad(img, "is truncated: segment %u needs bytes 0x%llx to 0x%llx of a file of "
-				"0x%llx; build or copy it again",
+		return bad(img,
+			   "is truncated: segment %u needs bytes 0x%llx to 0x%llx of a file of "
+			   "0x%llx; build or copy it again",
 			   index, (unsigned long long)phdr->p_offset,
 			   (unsigned long long)(phdr->p_offset + phdr->p_filesz),
 			   (unsigned long long)file_size);
 	if (phdr->p_paddr < paddr_offset || pa >= LOW_HALF_END - img->virt_base ||
 	    phdr->p_memsz > LOW_HALF_END - img->virt_base - pa)
-		return bad(img, "segment %u (address 0x%llx, 0x%llx bytes) is not in the low half of "
-				"the address space; link it above VIRT_BASE 0x%llx",
+		return bad(img,
+			   "segment %u (address 0x%llx, 0x%llx bytes) is not in the low half of "
+			   "the address space; link it above VIRT_BASE 0x%llx",
 			   index, (unsigned long long)phdr->p_paddr,
 			   (unsigned long long)phdr->p_memsz, (unsigned long long)img->virt_base);
 	*seg = (struct image_segment){
@@ -255,8 +260,9 @@ static int add_segment(struct image *img, const GElf_Phdr *phdr, uint64_t paddr_
 		.flags = phdr->p_flags,
 	};
 	if (phdr->p_vaddr != seg->va)
-		return bad(img, "segment %u is linked for 0x%llx but its physical address puts it at "
-				"0x%llx; make p_paddr p_vaddr - VIRT_BASE + PADDR_OFFSET",
+		return bad(img,
+			   "segment %u is linked for 0x%llx but its physical address puts it at "
+			   "0x%llx; make p_paddr p_vaddr - VIRT_BASE + PADDR_OFFSET",
 			   index, (unsigned long long)phdr->p_vaddr, (unsigned long long)seg->va);
 	img->nr_segments++;
 	if (seg->va + seg->mem_size > img->end)
@@ -273,8 +279,9 @@ static int check_overlaps(const struct image *img)
 			const struct image_segment *a = &img->segments[i], *b = &img->segments[j];
 
 			if (a->va < b->va + b->mem_size && b->va < a->va + a->mem_size)
-				return bad(img, "its segments at 0x%llx and 0x%llx overlap; link it "
-						"again",
+				return bad(img,
+					   "its segments at 0x%llx and 0x%llx overlap; link it "
+					   "again",
 					   (unsigned long long)b->va, (unsigned long long)a->va);
 		}
 	}
@@ -327,18 +334,21 @@ static int check_addresses(struct image *img, const struct notes *notes, const G
 	img->entry = notes->entry == NOT_GIVEN ? ehdr->e_entry : notes->entry;
 	seg = segment_of(img, img->entry, 1);
 	if (!seg || !(seg->flags & PF_X))
-		return bad(img, "its entry 0x%llx is in no executable segment; check ENTRY and the "
-				"linker script",
+		return bad(img,
+			   "its entry 0x%llx is in no executable segment; check ENTRY and the "
+			   "linker script",
 			   (unsigned long long)img->entry);
 	img->hypercall_page = notes->hypercall_page;
 	if (img->hypercall_page % HV_PAGE_SIZE)
-		return bad(img, "its hypercall page 0x%llx is not the start of a page; align it to "
-				"4096",
+		return bad(img,
+			   "its hypercall page 0x%llx is not the start of a page; align it to "
+			   "4096",
 			   (unsigned long long)img->hypercall_page);
 	seg = segment_of(img, img->hypercall_page, HV_PAGE_SIZE);
 	if (!seg || !(seg->flags & PF_X))
-		return bad(img, "its hypercall page 0x%llx is in no executable segment; put it into "
-				".text",
+		return bad(img,
+			   "its hypercall page 0x%llx is in no executable segment; put it into "
+			   ".text",
 			   (unsigned long long)img->hypercall_page);
 	return 0;
 }
@@ -357,7 +367,8 @@ int image_open(struct image *img, const char *path)
 	elf_version(EV_CURRENT);
 	elf = elf_begin(img->fd, ELF_C_READ_MMAP, NULL);
 	if (!elf)
-		return bad(img, "is no ELF file; use a guest kernel, such as build/images/hello.elf");
+		return bad(img,
+			   "is no ELF file; use a guest kernel, such as build/images/hello.elf");
 	if (!check_header(img, elf, &ehdr) && !read_notes(img, elf, &notes) &&
 	    !check_base(img, &notes) && !read_segments(img, elf, &notes) &&
 	    !check_addresses(img, &notes, &ehdr))

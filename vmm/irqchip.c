@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The interrupt controller. It has no lock: the hypervisor serialises the chip callbacks of one line,
- * and a level that rises meanwhile is either seen by the sample after the unmask or signalled after it:
- * devices write the level first and signal then.
+ * The interrupt controller. It has no lock: the hypervisor serialises the chip callbacks of one
+ * line, and a level that rises meanwhile is either seen by the sample after the unmask or signalled
+ * after it: devices write the level first and signal then.
  */
 #include "irqchip.h"
 
@@ -91,8 +91,9 @@ int irqchip_add(struct irqchip *chip, unsigned line, enum hv_irq_flow flow,
 }
 
 /*
- * A line that nobody enabled drops its signals, as a real one does. Its level stays, and is sampled after
- * startup: the device writes the level, then reads `enabled`; startup writes `enabled`, and the sample follows.
+ * A line that nobody enabled drops its signals, as a real one does. Its level stays, and is sampled
+ * after startup: the device writes the level, then reads `enabled`; startup writes `enabled`, and
+ * the sample follows.
  */
 static void signal_line(struct irqchip *chip, unsigned line)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A machine from its file to its end: who is given what, the loop, the end. One domain's own affairs are
- * in machine_domain.c, the callbacks in machine_ops.c.
+ * A machine from its file to its end: who is given what, the loop, the end. One domain's own
+ * affairs are in machine_domain.c, the callbacks in machine_ops.c.
  *
  * The main thread lives as long as the domains (their parent-death signal hangs on it) and is the
  * only one that starts or destroys anything.
@@ -22,11 +22,11 @@
 #include "machine.h"
 #include "message.h"
 
-#define FIRST_FRAME 0x10000u /* not 0, not small: a frame number shall not look like a page's */
-#define FRAME_ALIGN 0x1000u
+#define FIRST_FRAME	  0x10000u /* not 0, not small: a frame number shall not look like a page's */
+#define FRAME_ALIGN	  0x1000u
 #define PROGRESS_FIRST_MS 1000
-#define PROGRESS_MS 200
-#define END_TIMEOUT_S 5u
+#define PROGRESS_MS	  200
+#define END_TIMEOUT_S	  2u
 
 struct ports {
 	evtchn_port_t end[2];
@@ -142,10 +142,11 @@ static int plan_device_owner(struct machine *m, struct device *dev, struct domai
 
 		error = hv_domain_map_pirq(d->hv, line, line, cfg->shared);
 		if (error) {
-			config_error(m->cfg, cfg->setting,
-				     "device \"%s\": line %u cannot be given to domain \"%s\" (%s); "
-				     "use another line",
-				     cfg->name, line, d->cfg->name, strerror(-error));
+			config_error(
+				m->cfg, cfg->setting,
+				"device \"%s\": line %u cannot be given to domain \"%s\" (%s); "
+				"use another line",
+				cfg->name, line, d->cfg->name, strerror(-error));
 			return 2;
 		}
 		n += snprintf(word + n, sizeof(word) - (size_t)n, ",%u", line);
@@ -324,8 +325,8 @@ static bool wants_progress(const struct machine *m)
 	for (i = 0; i < m->cfg->nr_devices; i++) {
 		const char *input = m->cfg->devices[i].input;
 
-		if (input && (!strcmp(input, "pty") ||
-			      (!strcmp(input, "stdin") && isatty(STDIN_FILENO))))
+		if (input &&
+		    (!strcmp(input, "pty") || (!strcmp(input, "stdin") && isatty(STDIN_FILENO))))
 			return false;
 	}
 	return m->cfg->nr_devices;
@@ -424,8 +425,8 @@ static void give_up(int sig)
 }
 
 /*
- * SIGINT and the like are read by the loop; blocked before any thread or process starts, so that all
- * inherit it: a terminal's Ctrl-C reaches the domains' processes too, which are ours to end.
+ * SIGINT and the like are read by the loop; blocked before any thread or process starts, so that
+ * all inherit it: a terminal's Ctrl-C reaches the domains' processes too, which are ours to end.
  */
 static int set_up_signals(sigset_t *ends)
 {
@@ -459,7 +460,8 @@ int machine_run(const struct config *cfg)
 	console_init(&m->console);
 	m->signal_fd = set_up_signals(&ends);
 	m->wake_fd = eventfd(0, EFD_CLOEXEC);
-	status = m->signal_fd < 0 || m->wake_fd < 0 || timer_queue_init(&m->timers, m->clock.epoch_ns) ||
+	status = m->signal_fd < 0 || m->wake_fd < 0 ||
+		 timer_queue_init(&m->timers, m->clock.epoch_ns) ||
 		 hv_create(&m->hv, &machine_ops, m);
 	if (status)
 		message("no machine can be made: %m; raise the limit of open files (ulimit -n)");
@@ -470,12 +472,12 @@ int machine_run(const struct config *cfg)
 		status = start(m);
 	if (!status)
 		loop(m);
-	if (m->signal) {
-		/* Whatever stalls the end (a full pipe behind stderr) does not stall it for ever; and a
-		 * second Ctrl-C ends it at once. */
+	/* Whatever stalls the end (a full pipe behind stderr): it does not for ever, or can be
+	 * ended. */
+	if (m->signal)
 		alarm(END_TIMEOUT_S);
+	else
 		pthread_sigmask(SIG_UNBLOCK, &ends, NULL);
-	}
 	teardown(m, !status);
 	result = status ? status : m->signal ? 128 + m->signal : m->failed;
 	free(m);

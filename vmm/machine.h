@@ -40,7 +40,7 @@ struct domain {
 	struct hv_domain *hv;
 	struct process *process;
 	struct image image;
-	struct memory ram;     /* its frames, then one more: shared_info */
+	struct memory ram;	      /* its frames, then one more: shared_info */
 	struct process_memory *parts; /* everything it may map */
 	unsigned nr_parts;
 	struct timer *vcpu_timers; /* one per vCPU */

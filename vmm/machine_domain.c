@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One domain from plan to end: its memory, its place in the hypervisor, its process. What it is given
- * (shared memory, devices, channels) is decided in machine.c.
+ * One domain from plan to end: its memory, its place in the hypervisor, its process. What it is
+ * given (shared memory, devices, channels) is decided in machine.c.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -16,7 +16,7 @@
 #include "message.h"
 
 #define PAGES_PER_MIB 256u
-#define MIN_PIRQS 32u
+#define MIN_PIRQS     32u
 
 static int failed(const struct domain *d, const char *what, int error)
 {
@@ -226,7 +226,8 @@ int domain_start(struct domain *d)
 
 /*
  * No hypercall, timer or device thread may be in the domain when the hypervisor lets go of it; its
- * devices have been stopped by the caller. The process's own remains go last, for until then others' sends may kick it.
+ * devices have been stopped by the caller. The process's own remains go last, for until then
+ * others' sends may kick it.
  */
 void domain_destroy(struct domain *d)
 {

@@ -11,7 +11,7 @@
 #include "machine.h"
 
 #define CACHE_LINE 64
-#define BIG (64u << 10) /* from here on fresh pages, which cost nothing until they are used */
+#define BIG	   (64u << 10) /* from here on fresh pages, which cost nothing until they are used */
 
 static void *ops_alloc(void *ctx, size_t size)
 {

@@ -3,8 +3,10 @@
  * carillon: the table of commands and the choice among them. What a command does is in its own
  * builtin-*.c; adding one touches this table and builtin.h.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "builtin.h"
 #include "message.h"
@@ -15,10 +17,23 @@ const struct builtin builtins[] = {
 	{ 0 },
 };
 
+/* Were one of the first three closed, the next file opened would be taken for it. */
+static void open_standard_files(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	const struct builtin *b;
 
+	open_standard_files();
 	if (argc < 2) {
 		message("no command; try: carillon help");
 		return EXIT_USAGE;

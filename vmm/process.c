@@ -78,13 +78,15 @@ static int probe_seccomp(void)
 
 static uint64_t lowest_va(void)
 {
-	unsigned long long value = 65536;
+	char text[32] = "65536";
+	uint64_t value;
 	FILE *f = fopen("/proc/sys/vm/mmap_min_addr", "re");
 
-	if (f && fscanf(f, "%llu", &value) != 1)
-		value = 65536;
+	if (f && !fgets(text, sizeof(text), f))
+		text[0] = '\0';
 	if (f)
 		fclose(f);
+	value = strtoull(text, NULL, 10);
 	return value > HV_PAGE_SIZE ? value : HV_PAGE_SIZE;
 }
 
@@ -242,7 +244,7 @@ int process_create(struct process **out, const struct process_config *cfg)
 
 /* ---- death ----------------------------------------------------------------------------------- */
 
-static void kill_process(const struct process *p)
+void process_kill(const struct process *p)
 {
 	if (p->pidfd >= 0)
 		syscall(__NR_pidfd_send_signal, p->pidfd, SIGKILL, NULL, 0);
@@ -256,18 +258,18 @@ void process_over(struct process *p, const struct process_report *report)
 		p->report = *report;
 	}
 	pthread_mutex_unlock(&p->lock);
-	kill_process(p);
+	process_kill(p);
 }
 
 /* The process is dead: whoever still waits for its calls, or for leave to answer one, must go. */
 static void collect_threads(struct process *p)
 {
-	const struct timespec pause = { .tv_nsec = 1000000 };
 	unsigned i;
 
 	atomic_store(&p->dead, true);
 	for (i = 0; i < p->nr_vcpus; i++) {
 		struct vcpu *v = &p->vcpus[i];
+		struct timespec pause = { .tv_nsec = 10000 };
 
 		if (!v->has_thread)
 			continue;
@@ -280,10 +282,34 @@ static void collect_threads(struct process *p)
 			pthread_kill(v->thread, PROCESS_WAKE_SIGNAL);
 			if (!atomic_load(&v->left))
 				nanosleep(&pause, NULL);
+			if (pause.tv_nsec < 2000000)
+				pause.tv_nsec *= 2;
 		}
 		pthread_join(v->thread, NULL);
 		v->has_thread = false;
 	}
+}
+
+/* Nobody said why: the process was killed or the domain crashed from outside. */
+static void guess_report(struct process *p, const siginfo_t *info)
+{
+	struct process_report *r = &p->report;
+
+	r->last_hypercall = p->vcpus[0].last_hypercall;
+	r->last_rip = p->vcpus[0].last_rip;
+	if (hv_domain_is_shut_down(p->domain, &r->shutdown_reason)) {
+		r->how = PROCESS_SHUTDOWN;
+		snprintf(r->what, sizeof(r->what), "shut down (%u)", r->shutdown_reason);
+		return;
+	}
+	r->how = PROCESS_DIED;
+	r->signal = info->si_code == CLD_EXITED ? 0 : info->si_status;
+	if (r->signal)
+		snprintf(r->what, sizeof(r->what), "its process was killed by signal %d (%s)",
+			 r->signal, strsignal(r->signal));
+	else
+		snprintf(r->what, sizeof(r->what), "its process exited");
+	hv_domain_crash(p->domain);
 }
 
 static void *watch(void *arg)
@@ -291,29 +317,14 @@ static void *watch(void *arg)
 	struct process *p = arg;
 	siginfo_t info = { 0 };
 
-	/* The corpse stays: its number must be nobody else's while kicks may be on their way to it.
-	 */
+	/* The corpse stays: its number must be nobody else's while kicks are on their way to it. */
 	while (waitid(P_PIDFD, (id_t)p->pidfd, &info, WEXITED | WNOWAIT) && errno == EINTR)
 		;
 	collect_threads(p);
 	if (atomic_load(&p->destroying))
 		return NULL;
-	if (!p->has_report) {
-		struct process_report *r = &p->report;
-
-		r->how = PROCESS_DIED;
-		r->signal = info.si_code == CLD_EXITED ? 0 : info.si_status;
-		r->vcpu = 0;
-		r->last_hypercall = p->vcpus[0].last_hypercall;
-		r->last_rip = p->vcpus[0].last_rip;
-		if (r->signal)
-			snprintf(r->what, sizeof(r->what),
-				 "its process was killed by signal %d (%s)", r->signal,
-				 strsignal(r->signal));
-		else
-			snprintf(r->what, sizeof(r->what), "its process exited");
-		hv_domain_crash(p->domain);
-	}
+	if (!p->has_report)
+		guess_report(p, &info);
 	p->ended(p, &p->report, p->arg);
 	return NULL;
 }
@@ -368,7 +379,7 @@ int process_start(struct process *p)
 void process_destroy(struct process *p)
 {
 	atomic_store(&p->destroying, true);
-	kill_process(p);
+	process_kill(p);
 	if (p->has_watcher)
 		pthread_join(p->watcher, NULL);
 	else

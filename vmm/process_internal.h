@@ -118,6 +118,9 @@ void process_complain(const struct process *p, const char *fmt, ...)
  * rest. Any thread. */
 void process_over(struct process *p, const struct process_report *report);
 
+/* SIGKILL, and no more. Any thread, also inside a kick. */
+void process_kill(const struct process *p);
+
 /* process_loader.c: all -errno after one line */
 int process_backend_load_shim(void);
 bool process_can_number(void);

@@ -34,8 +34,9 @@
 #else
 #define CHILD_SHARES (CLONE_VM | CLONE_VFORK)
 #endif
-#define FIRST_SPARE 64 /* descriptors are parked above the final ones while they are put in order \
-			*/
+#define FIRST_SPARE                                                                   \
+	64 /* descriptors are parked above the final ones while they are put in order \
+	    */
 
 extern const char shim_image[], shim_image_end[];
 

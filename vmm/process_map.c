@@ -77,7 +77,7 @@ bool plan_allows(struct vcpu *v, const struct seccomp_data *call)
 	const struct shim_op *op = &v->plan.ops[v->plan.allowed];
 
 	if (v->plan.allowed == v->plan.shown || (uint64_t)(uint32_t)call->nr != op->nr ||
-	    memcmp(op->args, call->args, sizeof(op->args)))
+	    memcmp(op->args, call->args, sizeof(op->args)) != 0)
 		return false;
 	v->plan.allowed++;
 	return true;

@@ -60,8 +60,13 @@ void process_kick(struct hv_vcpu *hv)
 		return;
 	state = atomic_load_explicit(&v->state, memory_order_seq_cst);
 	if (state == VCPU_IN_GUEST) {
-		/* Is it to stop? Then it must come to us and ask, upcall or not. */
-		if (!hv_vcpu_runnable(hv))
+		/*
+		 * Is it to stop? Then it must come to us and ask, upcall or not. For ever? It may
+		 * have made itself deaf, and there is nothing to ask.
+		 */
+		if (hv_domain_is_shut_down(v->process->domain, NULL))
+			process_kill(v->process);
+		else if (!hv_vcpu_runnable(hv))
 			__atomic_store_n(&v->control->park, 1, __ATOMIC_RELEASE);
 		syscall(SYS_tgkill, v->process->pid, v->tid, SHIM_SIGNAL);
 	} else if (state == VCPU_WAITING &&
@@ -76,12 +81,11 @@ static bool domain_over(struct vcpu *v)
 {
 	unsigned reason = 0;
 
-	if (atomic_load(&v->process->dead))
+	if (hv_domain_is_shut_down(v->process->domain, &reason)) {
+		vcpu_over_shutdown(v, reason);
 		return true;
-	if (!hv_domain_is_shut_down(v->process->domain, &reason))
-		return false;
-	vcpu_over_shutdown(v, reason);
-	return true;
+	}
+	return atomic_load(&v->process->dead);
 }
 
 /* Until it may run. False: never again. */

@@ -85,7 +85,9 @@ static void crash_headline(char *text, size_t n, const struct process_report *r)
 	switch (r->how) {
 	case PROCESS_SHUTDOWN:
 		snprintf(text, n, "%s",
-			 r->what[0] ? r->what : "shut itself down with reason crash");
+			 r->last_hypercall == __HYPERVISOR_sched_op
+				 ? "it shut itself down with reason crash"
+				 : "it was given up, see above");
 		break;
 	case PROCESS_EXCEPTION:
 		snprintf(text, n, "%s (vector %u, error code 0x%llx)", r->what, r->vector,

@@ -4,8 +4,8 @@
  * the callbacks.
  *
  * No deadline is lost between arming and waiting: `programmed` and the timerfd change only together
- * and under the lock, the thread computes the earliest under the same lock, and a timerfd remembers an
- * expiry that nobody waited for.
+ * and under the lock, the thread computes the earliest under the same lock, and a timerfd remembers
+ * an expiry that nobody waited for.
  */
 #include <errno.h>
 #include <sys/prctl.h>
@@ -15,7 +15,7 @@
 #include "timers.h"
 
 #define NEVER UINT64_MAX
-#define NSEC 1000000000ull
+#define NSEC  1000000000ull
 
 /* Called with the lock held. */
 static void program(struct timer_queue *ts, uint64_t deadline)

@@ -22,18 +22,18 @@ struct timer {
 
 struct timer_queue {
 	pthread_mutex_t lock;
-	pthread_cond_t idle;	/* a callback has returned */
-	struct timer *list;	/* all that were added */
-	struct timer *firing;	/* its callback runs */
-	uint64_t programmed;	/* what the timerfd is set to; UINT64_MAX: nothing */
-	uint64_t epoch_ns;	/* CLOCK_MONOTONIC at time 0 */
+	pthread_cond_t idle;  /* a callback has returned */
+	struct timer *list;   /* all that were added */
+	struct timer *firing; /* its callback runs */
+	uint64_t programmed;  /* what the timerfd is set to; UINT64_MAX: nothing */
+	uint64_t epoch_ns;    /* CLOCK_MONOTONIC at time 0 */
 	pthread_t thread;
 	bool running, stopping;
 	int fd;
 };
 
 int timer_queue_init(struct timer_queue *ts, uint64_t epoch_ns); /* -errno */
-int timer_queue_start(struct timer_queue *ts);		       /* the thread; -errno */
+int timer_queue_start(struct timer_queue *ts);			 /* the thread; -errno */
 void timer_queue_stop(struct timer_queue *ts);
 
 void timer_add(struct timer_queue *ts, struct timer *t, void (*fire)(struct timer *t, void *arg),

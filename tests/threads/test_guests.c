@@ -321,6 +321,7 @@ struct toggle {
 	struct testbed_domain *d;
 	unsigned irq;
 	unsigned guarded; /* plain: the handler's, or whoever disabled the IRQ */
+	bool inside;	  /* plain as well */
 	atomic_bool stop;
 	unsigned runs;
 	unsigned unbalanced;
@@ -332,8 +333,11 @@ static enum guest_irqreturn toggle_handler(struct guest *g, unsigned irq, void *
 
 	(void)g;
 	(void)irq;
+	t->inside = true;
 	t->guarded++;
 	t->runs++;
+	sched_yield();
+	t->inside = false;
 	return GUEST_IRQ_HANDLED;
 }
 
@@ -361,6 +365,8 @@ static void toggle_cpu1(struct testbed_vcpu *v, void *arg)
 		if (guest_disable_irq(g, t->irq))
 			t->unbalanced++;
 		t->guarded = 0;
+		if (t->inside)
+			t->unbalanced++;
 		if (guest_enable_irq(g, t->irq))
 			t->unbalanced++;
 	}

@@ -270,6 +270,20 @@ static void port_limit_of_a_domain(void **state)
 	assert_status(b->v0, 3, 128, "-22");
 }
 
+static void no_port_at_all(void **state)
+{
+	struct bare *b = *state;
+	struct testbed_domain *d2 = testbed_domain_create(
+		b->tb,
+		&(struct testbed_domain_config){ .id = 2, .max_evtchn_port = HV_NO_EVTCHN_PORTS },
+		NULL);
+
+	assert_non_null(d2);
+	assert_fails(op_alloc_unbound(b->v0, 2, 0), ENOSPC);
+	assert_fails(op_bind_ipi(testbed_vcpu(d2, 0), 0), ENOSPC);
+	assert_status(b->v0, 2, 1, "closed vcpu=0");
+}
+
 /* Ports are valid by the bucket of 64 that was needed so far. */
 static void buckets(void **state)
 {
@@ -333,6 +347,7 @@ int main(void)
 		bare_test(status_of_bad_ports),
 		bare_test(exhaustion),
 		bare_test(port_limit_of_a_domain),
+		bare_test(no_port_at_all),
 		bare_test(buckets),
 		bare_test(out_of_memory_leaves_no_port),
 	};

@@ -348,6 +348,33 @@ static void counters(void **state)
 	assert_int_equal(after.kicks - before.kicks, 1);
 }
 
+/* The vCPU is kicked when its upcall flag rises, not while it is up already: also not by another
+ * word. */
+static void one_kick_while_the_flag_is_up(void **state)
+{
+	struct bare *b = *state;
+	struct hv_counters before, after;
+	unsigned kicks;
+
+	for (long p = 1; p <= 65; p++)
+		assert_rc(op_bind_ipi(b->v0, 0), p);
+	assert_rc(op_send(b->v0, 1), 0);
+	hv_domain_counters(testbed_hv_domain(b->d0), &before);
+	kicks = testbed_kicks(b->v0);
+	assert_rc(op_send(b->v0, 2), 0);
+	assert_rc(op_send(b->v0, 65), 0);
+	assert_upcall(b->v0, 1, 3);
+	hv_domain_counters(testbed_hv_domain(b->d0), &after);
+	assert_int_equal(after.sends - before.sends, 2);
+	assert_int_equal(after.kicks - before.kicks, 0);
+	assert_int_equal(testbed_kicks(b->v0), kicks);
+	mem_clear_upcall(b->v0);
+	mem_set_pending(b->d0, 65, false);
+	assert_rc(op_send(b->v0, 65), 0);
+	assert_upcall(b->v0, 1, 2);
+	assert_int_equal(testbed_kicks(b->v0), kicks + 1);
+}
+
 static void port_info(void **state)
 {
 	struct bare *b = *state;
@@ -391,6 +418,7 @@ int main(void)
 		bare_test(unmask_follows_the_vcpu),
 		bare_test(unmask_other_states),
 		bare_test(counters),
+		bare_test(one_kick_while_the_flag_is_up),
 		bare_test(port_info),
 	};
 

@@ -19,17 +19,18 @@
 	.section .iret, "ax", @progbits
 
 	/*
-	 * rsp points at the struct iret_context; rax, rcx and r11 are saved there, every other register is
-	 * what the guest returns with. So wherever a signal interrupts us up to shim_iret_end, its handler
-	 * can load the registers from the frame as if we had run to the end, and does: an upcall after
-	 * the mask is cleared finds neither half of a return nor a second frame on the guest's stack.
+	 * rsp points at the struct iret_context; rax, rcx and r11 are saved there, every other
+	 * register is what the guest returns with. So wherever a signal interrupts us up to
+	 * shim_iret_end, its handler can load the registers from the frame as if we had run to
+	 * the end, and does: an upcall after the mask is cleared finds neither half of a return
+	 * nor a second frame on the guest's stack.
 	 */
 	.globl shim_iret, shim_iret_last, shim_iret_end
 shim_iret:
 	/*
-	 * Which vCPU is this? FS and GS are the guest's. But each vCPU's thread has a segment descriptor
-	 * of its own (number_thread in loader.c) whose limit is the vCPU's number, and anybody may ask for a
-	 * limit. Where there is none, the monitor knows.
+	 * Which vCPU is this? FS and GS are the guest's. But each vCPU's thread has a segment
+	 * descriptor of its own (number_thread in loader.c) whose limit is the vCPU's number,
+	 * and anybody may ask for a limit. Where there is none, the monitor knows.
 	 */
 	movabs $SHIM_CONTROL, %rax
 	xor %ecx, %ecx
@@ -51,9 +52,10 @@ shim_iret:
 	jz .Lmasked
 
 	/*
-	 * Unmask, then look. No fence: whoever sets pending after this load also kicks (it never looks
-	 * at the mask), and the signal finds us unmasked; whoever set it before and kicked while we were
-	 * masked did so before this instruction, on this thread, so the load sees it.
+	 * Unmask, then look. No fence: whoever sets pending after this load also kicks (it never
+	 * looks at the mask), and the signal finds us unmasked; whoever set it before and kicked
+	 * while we were masked did so before this instruction, on this thread, so the load sees
+	 * it.
 	 */
 	movb $0, SHIM_INFO_MASK(%r11)
 	cmpb $0, SHIM_INFO_PENDING(%r11)
@@ -82,9 +84,10 @@ shim_iret_last:
 	movb $1, SHIM_INFO_MASK(%r11)
 shim_iret_end:
 	/*
-	 * Events are masked again, so a signal from here on changes nothing of ours. Take the upcall
-	 * that the guest would take at its next instruction: Xen's frame goes onto the stack that the iret
-	 * returns to. That may overlap the frame we read, so build it in the scratch page first.
+	 * Events are masked again, so a signal from here on changes nothing of ours. Take the
+	 * upcall that the guest would take at its next instruction: Xen's frame goes onto the
+	 * stack that the iret returns to. That may overlap the frame we read, so build it in the
+	 * scratch page first.
 	 */
 	mov SHIM_VCPU_EVENT(%rcx), %rax
 	mov SHIM_VCPU_SCRATCH(%rcx), %rcx

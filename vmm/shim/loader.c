@@ -24,8 +24,9 @@
 
 #include "shim.h"
 
-#define USER_END 0x7ffffffff000ul /* the end of the low half, less the page that is never mapped \
-				   */
+#define USER_END                                                                        \
+	0x7ffffffff000ul /* the end of the low half, less the page that is never mapped \
+			  */
 #define AT_SYSINFO_EHDR 33
 #define SOL_SOCKET	1
 #define SCM_RIGHTS	1

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where the process begins, and the few instructions whose addresses the monitor or the seccomp filter
- * know. What is done at start is in loader.c, at a signal in handler.c.
+ * Where the process begins, and the few instructions whose addresses the monitor or the seccomp
+ * filter know. What is done at start is in loader.c, at a signal in handler.c.
  */
 #include "../shim_abi.h"
 
@@ -41,7 +41,7 @@ shim_call:
 	mov 8(%rsp), %r9
 	jmp shim_gate
 
-	/* long shim_clone(flags, stack, function, argument): in the new thread, function(argument) */
+	/* long shim_clone(flags, stack, function, argument): the new thread runs it */
 	.globl shim_clone
 shim_clone:
 	mov %rdx, %r9
@@ -59,8 +59,8 @@ shim_clone:
 	ud2
 
 	/*
-	 * long shim_copy(to, from, words): 0, or 1 if an access faulted. One of the two is the guest's stack; the
-	 * fault handler moves a fault at shim_copy_at to shim_copy_fault.
+	 * long shim_copy(to, from, words): 0, or 1 if an access faulted. One of the two is the
+	 * guest's stack; the fault handler moves a fault at shim_copy_at to shim_copy_fault.
 	 */
 	.globl shim_copy, shim_copy_at, shim_copy_fault
 shim_copy:
@@ -73,7 +73,22 @@ shim_copy_fault:
 	mov $1, %eax
 	ret
 
-	/* The kernel's stack is given back at once, so leave it. It still says where the vDSO is. */
+	/* Compilers call these by themselves. */
+	.globl memcpy, memset
+memcpy:
+	mov %rdi, %rax
+	mov %rdx, %rcx
+	rep movsb
+	ret
+memset:
+	mov %rdi, %r8
+	mov %esi, %eax
+	mov %rdx, %rcx
+	rep stosb
+	mov %r8, %rax
+	ret
+
+	/* The kernel's stack is given back soon, so leave it. It says where the vDSO is. */
 	.globl _start
 _start:
 	xor %ebp, %ebp

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Where text goes. Xen's emergency console takes it by hypercall, before anything else works; on a
- * Xen host that drops it for ordinary domains the PV console ring would be written here, too. How text is made is format.c's.
+ * Xen host that drops it for ordinary domains the PV console ring would be written here, too. How
+ * text is made is format.c's.
  */
 #include "internal.h"
 

@@ -148,8 +148,10 @@ static inline uint64_t pv_cycles(void)
 
 /* ---- memory --------------------------------------------------------------------------- */
 
-#define PV_PAGE_BYTES	4096u
-#define PV_WINDOW_PAGES ((size_t)512) /* the most that pv_map_frames can map, over the kernel's life */
+#define PV_PAGE_BYTES ((size_t)4096)
+
+/* The most that pv_map_frames can map, over the kernel's life. */
+#define PV_WINDOW_PAGES ((size_t)512)
 
 /*
  * Zeroed memory; cache-line aligned, page-aligned if a multiple of a page. NULL: none left. [task]

@@ -186,7 +186,7 @@ static void unbind_with_a_handler(void **state)
 	assert_int_equal(r.runs, 1);
 }
 
-static void allocation_failures(void **state)
+static void create_without_a_port(void **state)
 {
 	struct guests *m = *state;
 	struct guest *g = NULL;
@@ -204,7 +204,7 @@ int main(void)
 		guests_test(an_existing_port),	  guests_test(interdomain_errors),
 		guests_test(numbers_run_out),	  guests_test(request_errors),
 		guests_test(handler_or_nothing),  guests_test(unbind_with_a_handler),
-		guests_test(allocation_failures),
+		guests_test(create_without_a_port),
 	};
 
 	return cmocka_run_group_tests_name("guest_bind", tests, NULL, NULL);

@@ -277,15 +277,23 @@ void domain_shutdown(struct hv_domain *d, unsigned reason)
 {
 	const struct hv_ops *ops = d->hv->ops;
 	bool first;
+	unsigned i;
 
 	lock_take(d->hv, &d->lock);
 	first = !d->shut_down;
 	if (first) {
 		if (d->shutdown_code)
 			reason = d->shutdown_code - 1;
-		stop_all(d, STOP_SHUTDOWN);
+		for (i = 0; i < d->max_vcpus; i++)
+			fetch_or_seq(&d->vcpu[i]->stopped, STOP_SHUTDOWN);
 		/* Release: who sees it shut down sees it stopped. */
 		store_release(&d->shut_down, reason + 1);
+		/*
+		 * Kicked when both can be seen: a waiter that was kicked before would find a vCPU
+		 * that is not runnable in a domain that is alive, and wait for ever.
+		 */
+		for (i = 0; i < d->max_vcpus; i++)
+			ops->kick(d->vcpu[i]);
 	}
 	lock_drop(&d->lock);
 	if (!first)

@@ -99,16 +99,12 @@ static size_t console_read(struct hv_domain *hv, char *text, size_t n)
 	return have;
 }
 
-/* Its threads look only after a kick whether they have to leave, and the last one may have come
- * before this. */
 static void shut_down(struct hv_domain *hv, unsigned reason)
 {
 	struct testbed_domain *d = domain_of(hv);
 
 	(void)reason;
 	atomic_fetch_add(&d->shutdowns, 1);
-	for (unsigned i = 0; i < d->nr_vcpus; i++)
-		testbed_kick(d->vcpus[i].hv);
 }
 
 #define COMMON_OPS                                                                          \

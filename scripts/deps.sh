@@ -3,8 +3,8 @@
 # usage: deps.sh build|check|bench ...
 set -eu
 
-build="gcc meson ninja-build pkg-config python3 libconfig-dev libelf-dev zlib1g-dev"
-check="$build clang clang-format clang-tidy libclang-rt-14-dev libcmocka-dev libxen-dev"
+build="gcc libc6-dev make meson ninja-build pkg-config python3 libconfig-dev libelf-dev zlib1g-dev"
+check="$build git clang clang-format clang-tidy libclang-rt-14-dev libcmocka-dev libxen-dev"
 bench="$build hyperfine"
 
 wanted=

@@ -12,7 +12,7 @@ static long console_out(struct hv_vcpu *v, uint64_t va, uint32_t n)
 	const struct hv_ops *ops = v->domain->hv->ops;
 	char text[PIECE];
 
-	while (n) {
+	while (n && !hv_domain_is_shut_down(v->domain, NULL)) {
 		uint32_t piece = n < PIECE ? n : PIECE;
 
 		if (copy_from_guest(v, text, va, piece))

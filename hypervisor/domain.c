@@ -174,6 +174,9 @@ static int make_vcpus(struct hv_domain *d, bool tick)
 	unsigned i;
 	int rc;
 
+	/* As Xen's domain builders leave them: no upcall before the kernel asks for it. */
+	for (i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
+		d->shared->vcpu_info[i].evtchn_upcall_mask = 1;
 	d->vcpu = alloc(d->hv, d->max_vcpus * sizeof(struct hv_vcpu *));
 	if (!d->vcpu)
 		return -XEN_ENOMEM;

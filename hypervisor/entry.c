@@ -54,11 +54,7 @@ void entry_from_context(struct entry *e, const struct vcpu_guest_context *c)
 	store_relaxed(&e->at.event, c->event_callback_eip);
 	e->at.failsafe = c->failsafe_callback_eip;
 	e->at.syscall = c->syscall_callback_eip;
-	e->failsafe_masks = c->flags & VGCF_failsafe_disables_events;
-	e->syscall_masks = c->flags & VGCF_syscall_disables_events;
 	e->at.kernel_sp = c->kernel_sp;
-	e->kernel_ss = c->kernel_ss;
-	e->vm_assist = c->vm_assist;
 }
 
 /*
@@ -87,10 +83,9 @@ long do_set_trap_table(struct hv_vcpu *v, const uint64_t a[6])
 	return -XEN_EINVAL;
 }
 
-static long set_callback(struct hv_vcpu *v, unsigned type, unsigned flags, uint64_t address)
+static long set_callback(struct hv_vcpu *v, unsigned type, uint64_t address)
 {
 	struct entry *e = &v->entry;
-	bool masks = flags & CALLBACKF_mask_events;
 
 	if (!is_canonical(address))
 		return -XEN_EINVAL;
@@ -100,11 +95,9 @@ static long set_callback(struct hv_vcpu *v, unsigned type, unsigned flags, uint6
 		return 0;
 	case CALLBACKTYPE_failsafe:
 		e->at.failsafe = address;
-		e->failsafe_masks = masks;
 		return 0;
 	case CALLBACKTYPE_syscall:
 		e->at.syscall = address;
-		e->syscall_masks = masks;
 		return 0;
 	case CALLBACKTYPE_syscall32:
 	case CALLBACKTYPE_sysenter:
@@ -123,9 +116,9 @@ long do_set_callbacks(struct hv_vcpu *v, const uint64_t a[6])
 {
 	if (!is_canonical(a[0]) || !is_canonical(a[1]) || !is_canonical(a[2]))
 		return -XEN_EINVAL;
-	set_callback(v, CALLBACKTYPE_event, 0, a[0]);
-	set_callback(v, CALLBACKTYPE_failsafe, 0, a[1]);
-	set_callback(v, CALLBACKTYPE_syscall, 0, a[2]);
+	set_callback(v, CALLBACKTYPE_event, a[0]);
+	set_callback(v, CALLBACKTYPE_failsafe, a[1]);
+	set_callback(v, CALLBACKTYPE_syscall, a[2]);
 	return 0;
 }
 
@@ -155,7 +148,7 @@ long do_callback_op(struct hv_vcpu *v, const uint64_t a[6])
 	case CALLBACKOP_register:
 		if (copy_from_guest(v, &reg, a[1], sizeof(reg)))
 			return -XEN_EFAULT;
-		return set_callback(v, reg.type, reg.flags, reg.address);
+		return set_callback(v, reg.type, reg.address);
 	case CALLBACKOP_unregister:
 		if (copy_from_guest(v, &unreg, a[1], sizeof(unreg)))
 			return -XEN_EFAULT;
@@ -173,7 +166,7 @@ long do_nmi_op(struct hv_vcpu *v, const uint64_t a[6])
 	case XENNMI_register_callback:
 		if (copy_from_guest(v, &cb, a[1], sizeof(cb)))
 			return -XEN_EFAULT;
-		return set_callback(v, CALLBACKTYPE_nmi, 0, cb.handler_address);
+		return set_callback(v, CALLBACKTYPE_nmi, cb.handler_address);
 	case XENNMI_unregister_callback:
 		return unset_callback(v, CALLBACKTYPE_nmi);
 	default:
@@ -183,7 +176,6 @@ long do_nmi_op(struct hv_vcpu *v, const uint64_t a[6])
 
 long do_stack_switch(struct hv_vcpu *v, const uint64_t a[6])
 {
-	v->entry.kernel_ss = a[0] & 0xffff;
 	v->entry.at.kernel_sp = a[1];
 	return 0;
 }
@@ -216,14 +208,12 @@ long do_vm_assist(struct hv_vcpu *v, const uint64_t a[6])
 			       UINT64_C(1) << VMASST_TYPE_m2p_strict;
 	uint32_t type = (uint32_t)a[1];
 
+	(void)v;
 	if (type >= 64 || !((known >> type) & 1))
 		return -XEN_EINVAL;
 	switch ((uint32_t)a[0]) {
 	case VMASST_CMD_enable:
-		v->entry.vm_assist |= UINT64_C(1) << type;
-		return 0;
 	case VMASST_CMD_disable:
-		v->entry.vm_assist &= ~(UINT64_C(1) << type);
 		return 0;
 	default:
 		return -XEN_ENOSYS;

@@ -3,8 +3,8 @@
  * A lock for short sections of the control path. The send path takes none.
  *
  * Order, outermost first: domain lock (of two, the lower domid's first); a line's lock; hv->lock;
- * hv->section_lock. A vCPU's timer and clock locks are innermost. Whoever waits for senders may
- * hold the first four, never the last.
+ * hv->section_lock. A vCPU's timer and clock locks and a domain's mm lock are innermost. Whoever
+ * waits for senders may hold the first four, never one of the innermost.
  */
 #ifndef HYPERVISOR_LOCK_H
 #define HYPERVISOR_LOCK_H

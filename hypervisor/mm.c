@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /*
  * The frames that a domain may name: ranges of host memory, and how the rest of the hypervisor gets
  * at them. What its own page tables make of them is in mm_type.c and mm_map.c.

@@ -1,24 +1,15 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /*
  * How mmu_update and mmuext_op are called: an array of requests, a count of those done, and whose
  * frames they are about.
  */
+#include "domain.h"
 #include "guest_access.h"
 #include "mm_internal.h"
 
 /* Set in a count by Xen when it restarts a call, with the requests done before in *pdone. A guest
  * may set it too. */
 #define COUNT_RESTARTED (1u << 31)
-
-static bool domain_exists(const struct hv *hv, domid_t id)
-{
-	const struct domain_page *page;
-
-	if (id >= DOMID_FIRST_RESERVED)
-		return false;
-	page = load_acquire(&hv->domains[id / DOMAIN_PAGE % DOMAIN_PAGES]);
-	return page && load_relaxed(&page->domain[id % DOMAIN_PAGE]);
-}
 
 int mm_check_domid(const struct hv_domain *d, domid_t id)
 {
@@ -29,7 +20,8 @@ int mm_check_domid(const struct hv_domain *d, domid_t id)
 		return -XEN_ESRCH;
 	if (id == DOMID_IO || id == DOMID_XEN)
 		return -XEN_EPERM;
-	return domain_exists(d->hv, id) ? -XEN_EPERM : -XEN_ESRCH;
+	/* Only whether it is there: it may go at any moment. */
+	return domain_lookup(d->hv, id) ? -XEN_EPERM : -XEN_ESRCH;
 }
 
 int mm_check_vcpumask(struct hv_vcpu *v, uint64_t mask)
@@ -58,10 +50,8 @@ int mm_batch_begin(struct hv_vcpu *v, const uint64_t a[6], size_t size, struct m
 
 int mm_batch_get(struct hv_vcpu *v, const struct mm_batch *b, uint32_t i, void *request)
 {
-	unsigned reason;
-
 	/* However long the array is, one who gives up on the domain waits for one request only. */
-	if (hv_domain_is_shut_down(v->domain, &reason))
+	if (hv_domain_is_shut_down(v->domain, NULL))
 		return -XEN_EAGAIN;
 	return copy_from_guest(v, request, b->requests + i * b->size, b->size);
 }

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /*
  * Copies between the hypervisor and guest virtual addresses by the domain's page tables. Takes no
  * lock: tables may change meanwhile. Each entry is read once; whatever is in it, only the domain's

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /*
  * mmuext_op: pinning of page tables, and what else there is to an address space. With one tree of
  * tables a domain, bases are confirmed, never switched; and there is nothing to flush, since a

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /*
  * GDT pages: set_gdt and update_descriptor. They are typed and checked as on Xen, so that a kernel
  * that gets this wrong learns it here; but loaded they are not: guests run on the flat segments

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /*
  * From page-table entries to the embedder's pv_map: finds the runs of pages that an entry
  * translates, and makes a change of them whole or not at all. Types and counts are mm_type.c's;

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /*
  * memory_op: what a domain may ask about its memory. How much there is was settled when it was
  * built: to change it is answered as Xen does when there is no more to be had, namely that no

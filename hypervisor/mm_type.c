@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /*
  * What frames are: typing, counting and linking of data frames, page tables and GDT pages. Nothing
  * here tells the embedder of a mapping (mm_map.c) or stores an entry (mm_update.c).

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /*
  * The address space and its changes: hv_pv_adopt, update_va_mapping, mmu_update. An entry's change
  * is validated and counted (mm_type.c), told to the embedder (mm_map.c), stored, and only then is

@@ -82,9 +82,6 @@ struct timers {
 struct entry {
 	struct hv_entry at;	 /* at.event is atomic: others ask whether it is set */
 	struct trap_info *traps; /* 256 */
-	uint64_t kernel_ss;
-	uint64_t vm_assist;
-	bool failsafe_masks, syscall_masks;
 };
 
 struct hv_vcpu {

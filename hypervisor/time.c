@@ -198,16 +198,6 @@ static void write_time(struct vcpu_time_info *t, const struct clock *c, uint32_t
 	store_release(&t->version, (version | 1) + 1);
 }
 
-static struct clock clock_now(struct hv *hv)
-{
-	struct clock c;
-
-	lock_take(hv, &hv->lock);
-	c = hv->clock;
-	lock_drop(&hv->lock);
-	return c;
-}
-
 static void update_vcpu(struct hv_vcpu *v, const struct clock *c)
 {
 	struct vcpu_info *info;
@@ -222,9 +212,12 @@ static void update_vcpu(struct hv_vcpu *v, const struct clock *c)
 
 void clock_update_vcpu(struct hv_vcpu *v)
 {
-	struct clock c = clock_now(v->domain->hv);
+	struct hv *hv = v->domain->hv;
 
-	update_vcpu(v, &c);
+	/* Held meanwhile, or this might write an old relation over a new one. */
+	lock_take(hv, &hv->lock);
+	update_vcpu(v, &hv->clock);
+	lock_drop(&hv->lock);
 }
 
 /* hv->lock held: nobody else writes it. */

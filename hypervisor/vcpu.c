@@ -33,7 +33,6 @@ int vcpu_create(struct hv_domain *d, unsigned id)
 	v->info_mfn = HV_NEVER;
 	if (id < XEN_LEGACY_MAX_VCPUS) {
 		v->info = &d->shared->vcpu_info[id];
-		v->info->evtchn_upcall_mask = 1; /* as Xen's domain builders leave it */
 		v->info_offset = (unsigned)(id * sizeof(struct vcpu_info));
 	}
 	d->vcpu[id] = v;
@@ -204,10 +203,15 @@ static long op_initialise(struct hv_vcpu *v, uint64_t arg, struct hv_vcpu *self)
 
 static long op_up(struct hv_vcpu *v)
 {
-	if (!load_acquire(&v->context))
-		return -XEN_EINVAL;
-	vcpu_resume(v, STOP_DOWN);
-	return 0;
+	struct hv_domain *d = v->domain;
+	bool may = load_acquire(&v->context);
+
+	/* With the lock, so that who finds it down under the lock (register_info) has it down. */
+	lock_take(d->hv, &d->lock);
+	if (may)
+		vcpu_resume(v, STOP_DOWN);
+	lock_drop(&d->lock);
+	return may ? 0 : -XEN_EINVAL;
 }
 
 /* The last one that goes down takes the domain with it. */

@@ -206,9 +206,6 @@ static int hv_side_create(struct testbed_domain *d, const struct testbed_domain_
 		d->vcpus[i].hv = hv_domain_vcpu(d->hv, i);
 		hv_vcpu_set_user(d->vcpus[i].hv, &d->vcpus[i]);
 	}
-	/* The domain builder's part: nobody can take an upcall before it says so. */
-	for (unsigned i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
-		d->shared_info->vcpu_info[i].evtchn_upcall_mask = 1;
 	rc = hv_domain_add_memory(d->hv, &(struct hv_memory){ .mfn = d->ram.mfn,
 							      .pages = d->ram.pages,
 							      .host = d->ram.base,

@@ -15,8 +15,10 @@
 
 #define OPS_CHANGED (-1000000L)
 
-/* Where the next argument is placed (one call, then AT_OK again); by which entry the next event
- * channel op goes. */
+/*
+ * Where the next argument is placed (one call, then AT_OK again); by which entry the next event
+ * channel op goes.
+ */
 void ops_at(struct testbed_vcpu *v, enum testbed_where where);
 void ops_compat(struct testbed_vcpu *v);
 
@@ -34,8 +36,10 @@ long op_reset(struct testbed_vcpu *v, unsigned dom);
 /* Any event_channel_op number with any bytes as its argument. */
 long op_raw(struct testbed_vcpu *v, uint64_t nr, const void *arg, size_t n);
 
-/* As text: "interdomain vcpu=0 dom=0 port=2", "closed vcpu=0", or "-22". The buffer is the
- * thread's, until the next call. */
+/*
+ * As text: "interdomain vcpu=0 dom=0 port=2", "closed vcpu=0", or "-22". The buffer is the
+ * thread's, until the next call.
+ */
 const char *op_status_text(struct testbed_vcpu *v, unsigned dom, uint32_t port);
 
 /* sched_op, vcpu_op, physdev_op, set_timer_op with an argument of n bytes (0: NULL). */
@@ -56,8 +60,9 @@ enum poll_end {
 	POLL_STILL_BLOCKED, /* nothing will happen any more */
 };
 
-/* A poll of one port for in_ns at most (UINT64_MAX: no limit); an enum
- * poll_end or the error. */
+/*
+ * A poll of one port for in_ns at most (UINT64_MAX: no limit); an enum poll_end or the error.
+ */
 long op_poll_end(struct testbed_vcpu *v, uint32_t port, uint64_t in_ns);
 /* The same of several. */
 long op_poll_ends(struct testbed_vcpu *v, const evtchn_port_t *ports, unsigned nr, uint64_t in_ns);

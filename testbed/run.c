@@ -86,14 +86,12 @@ int testbed_vcpu_boot(struct testbed_vcpu *v)
 /* One upcall, as an entry code makes it: mask, call, and leave as by iret. */
 static bool take_upcall(struct testbed_vcpu *v)
 {
-	uint64_t mfn;
-	unsigned offset;
 	struct vcpu_info *info;
 	struct testbed_vcpu *before;
 
 	if (!v->d->guest || !hv_vcpu_runnable(v->hv) || !hv_vcpu_upcall_due(v->hv))
 		return false;
-	info = hv_vcpu_info(v->hv, &mfn, &offset);
+	info = hv_vcpu_info(v->hv, NULL, NULL);
 	__atomic_store_n(&info->evtchn_upcall_mask, 1, __ATOMIC_SEQ_CST);
 	before = testbed_on(v);
 	guest_upcall(v->d->guest);
@@ -104,9 +102,7 @@ static bool take_upcall(struct testbed_vcpu *v)
 
 static void leave_if_dead(struct testbed_vcpu *v)
 {
-	unsigned reason;
-
-	if (own == v && hv_domain_is_shut_down(v->d->hv, &reason))
+	if (own == v && hv_domain_is_shut_down(v->d->hv, NULL))
 		longjmp(v->leave, 1);
 }
 
@@ -126,12 +122,10 @@ static void settle_threads(struct testbed_vcpu *v)
 /* Others' upcalls and time are all that can make it runnable again. */
 static void settle_virtual(struct testbed_vcpu *v)
 {
-	unsigned reason;
-
 	for (;;) {
 		while (take_upcall(v))
 			;
-		if (hv_vcpu_runnable(v->hv) || hv_domain_is_shut_down(v->d->hv, &reason))
+		if (hv_vcpu_runnable(v->hv) || hv_domain_is_shut_down(v->d->hv, NULL))
 			return;
 		testbed_run(v->d->tb);
 		if (!hv_vcpu_runnable(v->hv) && !testbed_step(v->d->tb))

@@ -35,8 +35,7 @@ enum testbed_time {
 
 #define TESTBED_MS 1000000ull
 
-/* ---- the machine
- * ---------------------------------------------------------------------------------- */
+/* ---- the machine ----------------------------------------------------------------------------- */
 
 /* A machine without domains; NULL if hv_create fails (allocation failure is fatal otherwise). */
 struct testbed *testbed_create(enum testbed_time time);
@@ -49,31 +48,32 @@ unsigned testbed_destroy(struct testbed *tb);
 
 struct hv *testbed_hv(const struct testbed *tb);
 
-/* The hypervisor's allocation number n from now (0: the next) fails, once; UINT64_MAX: none does.
+/*
+ * The hypervisor's allocation number n from now (0: the next) fails, once; UINT64_MAX: none does.
  */
 void testbed_fail_alloc(struct testbed *tb, uint64_t n);
 
 /* Blocks that the hypervisor half and the guests hold now. */
 unsigned testbed_blocks(const struct testbed *tb);
 
-/* ---- time
- * ----------------------------------------------------------------------------------------- */
+/* ---- time ------------------------------------------------------------------------------------ */
 
 uint64_t testbed_now(const struct testbed *tb);	   /* ns of system time */
 uint64_t testbed_cycles(const struct testbed *tb); /* what guests' clocks count: 2 per ns, from
 						      TESTBED_CYCLES0 */
 #define TESTBED_CYCLES0 1000000ull
 
-/* Virtual: let ns pass; deadlines that fall into it fire in order, each followed by testbed_run().
+/*
+ * Virtual: let ns pass; deadlines that fall into it fire in order, each followed by testbed_run().
  */
 void testbed_advance(struct testbed *tb, uint64_t ns);
 
-/* Virtual: go to the next deadline and fire it; false (and nothing has happened) if there is none.
+/*
+ * Virtual: go to the next deadline and fire it; false (and nothing has happened) if there is none.
  */
 bool testbed_step(struct testbed *tb);
 
-/* ---- domains
- * -------------------------------------------------------------------------------------- */
+/* ---- domains --------------------------------------------------------------------------------- */
 
 struct testbed_domain_config {
 	domid_t id;
@@ -95,7 +95,8 @@ struct testbed_domain_config {
 struct testbed_domain *testbed_domain_create(struct testbed *tb,
 					     const struct testbed_domain_config *cfg, int *error);
 
-/* Its threads are told to leave (the domain crashes) and joined, its guest half is freed, then it.
+/*
+ * Its threads are told to leave (the domain crashes) and joined, its guest half is freed, then it.
  */
 void testbed_domain_destroy(struct testbed_domain *d);
 
@@ -109,8 +110,7 @@ unsigned testbed_shutdowns(const struct testbed_domain *d); /* calls of hv_ops.s
 const char *testbed_console(const struct testbed_domain *d);
 void testbed_console_input(struct testbed_domain *d, const char *text);
 
-/* ---- its memory
- * ----------------------------------------------------------------------------------- */
+/* ---- its memory ------------------------------------------------------------------------------ */
 
 void *testbed_page(struct testbed_domain *d); /* a new zeroed page of its RAM */
 uint64_t testbed_frame(const struct testbed_domain *d, const void *p);
@@ -129,24 +129,27 @@ enum testbed_where {
 	AT_READONLY,  /* readable, not writable */
 };
 
-/* Put n bytes (at most 2048) where a guest would keep them, as far as that place exists; its guest
- * virtual address. Two areas per vCPU (slot 0, 1), so that an argument may point at another. */
+/*
+ * Put n bytes (at most 2048) where a guest would keep them, as far as that place exists; its guest
+ * virtual address. Two areas per vCPU (slot 0, 1), so that an argument may point at another.
+ */
 uint64_t testbed_place(struct testbed_vcpu *v, enum testbed_where where, unsigned slot,
 		       const void *bytes, size_t n);
 
 /* Read them back; false if that place cannot be read. */
 bool testbed_fetch(struct testbed_vcpu *v, uint64_t va, void *bytes, size_t n);
 
-/* ---- vCPUs
- * ---------------------------------------------------------------------------------------- */
+/* ---- vCPUs ----------------------------------------------------------------------------------- */
 
 struct testbed_vcpu *testbed_vcpu(const struct testbed_domain *d, unsigned id);
 struct testbed_domain *testbed_vcpu_domain(const struct testbed_vcpu *v);
 unsigned testbed_vcpu_id(const struct testbed_vcpu *v);
 struct hv_vcpu *testbed_hv_vcpu(const struct testbed_vcpu *v);
 
-/* Give it a context and bring it up as the builder would; a guest half prepares that CPU (virtual
- * time). hv_vcpu_start's result. */
+/*
+ * Give it a context and bring it up as the builder would; a guest half prepares that CPU (virtual
+ * time). hv_vcpu_start's result.
+ */
 int testbed_vcpu_boot(struct testbed_vcpu *v);
 
 /* kick callbacks so far */
@@ -183,14 +186,16 @@ void testbed_thread(struct testbed_vcpu *v, void (*fn)(struct testbed_vcpu *v, v
 		    void *arg);
 void testbed_join(struct testbed_vcpu *v);
 
-/* ---- interrupt lines
- * ------------------------------------------------------------------------------ */
+/* ---- interrupt lines ------------------------------------------------------------------------- */
 
-/* Describe a line whose controller keeps a log. NULL if hv_irq_register refuses. Freed with the
- * machine. */
+/*
+ * Describe a line whose controller keeps a log. NULL if hv_irq_register refuses. Freed with the
+ * machine.
+ */
 struct testbed_line *testbed_line(struct testbed *tb, unsigned line, enum hv_irq_flow flow);
 
-/* Level lines: set the level; asserting tells the hypervisor. Edge lines: an edge for every true.
+/*
+ * Level lines: set the level; asserting tells the hypervisor. Edge lines: an edge for every true.
  */
 void testbed_line_set(struct testbed_line *l, bool level);
 

@@ -29,7 +29,7 @@ int builtin_help(int argc, char **argv)
 		return 0;
 	}
 	for (b = builtins; b->name; b++) {
-		if (strcmp(b->name, argv[1]))
+		if (strcmp(b->name, argv[1]) != 0)
 			continue;
 		if (b->run == builtin_help) {
 			print_all();

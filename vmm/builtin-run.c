@@ -23,7 +23,7 @@ static int usage(void)
 	return 0;
 }
 
-static int run(const char *path, const struct config_override *overrides, unsigned nr_overrides)
+static int run(const char *path, const char *const *overrides, unsigned nr_overrides)
 {
 	struct config cfg;
 	int status = EXIT_USAGE;
@@ -36,22 +36,24 @@ static int run(const char *path, const struct config_override *overrides, unsign
 
 int builtin_run(int argc, char **argv)
 {
-	struct config_override *overrides = calloc((size_t)argc, sizeof(*overrides));
+	const char **overrides = calloc((size_t)argc, sizeof(*overrides));
 	const char *path = NULL, *wrong = NULL;
 	unsigned n = 0;
 	int i, status;
 
-	if (!overrides)
+	if (!overrides) {
+		message("run: no memory; free some");
 		return 1;
+	}
 	for (i = 1; i < argc && !wrong; i++) {
 		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
 			free(overrides);
 			return usage();
 		}
 		if (!strncmp(argv[i], "--set=", 6))
-			overrides[n++].text = argv[i] + 6;
+			overrides[n++] = argv[i] + 6;
 		else if (!strcmp(argv[i], "--set") && i + 1 < argc)
-			overrides[n++].text = argv[++i];
+			overrides[n++] = argv[++i];
 		else if (argv[i][0] == '-' || path)
 			wrong = argv[i];
 		else

@@ -41,8 +41,10 @@ static int open_pty(struct chardev_host *h, const struct config_device *dev)
 
 	if (fd < 0)
 		return -1;
-	if (grantpt(fd) < 0 || unlockpt(fd) < 0 || ptsname_r(fd, name, sizeof(name)))
-		return close(fd), -1;
+	if (grantpt(fd) < 0 || unlockpt(fd) < 0 || ptsname_r(fd, name, sizeof(name))) {
+		close(fd);
+		return -1;
+	}
 	message("device %s: its terminal is %s", dev->name, name);
 	h->in = fd;
 	h->close_in = true;
@@ -73,8 +75,10 @@ static int open_output(struct chardev_host *h, const char *path, const struct co
 		return 0;
 	}
 	if (!strcmp(path, "pty")) {
-		if (strcmp(dev->input, "pty"))
-			return errno = EINVAL, -1;
+		if (strcmp(dev->input, "pty") != 0) {
+			errno = EINVAL;
+			return -1;
+		}
 		h->out = h->in; /* one terminal for both ways */
 		return 0;
 	}
@@ -110,11 +114,10 @@ void chardev_host_close_output(struct chardev_host *h)
 
 void chardev_host_close(struct chardev_host *h)
 {
+	chardev_host_close_output(h);
 	if (h->close_in && h->in >= 0)
 		close(h->in);
-	if (h->close_out && h->out >= 0)
-		close(h->out);
-	h->in = h->out = -1;
+	h->in = -1;
 }
 
 /* ---- bytes ----------------------------------------------------------------------------------- */
@@ -148,18 +151,26 @@ static unsigned long sum_rot13(unsigned long sum, const uint8_t *at, size_t n)
 	return sum;
 }
 
+/* -errno, and it has failed unless that only means: again. */
+static ssize_t error_of(bool *failed)
+{
+	*failed = errno != EINTR && errno != EAGAIN;
+	return -errno;
+}
+
 ssize_t chardev_host_read(struct chardev_host *h, void *at, size_t n)
 {
 	ssize_t got;
 
-	if (h->in < 0 && h->in_path) {
+	if (h->in < 0)
 		h->in = open(h->in_path, O_RDONLY | O_NOCTTY | O_CLOEXEC);
-		if (h->in < 0)
-			return -errno;
-	}
+	if (h->in < 0)
+		return error_of(&h->in_failed);
 	got = read(h->in, at, n);
+	if (got < 0 && errno == EIO && isatty(h->in))
+		return 0; /* the terminal's other end is closed */
 	if (got < 0)
-		return errno == EIO ? 0 : -errno; /* EIO: the terminal's other end is closed */
+		return error_of(&h->in_failed);
 	if (h->check == CHECK_SAME)
 		h->in_sum = crc32_z(h->in_sum, at, (size_t)got);
 	else if (h->check == CHECK_ROT13)
@@ -172,16 +183,15 @@ ssize_t chardev_host_write(struct chardev_host *h, const void *at, size_t n)
 {
 	ssize_t done;
 
-	if (h->failed)
+	if (h->out_failed)
 		return (ssize_t)n;
-	if (h->out < 0 && h->out_path) {
+	if (h->out < 0)
 		h->out = open(h->out_path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
-		if (h->out < 0)
-			return -errno;
-	}
+	if (h->out < 0)
+		return error_of(&h->out_failed);
 	done = write(h->out, at, n);
 	if (done < 0)
-		return -errno;
+		return error_of(&h->out_failed);
 	if (h->check)
 		h->out_sum = crc32_z(h->out_sum, at, (size_t)done);
 	atomic_fetch_add_explicit(&h->bytes_out, (uint64_t)done, memory_order_relaxed);
@@ -193,8 +203,8 @@ bool chardev_host_verdict(const struct chardev_host *h, struct console *console,
 	unsigned long long in = h->bytes_in, out = h->bytes_out;
 
 	if (!h->check)
-		return !h->failed; /* that has been said */
-	if (in == out && h->in_sum == h->out_sum) {
+		return !h->in_failed && !h->out_failed; /* that has been said */
+	if (in == out && h->in_sum == h->out_sum && !h->in_failed) {
 		console_say(console, "%s: every byte came back%s: %llu bytes, crc32 %08lx", name,
 			    h->check == CHECK_ROT13 ? ", rot13" : "", out, h->out_sum);
 		return true;

@@ -19,7 +19,8 @@ struct chardev_host {
 	const char *in_path;  /* still to be opened by the reading thread: a FIFO */
 	const char *out_path; /* likewise, by the writing one */
 	bool close_in, close_out;
-	bool failed; /* the output took no more */
+	bool in_failed;	 /* the input could not be read to its end */
+	bool out_failed; /* the output took no more; what is written is dropped */
 	unsigned check;
 	unsigned long in_sum, out_sum; /* CRC-32 */
 	_Atomic uint64_t bytes_in, bytes_out;
@@ -31,11 +32,14 @@ int chardev_host_open(struct chardev_host *h, const struct config *cfg,
 void chardev_host_close(struct chardev_host *h);
 void chardev_host_close_output(struct chardev_host *h);
 
-/* As read and write, -errno for errors; 0 from read: the end. One thread each. */
+/*
+ * As read and write, -errno for errors; 0 from read: the end. One thread each. After an error that
+ * is not EINTR or EAGAIN they have failed, and the verdict knows.
+ */
 ssize_t chardev_host_read(struct chardev_host *h, void *at, size_t n);
 ssize_t chardev_host_write(struct chardev_host *h, const void *at, size_t n);
 
-/* Did every byte come back? Says so, if it was to be checked; else: was the output taken? */
+/* Did every byte come back? Says so, if it was to be checked; else: did input and output work? */
 bool chardev_host_verdict(const struct chardev_host *h, struct console *console, const char *name);
 
 #endif

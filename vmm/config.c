@@ -216,10 +216,10 @@ static int check_lines(const struct config *cfg, const struct config_device *dev
 	unsigned i;
 
 	for (i = 0; i < dev->type->nr_lines; i++) {
-		/* The first user: another one if there is one, the devices are in order. */
+		/* Among those before it: it is not counted yet. */
 		const struct config_device *user = line_user(cfg, dev->lines[i]);
 
-		if (user != dev)
+		if (user)
 			return config_error(cfg, dev->setting,
 					    "device \"%s\": line %u is device \"%s\"'s (line %u of "
 					    "the file); give each device its own",
@@ -275,11 +275,10 @@ static int read_device(struct config *cfg, const config_setting_t *group, void *
 	const char *type_name = type ? config_setting_get_string(type) : NULL, *why = NULL;
 	unsigned i;
 
-	cfg->nr_devices--; /* not among the others until its type is known */
 	if (!type_name)
 		return config_error(cfg, type ? type : group,
 				    "a device without a type; add type = \"...\";");
-	for (i = 0; device_types[i] && strcmp(device_types[i]->name, type_name); i++)
+	for (i = 0; device_types[i] && strcmp(device_types[i]->name, type_name) != 0; i++)
 		;
 	if (!device_types[i])
 		return unknown_device(cfg, type, type_name);
@@ -293,7 +292,6 @@ static int read_device(struct config *cfg, const config_setting_t *group, void *
 			return duplicate(cfg, group, "device", dev->name, other->setting);
 	if (dev->type->check && (why = dev->type->check(dev)))
 		return config_error(cfg, group, "device \"%s\": %s", dev->name, why);
-	cfg->nr_devices++;
 	return check_lines(cfg, dev) ?: read_device_owners(cfg, dev);
 }
 
@@ -405,7 +403,7 @@ static int read_all(struct config *cfg)
 	return 0;
 }
 
-int config_load(struct config *cfg, const char *path, const struct config_override *overrides,
+int config_load(struct config *cfg, const char *path, const char *const *overrides,
 		unsigned nr_overrides)
 {
 	FILE *f;
@@ -433,7 +431,7 @@ int config_load(struct config *cfg, const char *path, const struct config_overri
 	}
 	fclose(f);
 	for (i = 0; i < nr_overrides; i++)
-		if (config_override(cfg, overrides[i].text))
+		if (config_override(cfg, overrides[i]))
 			return -1;
 	return read_all(cfg);
 }

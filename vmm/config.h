@@ -23,18 +23,18 @@ struct device_type;
 /* One key of a group: what it may be, and where its value goes. Tables end with a NULL name. */
 struct config_key {
 	const char *name;
-	enum {
-		KEY_STRING,
-		KEY_NAME,
-		KEY_UINT,
-		KEY_BOOL,
-		KEY_CHOICE,
-		KEY_CUSTOM
-	} kind;
-	size_t offset; /* const char *, uint64_t, bool, unsigned (index), const setting * */
-	bool required;
+	size_t offset;		    /* of the member that takes its value */
 	uint64_t min, max;	    /* KEY_UINT */
 	const char *const *choices; /* KEY_CHOICE: ends with NULL */
+	enum {
+		KEY_STRING, /* const char * */
+		KEY_NAME,   /* const char * */
+		KEY_UINT,   /* uint64_t */
+		KEY_BOOL,   /* bool */
+		KEY_CHOICE, /* unsigned: the index of the choice */
+		KEY_CUSTOM, /* const struct config_setting_t *, read by who has the table */
+	} kind;
+	bool required;
 };
 
 #define CONFIG_KEY(type, field, key_kind, ...)                                            \
@@ -54,14 +54,17 @@ struct config_domain {
 	const struct config_setting_t *setting, *pirqs;
 };
 
+/* config_device.check: what the output of a character device is compared with. */
 enum {
 	CHECK_NONE,
-	CHECK_SAME,
-	CHECK_ROT13
+	CHECK_SAME,  /* its input */
+	CHECK_ROT13, /* its input, every letter turned by 13 */
 };
+
+/* config_device.flow */
 enum {
 	FLOW_LEVEL,
-	FLOW_EDGE
+	FLOW_EDGE,
 };
 
 struct config_device {
@@ -106,18 +109,16 @@ struct config {
 	unsigned nr_domains, nr_devices, nr_shared, nr_channels;
 };
 
-/* --set PATH=VALUE, in the order given. */
-struct config_override {
-	const char *text;
-};
-
-/* 0, or -1 after one line on stderr. `cfg` is to be freed either way. */
-int config_load(struct config *cfg, const char *path, const struct config_override *overrides,
+/*
+ * Read the file, then apply the overrides ("PATH=VALUE", of --set) in their order; path and
+ * overrides must outlive cfg. 0, or -1 after one line on stderr. `cfg` is to be freed either way.
+ */
+int config_load(struct config *cfg, const char *path, const char *const *overrides,
 		unsigned nr_overrides);
 void config_free(struct config *cfg);
 
 /* One line on stderr about a setting: where it is written, then the text. Always -1. */
 int config_error(const struct config *cfg, const struct config_setting_t *where, const char *fmt,
-		 ...) __attribute__((format(printf, 3, 4)));
+		 ...) __attribute__((format(printf, 3, 4), nonnull(3)));
 
 #endif

@@ -209,9 +209,9 @@ int config_read_list(struct config *cfg, const config_setting_t *list, const cha
 		if (config_setting_type(s) != CONFIG_TYPE_GROUP)
 			return config_error(cfg, s, "%s is %s; write a group { key = value; ... }",
 					    what, type_name(s));
-		*count = i + 1; /* also on errors: what was read so far is freed and looked up */
 		if (read(cfg, s, elements + i * size))
 			return -1;
+		*count = i + 1; /* so read finds those before it, and errors leave what was read */
 	}
 	return 0;
 }

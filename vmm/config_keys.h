@@ -14,13 +14,15 @@ int config_read_group(const struct config *cfg, const config_setting_t *group,
 		      const struct config_key *keys, void *out);
 
 /*
- * As config_read_group for the elements of a list, which must be groups: allocates them, stores
- * where in the pointer at `out`, calls read for each.
+ * For the elements of a list, which must be groups (`what` names one in messages): allocates them
+ * zeroed, `size` bytes each, stores where in the pointer at `out`, calls read for each and counts
+ * it when that returned 0. 0 or -1.
  */
 int config_read_list(struct config *cfg, const config_setting_t *list, const char *what,
 		     size_t size, void *out, unsigned *count,
 		     int (*read)(struct config *cfg, const config_setting_t *group, void *element));
 
+/* Apply one PATH=VALUE to the file's settings; text must outlive cfg. 0 or -1. */
 int config_override(struct config *cfg, const char *text);
 
 #endif

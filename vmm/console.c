@@ -48,6 +48,19 @@ static void put_line(struct console *c, const char *prefix, const char *text, si
 	write_all(buffer, (size_t)len);
 }
 
+/*
+ * Is this byte text to a terminal that speaks UTF-8? Of 0x80 to 0x9f only what continues a letter:
+ * alone, and behind c2, they are control characters, CSI among them.
+ */
+static bool is_text(const struct console_line *line, unsigned char ch)
+{
+	unsigned char before = line->n ? (unsigned char)line->text[line->n - 1] : 0;
+
+	if (ch >= 0x80 && ch < 0xa0)
+		return before >= 0x80 && before != 0xc2;
+	return (ch >= ' ' && ch != 127) || ch == '\t';
+}
+
 static void put_guest_line(struct console *c, const char *name, struct console_line *line)
 {
 	put_line(c, name, line->text, line->n);
@@ -71,7 +84,8 @@ void console_guest(struct console *c, const char *name, struct console_line *lin
 			continue;
 		if (line->n == sizeof(line->text))
 			put_guest_line(c, name, line); /* too long: it goes on in the next */
-		line->text[line->n++] = (ch >= ' ' && ch != 127) || ch == '\t' ? (char)ch : '?';
+		line->text[line->n] = is_text(line, ch) ? (char)ch : '?';
+		line->n++;
 	}
 	pthread_mutex_unlock(&c->lock);
 }

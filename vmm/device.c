@@ -4,6 +4,7 @@
  * its own file.
  */
 #include <stddef.h>
+#include <string.h>
 
 #include "device.h"
 #include "machine.h"
@@ -23,7 +24,7 @@ int device_add_line(struct device *dev, unsigned index, enum hv_irq_flow flow,
 	int error = irqchip_add(&dev->machine->irqchip, line, flow, source, data);
 
 	if (error)
-		message("device %s: line %u cannot be had (error %d); use another number",
-			dev->cfg->name, line, -error);
+		message("device %s: line %u: %s; use another number", dev->cfg->name, line,
+			strerror(-error));
 	return error ? -1 : 0;
 }

@@ -33,8 +33,10 @@ struct device_type {
 	/* What is wrong with it and what to do, or NULL. */
 	const char *(*check)(const struct config_device *cfg);
 	uint64_t (*pages)(const struct config_device *cfg);
-	/* Its files opened, its registers written, its lines described. 0 or an exit status after a
-	 * line on stderr; destroy is called in any case. */
+	/*
+	 * Its files opened, its registers written, its lines described. 0 or an exit status after a
+	 * line on stderr; destroy is called in any case.
+	 */
 	int (*create)(struct device *dev);
 	int (*start)(struct device *dev); /* threads and timers; -errno */
 	void (*stop)(struct device *dev); /* none of them is left */
@@ -54,7 +56,7 @@ struct device_type {
 		CONFIG_KEY(config_device, name, KEY_NAME, .required = true)
 #define DEVICE_LINE_KEY(key, index)                                                           \
 	{                                                                                     \
-		.name = key, .kind = KEY_UINT,                                                \
+		.name = (key), .kind = KEY_UINT,                                              \
 		.offset = offsetof(struct config_device, lines) + (index) * sizeof(uint64_t), \
 		.required = true, .min = 1, .max = HV_MAX_LINES - 1                           \
 	}

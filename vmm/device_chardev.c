@@ -76,6 +76,7 @@ static void guest_broke(struct chardev *c, const char *what, uint32_t value)
 		    "domain %s: wrote %s = %u, beyond what device %s gave it; the device is "
 		    "stopped and the domain ended, correct its driver",
 		    d->cfg->name, what, value, c->dev->cfg->name);
+	d->given_up = true;
 	hv_domain_crash(d->hv);
 }
 
@@ -210,6 +211,11 @@ static void *input_thread(void *arg)
 			wait_ready(c->host.in, POLLIN);
 			continue;
 		}
+		if (n < 0)
+			console_say(&c->dev->machine->console,
+				    "device %s: input \"%s\": %s; it ends here, give one that can "
+				    "be read",
+				    c->dev->cfg->name, c->dev->cfg->input, strerror((int)-n));
 		if (n <= 0)
 			break;
 		prod += (uint32_t)n;
@@ -257,12 +263,10 @@ static void output_bytes(struct chardev *c, const uint8_t *at, uint32_t n)
 			at += done;
 			n -= (uint32_t)done;
 		} else if (done != -EINTR) {
-			if (!(guest_word(&c->regs->flags) & CHARDEV_OUT_ERROR))
-				console_say(&c->dev->machine->console,
-					    "device %s: output: %s; what follows is dropped",
-					    c->dev->cfg->name, strerror((int)-done));
+			console_say(&c->dev->machine->console,
+				    "device %s: output \"%s\": %s; what follows is dropped",
+				    c->dev->cfg->name, c->dev->cfg->output, strerror((int)-done));
 			__atomic_fetch_or(&c->regs->flags, CHARDEV_OUT_ERROR, __ATOMIC_SEQ_CST);
-			c->host.failed = true;
 			return;
 		}
 	}

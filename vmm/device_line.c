@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The test line: raised at a fixed period, as a level that stays until the guest has acknowledged
- * it, or as an edge. What a guest makes of it is its own affair: nothing is checked here.
+ * The test line: raised at a fixed period, as an edge, or as a level that stays until a guest has
+ * acknowledged it in the registers. What a guest makes of it is its own affair: nothing is checked
+ * here.
+ *
+ * Every raise of a level is a level of its own: the next comes only when the last is acknowledged
+ * and the line is open again, which takes the eoi of every domain that had it (hypervisor/irq.c).
+ * So those who share the line need one acknowledgement between them, each sees each raise from its
+ * bind on, and one that dies does not keep the others waiting.
  */
 #include <stdlib.h>
 
@@ -16,32 +22,59 @@ struct test_line {
 	struct line_regs *regs;
 	struct timer timer;
 	uint64_t period, next;
-	_Atomic uint32_t raised;
+	_Atomic uint32_t raised; /* so often; the registers' copy is for the guest */
 };
+
+static uint32_t raises(const struct test_line *l)
+{
+	return atomic_load_explicit(&l->raised, memory_order_seq_cst);
+}
 
 static bool asserted(void *data)
 {
-	struct test_line *l = data;
+	const struct test_line *l = data;
 
-	return atomic_load_explicit(&l->raised, memory_order_seq_cst) !=
-	       __atomic_load_n(&l->regs->acked, __ATOMIC_SEQ_CST);
+	return raises(l) != __atomic_load_n(&l->regs->acked, __ATOMIC_SEQ_CST);
 }
 
 static const struct irqchip_source source = { .asserted = asserted };
 
-static void raise_line(struct timer *t, void *arg)
+/*
+ * A level: only when the last one is over. In this order: once it is acknowledged the line is not
+ * masked anew, so if it is open then, everybody has given his eoi.
+ */
+static bool may_raise(struct test_line *l)
+{
+	const struct irqchip_line *line = &l->dev->machine->irqchip.lines[l->dev->cfg->lines[0]];
+
+	if (l->dev->cfg->flow == FLOW_EDGE)
+		return true;
+	return !asserted(l) && !atomic_load_explicit(&line->masked, memory_order_seq_cst);
+}
+
+static void raise_once(struct test_line *l)
+{
+	struct irqchip *chip = &l->dev->machine->irqchip;
+	unsigned line = (unsigned)l->dev->cfg->lines[0];
+	uint32_t raised = raises(l) + 1; /* the timer thread alone writes it */
+
+	/* The registers first: the guest may be interrupted as soon as the level is up. */
+	__atomic_store_n(&l->regs->raised, raised, __ATOMIC_SEQ_CST);
+	atomic_store_explicit(&l->raised, raised, memory_order_seq_cst);
+	if (l->dev->cfg->flow == FLOW_LEVEL)
+		irqchip_update(chip, line);
+	else
+		irqchip_pulse(chip, line);
+}
+
+static void period_over(struct timer *t, void *arg)
 {
 	struct test_line *l = arg;
-	const struct config_device *cfg = l->dev->cfg;
-	uint64_t now = clock_now(&l->dev->machine->clock);
-	uint32_t raised = atomic_fetch_add_explicit(&l->raised, 1, memory_order_seq_cst) + 1;
+	uint64_t now = clock_now(&l->dev->machine->clock), count = l->dev->cfg->count;
 
-	__atomic_store_n(&l->regs->raised, raised, __ATOMIC_SEQ_CST);
-	if (cfg->flow == FLOW_LEVEL)
-		irqchip_update(&l->dev->machine->irqchip, (unsigned)cfg->lines[0]);
-	else
-		irqchip_pulse(&l->dev->machine->irqchip, (unsigned)cfg->lines[0]);
-	if (cfg->count && raised == cfg->count)
+	if (may_raise(l))
+		raise_once(l);
+	if (count && raises(l) == count)
 		return;
 	l->next += l->period;
 	if (l->next < now)
@@ -86,7 +119,7 @@ static int create(struct device *dev)
 	l->regs->magic = DEVICE_MAGIC_LINE;
 	l->regs->version = 1;
 	l->regs->level = level;
-	timer_add(&dev->machine->timers, &l->timer, raise_line, l);
+	timer_add(&dev->machine->timers, &l->timer, period_over, l);
 	return device_add_line(dev, 0, level ? HV_IRQ_LEVEL : HV_IRQ_EDGE, level ? &source : NULL,
 			       l)
 		       ? 1

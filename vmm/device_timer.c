@@ -25,6 +25,7 @@ static void tick(struct timer *t, void *arg)
 	uint64_t now = clock_now(&k->dev->machine->clock);
 
 	k->count++;
+	/* In this order: who binds the line and still finds the old count gets this pulse. */
 	__atomic_store_n(&k->regs->count, k->count, __ATOMIC_RELEASE);
 	irqchip_pulse(&k->dev->machine->irqchip, (unsigned)cfg->lines[0]);
 	if (cfg->count && k->count == cfg->count)

@@ -150,7 +150,7 @@ static int read_note_data(const struct image *img, Elf_Data *data, struct notes 
 	while (data && (offset = gelf_getnote(data, offset, &nhdr, &name, &desc))) {
 		const uint8_t *base = data->d_buf;
 
-		if (nhdr.n_namesz != 4 || memcmp(base + name, "Xen", 4))
+		if (nhdr.n_namesz != 4 || memcmp(base + name, "Xen", 4) != 0)
 			continue;
 		if (read_note(img, notes, nhdr.n_type, base + desc, nhdr.n_descsz))
 			return -1;
@@ -189,14 +189,15 @@ static int read_notes(const struct image *img, Elf *elf, struct notes *notes)
 
 static uint64_t mmap_min_addr(void)
 {
-	unsigned long long value = 65536;
 	FILE *f = fopen("/proc/sys/vm/mmap_min_addr", "re");
+	uint64_t value = 65536;
+	char text[32];
 
-	if (f) {
-		if (fscanf(f, "%llu", &value) != 1)
-			value = 65536;
-		fclose(f);
-	}
+	if (!f)
+		return value;
+	if (fgets(text, sizeof(text), f))
+		value = strtoull(text, NULL, 10);
+	fclose(f);
 	return value;
 }
 
@@ -232,7 +233,7 @@ static int add_segment(struct image *img, const GElf_Phdr *phdr, uint64_t paddr_
 		       uint64_t file_size, unsigned index)
 {
 	struct image_segment *seg = &img->segments[img->nr_segments];
-	uint64_t pa = phdr->p_paddr - paddr_offset;
+	uint64_t pa = phdr->p_paddr - paddr_offset, file_end = phdr->p_offset + phdr->p_filesz;
 
 	if (img->nr_segments == IMAGE_MAX_SEGMENTS)
 		return bad(img, "has more than %u segments to load; link it with fewer",
@@ -242,8 +243,7 @@ static int add_segment(struct image *img, const GElf_Phdr *phdr, uint64_t paddr_
 		return bad(img,
 			   "is truncated: segment %u needs bytes 0x%llx to 0x%llx of a file of "
 			   "0x%llx; build or copy it again",
-			   index, (unsigned long long)phdr->p_offset,
-			   (unsigned long long)(phdr->p_offset + phdr->p_filesz),
+			   index, (unsigned long long)phdr->p_offset, (unsigned long long)file_end,
 			   (unsigned long long)file_size);
 	if (phdr->p_paddr < paddr_offset || pa >= LOW_HALF_END - img->virt_base ||
 	    phdr->p_memsz > LOW_HALF_END - img->virt_base - pa)

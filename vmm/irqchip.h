@@ -11,22 +11,21 @@
 
 #include <carillon/hypervisor.h>
 
-/* A device's end of a line. Called with the hypervisor's lock of that line held: no waiting, no
- * calling back. Both may be NULL. */
+/*
+ * A device's end of a line. Called with the hypervisor's lock of that line held: no waiting, no
+ * calling back.
+ */
 struct irqchip_source {
-	/* Level lines whose level follows from shared memory: sampled when it matters. NULL: the
-	 * level is what irqchip_set_level said last. */
+	/* Level lines: is it asserted now? Sampled when it matters. */
 	bool (*asserted)(void *data);
-	/* The line was enabled or unmasked: the guest has looked. A device's doorbell. */
+	/* The line was enabled or unmasked: the guest has looked. A device's doorbell, or NULL. */
 	void (*unmasked)(void *data);
 };
 
 struct irqchip_line {
 	const struct irqchip_source *source;
 	void *data;
-	_Atomic bool level;
-	_Atomic bool enabled, masked;
-	_Atomic unsigned long acks;
+	_Atomic bool masked; /* as the hypervisor said last; for devices to look at */
 };
 
 struct irqchip {
@@ -34,13 +33,14 @@ struct irqchip {
 	struct irqchip_line lines[HV_MAX_LINES];
 };
 
-/* Describe a line to the hypervisor. -errno. */
+/*
+ * Describe a line to the hypervisor. source: not NULL for a level line; it and data stay in use
+ * until hv_destroy. -errno.
+ */
 int irqchip_add(struct irqchip *chip, unsigned line, enum hv_irq_flow flow,
 		const struct irqchip_source *source, void *data);
 
-/* All not from a source's callback. A level line's level; rising, it is signalled. */
-void irqchip_set_level(struct irqchip *chip, unsigned line, bool level);
-/* A level line with a source: what the level follows from has changed. */
+/* Neither from a source's callback. A level line: what the level follows from has changed. */
 void irqchip_update(struct irqchip *chip, unsigned line);
 /* An edge. */
 void irqchip_pulse(struct irqchip *chip, unsigned line);

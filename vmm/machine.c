@@ -23,7 +23,7 @@
 #include "message.h"
 
 #define FIRST_FRAME	  0x10000u /* not 0, not small: a frame number shall not look like a page's */
-#define FRAME_ALIGN	  0x1000u
+#define FRAME_ALIGN	  0x1000ull
 #define PROGRESS_FIRST_MS 1000
 #define PROGRESS_MS	  200
 #define END_TIMEOUT_S	  2u
@@ -31,6 +31,12 @@
 struct ports {
 	evtchn_port_t end[2];
 };
+
+static int no_memory(void)
+{
+	message("no memory for the machine; free some");
+	return 1;
+}
 
 uint64_t machine_new_frames(struct machine *m, uint64_t pages)
 {
@@ -46,8 +52,8 @@ static int plan_shared(struct machine *m, unsigned index, const struct ports *po
 {
 	const struct config_shared *cfg = &m->cfg->shared[index];
 	struct memory *mem = &m->regions[index];
-	unsigned i, j, status;
-	int error;
+	unsigned i, j;
+	int error, status;
 
 	error = memory_create(mem, cfg->name, machine_new_frames(m, cfg->pages), cfg->pages);
 	if (error) {
@@ -65,13 +71,13 @@ static int plan_shared(struct machine *m, unsigned index, const struct ports *po
 			if (!strcmp(ch->name, cfg->name) && ch->ends[end] == cfg->owners[i])
 				snprintf(port, sizeof(port), ",%u", ports[j].end[end]);
 		}
-		status = (unsigned)domain_add_part(d, mem, HV_MEMORY_SHARED);
+		status = domain_add_part(d, mem, HV_MEMORY_SHARED);
 		if (!status)
-			status = (unsigned)domain_add_word(d, "shm=%s,0x%llx,%llu%s", cfg->name,
-							   (unsigned long long)mem->mfn,
-							   (unsigned long long)mem->pages, port);
+			status = domain_add_word(d, "shm=%s,0x%llx,%llu%s", cfg->name,
+						 (unsigned long long)mem->mfn,
+						 (unsigned long long)mem->pages, port);
 		if (status)
-			return (int)status;
+			return status;
 	}
 	return 0;
 }
@@ -102,7 +108,7 @@ static int plan_channels(struct machine *m)
 	int error, status = 0;
 
 	if (!ports)
-		return 1;
+		return no_memory();
 	for (i = 0; i < m->cfg->nr_channels && !status; i++) {
 		const struct config_channel *cfg = &m->cfg->channels[i];
 
@@ -186,7 +192,7 @@ static int plan(struct machine *m)
 	m->devices = calloc(cfg->nr_devices + 1, sizeof(*m->devices));
 	m->regions = calloc(cfg->nr_shared + 1, sizeof(*m->regions));
 	if (!m->domains || !m->devices || !m->regions)
-		return 1;
+		return no_memory();
 	for (i = 0; i < cfg->nr_devices; i++)
 		m->devices[i].mem = MEMORY_NONE;
 	for (i = 0; i < cfg->nr_shared; i++)
@@ -259,15 +265,15 @@ static void stop_devices_of(struct machine *m, const struct domain *d)
 /* Look after domains that ended. True: the machine goes on. */
 static bool look_at_domains(struct machine *m)
 {
-	unsigned i, running = 0;
-	bool crashed = false;
+	bool running = false, crashed = false;
+	unsigned i;
 
 	for (i = 0; i < m->cfg->nr_domains; i++) {
 		struct domain *d = &m->domains[i];
 
 		switch (atomic_load_explicit(&d->state, memory_order_acquire)) {
 		case DOMAIN_RUNNING:
-			running++;
+			running = true;
 			break;
 		case DOMAIN_ENDED:
 			if (!domain_report(d)) {
@@ -452,7 +458,7 @@ int machine_run(const struct config *cfg)
 	int status, result;
 
 	if (!m)
-		return 1;
+		return no_memory();
 	m->cfg = cfg;
 	m->next_mfn = FIRST_FRAME;
 	m->timers.fd = -1;

@@ -48,7 +48,8 @@ struct domain {
 	char cmdline[MAX_GUEST_CMDLINE];
 	struct process_report report;
 	struct hv_counters counters; /* kept when the domain goes */
-	_Atomic int state;	     /* enum domain_state */
+	_Atomic bool given_up;	     /* by the monitor, which has said why */
+	_Atomic enum domain_state state;
 };
 
 struct machine {
@@ -68,7 +69,7 @@ struct machine {
 	bool failed;   /* a domain did not end well, or a device's check failed */
 };
 
-/* Frame numbers that nobody else has, apart from the previous ones. */
+/* The first of so many frame numbers that nobody else has, apart from the previous ones. */
 uint64_t machine_new_frames(struct machine *m, uint64_t pages);
 
 /*

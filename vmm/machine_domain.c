@@ -20,8 +20,9 @@
 
 static int failed(const struct domain *d, const char *what, int error)
 {
-	message("domain %s: %s: %s; free some memory or give it less", d->cfg->name, what,
-		strerror(-error));
+	message("domain %s: %s: %s; %s", d->cfg->name, what, strerror(-error),
+		error == -ENOMEM ? "free some memory or give it less"
+				 : "that is a mistake of carillon's, report it");
 	return 1;
 }
 
@@ -67,7 +68,6 @@ static int create_in_hypervisor(struct machine *m, struct domain *d)
 				     .pages = 1,
 				     .host = cfg.shared_info,
 				     .kind = HV_MEMORY_SPECIAL };
-	struct shared_info *shared_info = cfg.shared_info;
 	unsigned i;
 	int error;
 
@@ -77,9 +77,6 @@ static int create_in_hypervisor(struct machine *m, struct domain *d)
 	for (i = 0; i < d->cfg->vcpus; i++)
 		timer_add(&m->timers, &d->vcpu_timers[i], vcpu_timer_fired,
 			  hv_domain_vcpu(d->hv, i));
-	/* As Xen's toolstack leaves it: no upcall before the kernel asks for them. */
-	for (i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
-		shared_info->vcpu_info[i].evtchn_upcall_mask = 1;
 	error = hv_domain_add_memory(d->hv, &own);
 	return error ? error : hv_domain_add_memory(d->hv, &special);
 }
@@ -87,7 +84,7 @@ static int create_in_hypervisor(struct machine *m, struct domain *d)
 int domain_plan(struct machine *m, struct domain *d, const struct config_domain *cfg)
 {
 	struct build b = { .image = &d->image };
-	uint64_t missing;
+	uint64_t missing, enough;
 	int error;
 
 	d->machine = m;
@@ -99,11 +96,11 @@ int domain_plan(struct machine *m, struct domain *d, const struct config_domain 
 	b.layout.nr_pages = ram_pages(d);
 	missing = builder_layout(&b);
 	if (missing) {
+		enough = cfg->memory + (missing + PAGES_PER_MIB - 1) / PAGES_PER_MIB;
 		config_error(m->cfg, cfg->setting,
 			     "domain \"%s\": %s does not fit into %llu MiB; give it memory = %llu;",
 			     cfg->name, cfg->image_path, (unsigned long long)cfg->memory,
-			     (unsigned long long)(cfg->memory + missing / PAGES_PER_MIB +
-						  !!(missing % PAGES_PER_MIB)));
+			     (unsigned long long)enough);
 		return 2;
 	}
 	snprintf(d->cmdline, sizeof(d->cmdline), "%s", cfg->cmdline);

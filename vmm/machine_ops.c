@@ -74,13 +74,6 @@ static void ops_console_write(struct hv_domain *hd, const char *text, size_t n)
 	console_guest(&d->machine->console, d->cfg->name, &d->line, text, n);
 }
 
-/* The process backend sees for itself that no vCPU is runnable any more, and says `ended`. */
-static void ops_shutdown(struct hv_domain *hd, unsigned reason)
-{
-	(void)hd;
-	(void)reason;
-}
-
 const struct hv_ops machine_ops = {
 	.alloc = ops_alloc,
 	.free = ops_free,
@@ -92,5 +85,5 @@ const struct hv_ops machine_ops = {
 	.set_segment_base = process_set_segment_base,
 	.iret = process_iret,
 	.console_write = ops_console_write,
-	.shutdown = ops_shutdown,
+	/* No shutdown: the process backend sees that no vCPU is runnable any more, and says so. */
 };

@@ -267,6 +267,8 @@ static void collect_threads(struct process *p)
 	unsigned i;
 
 	atomic_store(&p->dead, true);
+	/* A hypercall can be days long (a multicall of batches); it ends early in a dead domain. */
+	hv_domain_crash(p->domain);
 	for (i = 0; i < p->nr_vcpus; i++) {
 		struct vcpu *v = &p->vcpus[i];
 		struct timespec pause = { .tv_nsec = 10000 };
@@ -290,41 +292,41 @@ static void collect_threads(struct process *p)
 	}
 }
 
-/* Nobody said why: the process was killed or the domain crashed from outside. */
-static void guess_report(struct process *p, const siginfo_t *info)
+/* Nobody said why: the process was killed. */
+static void describe_death(const struct process *p, const siginfo_t *info,
+			   struct process_report *r)
 {
-	struct process_report *r = &p->report;
-
-	r->last_hypercall = p->vcpus[0].last_hypercall;
-	r->last_rip = p->vcpus[0].last_rip;
-	if (hv_domain_is_shut_down(p->domain, &r->shutdown_reason)) {
-		r->how = PROCESS_SHUTDOWN;
-		snprintf(r->what, sizeof(r->what), "shut down (%u)", r->shutdown_reason);
-		return;
-	}
-	r->how = PROCESS_DIED;
-	r->signal = info->si_code == CLD_EXITED ? 0 : info->si_status;
+	*r = (struct process_report){
+		.how = PROCESS_DIED,
+		.last_hypercall = p->vcpus[0].last_hypercall,
+		.last_rip = p->vcpus[0].last_rip,
+		.signal = info->si_code == CLD_EXITED ? 0 : info->si_status,
+	};
 	if (r->signal)
 		snprintf(r->what, sizeof(r->what), "its process was killed by signal %d (%s)",
 			 r->signal, strsignal(r->signal));
 	else
 		snprintf(r->what, sizeof(r->what), "its process exited");
-	hv_domain_crash(p->domain);
 }
 
 static void *watch(void *arg)
 {
 	struct process *p = arg;
 	siginfo_t info = { 0 };
+	unsigned reason = 0;
+	bool shut_down;
 
 	/* The corpse stays: its number must be nobody else's while kicks are on their way to it. */
 	while (waitid(P_PIDFD, (id_t)p->pidfd, &info, WEXITED | WNOWAIT) && errno == EINTR)
 		;
+	shut_down = hv_domain_is_shut_down(p->domain, &reason);
 	collect_threads(p);
 	if (atomic_load(&p->destroying))
 		return NULL;
-	if (!p->has_report)
-		guess_report(p, &info);
+	if (!p->has_report && shut_down)
+		process_describe_shutdown(p, reason, &p->report);
+	else if (!p->has_report)
+		describe_death(p, &info, &p->report);
 	p->ended(p, &p->report, p->arg);
 	return NULL;
 }

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <xen/sched.h>
+
 #include "process_internal.h"
 
 #define VECTOR_PAGE_FAULT 14
@@ -107,14 +109,55 @@ int vcpu_fault(struct vcpu *v)
 	return -1;
 }
 
-void vcpu_over_shutdown(struct vcpu *v, unsigned reason)
+/* Hypercalls that shut a domain down because it asked for that; 0: those that may have to give it up */
+static unsigned asks_for_end(uint64_t nr)
 {
-	struct process_report report = new_report(v);
+	switch (nr) {
+	case __HYPERVISOR_sched_op:
+	case __HYPERVISOR_sched_op_compat:
+		return 3;
+	case __HYPERVISOR_multicall:
+		return 2;
+	case __HYPERVISOR_vcpu_op:
+		return 1;
+	default:
+		return 0;
+	}
+}
 
-	report.how = PROCESS_SHUTDOWN;
-	report.shutdown_reason = reason;
-	snprintf(report.what, sizeof(report.what), "shut down (%u)", reason);
-	process_over(v->process, &report);
+/*
+ * Which vCPU did it? Of those that were in a call when the domain ended, not waiting, the one whose
+ * call can have been it. NULL: none was, so it came from outside.
+ */
+static const struct vcpu *who_ended(const struct process *p)
+{
+	const struct vcpu *best = NULL;
+	unsigned i;
+
+	for (i = 0; i < p->nr_vcpus; i++) {
+		const struct vcpu *v = &p->vcpus[i];
+
+		if (v->ended_in_call && v->last_hypercall != UINT64_MAX &&
+		    (!best || asks_for_end(v->last_hypercall) > asks_for_end(best->last_hypercall)))
+			best = v;
+	}
+	return best;
+}
+
+void process_describe_shutdown(const struct process *p, unsigned reason,
+			       struct process_report *report)
+{
+	const struct vcpu *v = who_ended(p);
+
+	*report = new_report(v ? v : &p->vcpus[0]);
+	report->how = PROCESS_SHUTDOWN;
+	report->shutdown_reason = reason;
+	snprintf(report->what, sizeof(report->what), "shut down (%u)", reason);
+	if (v && reason == SHUTDOWN_crash && !asks_for_end(v->last_hypercall)) {
+		report->how = PROCESS_BROKEN;
+		snprintf(report->what, sizeof(report->what),
+			 "what it maps is no longer what its page tables say");
+	}
 }
 
 void vcpu_over_broken(struct vcpu *v, const char *fmt, ...)

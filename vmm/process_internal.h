@@ -66,6 +66,7 @@ struct vcpu {
 	uint64_t info_mfn; /* which the alias page shows, if control->info says that it does */
 	unsigned info_offset;
 	uint64_t last_hypercall, last_rip;
+	bool ended_in_call; /* its last call is one that may have shut the domain down */
 };
 
 struct process {
@@ -145,7 +146,9 @@ int vcpu_follow_info(struct vcpu *v, struct plan *plan);
 /* process_fault.c */
 /* The shim reports an exception: 1 if control says how to bounce it, -1 if the domain is over. */
 int vcpu_fault(struct vcpu *v);
-void vcpu_over_shutdown(struct vcpu *v, unsigned reason);
+/* The domain shut down, and nobody reported more. When all its threads have ended. */
+void process_describe_shutdown(const struct process *p, unsigned reason,
+			       struct process_report *report);
 void vcpu_over_broken(struct vcpu *v, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -74,14 +74,26 @@ unsigned plan_show(struct vcpu *v)
  */
 bool plan_allows(struct vcpu *v, const struct seccomp_data *call)
 {
-	const struct shim_op *op = &v->plan.ops[v->plan.allowed];
+	const struct shim_op *op;
 
-	if (v->plan.allowed == v->plan.shown || (uint64_t)(uint32_t)call->nr != op->nr ||
+	if (v->plan.allowed == v->plan.shown)
+		return false;
+	op = &v->plan.ops[v->plan.allowed];
+	if ((uint64_t)(uint32_t)call->nr != op->nr ||
 	    memcmp(op->args, call->args, sizeof(op->args)) != 0)
 		return false;
 	v->plan.allowed++;
 	return true;
 }
+
+/*
+ * So many changes may one hypercall of a guest's add up to: as many as a process may have mappings
+ * (vm.max_map_count). One entry can stand for thousands, and a batch or multicall can change it to
+ * and fro without end, which shall not be our memory's. Unmapping has some more room, to take back
+ * what was begun.
+ */
+#define PLAN_MAX_MAPS (1u << 16)
+#define PLAN_MAX      (PLAN_MAX_MAPS + 4096)
 
 /* ---- mappings -------------------------------------------------------------------------------- */
 
@@ -144,6 +156,8 @@ int process_pv_map(struct process *p, struct hv_vcpu *hv, uint64_t va, uint64_t 
 	unsigned nr = plan->nr;
 	int r;
 
+	if (hv && nr >= (prot ? PLAN_MAX_MAPS : PLAN_MAX))
+		return -ENOMEM;
 	if (va % HV_PAGE_SIZE || va < process_backend.lowest_va || va >= end ||
 	    pages > (end - va) / HV_PAGE_SIZE)
 		return -EINVAL;

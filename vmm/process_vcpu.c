@@ -77,25 +77,26 @@ void process_kick(struct hv_vcpu *hv)
 
 /* ---- the way back into the guest ------------------------------------------------------------- */
 
-static bool domain_over(struct vcpu *v)
+/* The watcher finds the words for it, when all threads have said what they were doing. */
+static bool domain_over(struct vcpu *v, bool waited)
 {
-	unsigned reason = 0;
-
-	if (hv_domain_is_shut_down(v->process->domain, &reason)) {
-		vcpu_over_shutdown(v, reason);
-		return true;
-	}
-	return atomic_load(&v->process->dead);
+	if (!hv_domain_is_shut_down(v->process->domain, NULL))
+		return atomic_load(&v->process->dead);
+	v->ended_in_call = !waited;
+	process_kill(v->process);
+	return true;
 }
 
 /* Until it may run. False: never again. */
 static bool wait_runnable(struct vcpu *v)
 {
-	for (;;) {
+	bool waited;
+
+	for (waited = false;; waited = true) {
 		set_state(v, VCPU_WAITING);
 		if (hv_vcpu_runnable(v->hv))
 			return true;
-		if (domain_over(v))
+		if (domain_over(v, waited))
 			return false;
 		futex(&v->state, FUTEX_WAIT_PRIVATE, VCPU_WAITING);
 	}
@@ -179,12 +180,13 @@ static bool way_back(struct vcpu *v)
 /* The operations shown were made; more, or back to the guest. */
 static enum outcome call_done(struct vcpu *v, const struct seccomp_data *call, int64_t *value)
 {
-	int error = (int)(int64_t)call->args[0];
+	uint64_t error = -call->args[0]; /* a guest may call this too: any value */
 
 	*value = 0;
 	if (error || v->plan.allowed != v->plan.shown) {
 		vcpu_over_broken(v, "its process cannot map what it asked for: %s",
-				 error ? strerror(-error) : "the shim was interfered with");
+				 error && error < 4096 ? strerror((int)error)
+						       : "the shim was interfered with");
 		return OVER;
 	}
 	if (v->plan.shown < v->plan.nr) {

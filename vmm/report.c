@@ -80,14 +80,15 @@ static void print_last_hypercall(struct console *c, const struct process_report 
 			    (unsigned long long)r->last_hypercall, (unsigned long long)r->last_rip);
 }
 
-static void crash_headline(char *text, size_t n, const struct process_report *r)
+static void crash_headline(char *text, size_t n, const struct domain *d)
 {
+	const struct process_report *r = &d->report;
+
 	switch (r->how) {
 	case PROCESS_SHUTDOWN:
 		snprintf(text, n, "%s",
-			 r->last_hypercall == __HYPERVISOR_sched_op
-				 ? "it shut itself down with reason crash"
-				 : "it was given up, see above");
+			 d->given_up ? "it was given up, see above"
+				     : "it shut down with reason crash");
 		break;
 	case PROCESS_EXCEPTION:
 		snprintf(text, n, "%s (vector %u, error code 0x%llx)", r->what, r->vector,
@@ -132,7 +133,7 @@ bool domain_report(struct domain *d)
 	console_guest_end(c, d->cfg->name, &d->line);
 	if (r->how == PROCESS_SHUTDOWN && r->shutdown_reason != SHUTDOWN_crash)
 		return report_shutdown(d, r->shutdown_reason);
-	crash_headline(what, sizeof(what), r);
+	crash_headline(what, sizeof(what), d);
 	console_say(c, "domain %s crashed: vCPU %u: %s", d->cfg->name, r->vcpu, what);
 	if (r->have_regs)
 		print_registers(c, &r->regs);

@@ -146,8 +146,7 @@ void timer_set(struct timer *t, uint64_t deadline)
 {
 	struct timer_queue *ts = t->timers;
 
-	if (!ts)
-		return; /* removed: its owner is being destroyed */
+	/* Also of one that was removed: nobody will look at it any more. */
 	pthread_mutex_lock(&ts->lock);
 	t->deadline = deadline;
 	if (deadline < ts->programmed && !ts->stopping)
@@ -161,7 +160,7 @@ void timer_remove(struct timer *t)
 	struct timer **link;
 
 	if (!ts)
-		return;
+		return; /* never added */
 	pthread_mutex_lock(&ts->lock);
 	for (link = &ts->list; *link; link = &(*link)->next) {
 		if (*link == t) {
@@ -172,5 +171,4 @@ void timer_remove(struct timer *t)
 	while (ts->firing == t)
 		pthread_cond_wait(&ts->idle, &ts->lock);
 	pthread_mutex_unlock(&ts->lock);
-	t->timers = NULL;
 }

@@ -13,9 +13,9 @@
 struct timer_queue;
 
 struct timer {
-	struct timer_queue *timers;
-	struct timer *next;
-	uint64_t deadline; /* under the lock */
+	struct timer_queue *timers; /* NULL until it is added, then constant */
+	struct timer *next;	    /* under the lock, as the deadline */
+	uint64_t deadline;
 	void (*fire)(struct timer *t, void *arg);
 	void *arg;
 };
@@ -32,15 +32,21 @@ struct timer_queue {
 	int fd;
 };
 
-int timer_queue_init(struct timer_queue *ts, uint64_t epoch_ns); /* -errno */
-int timer_queue_start(struct timer_queue *ts);			 /* the thread; -errno */
+/* Times are ns since epoch_ns. -errno; timer_queue_stop is harmless after that. */
+int timer_queue_init(struct timer_queue *ts, uint64_t epoch_ns);
+/* Its thread: before that nothing fires. -errno */
+int timer_queue_start(struct timer_queue *ts);
+/* Nothing fires any more; its timers may still be set and removed. */
 void timer_queue_stop(struct timer_queue *ts);
 
 void timer_add(struct timer_queue *ts, struct timer *t, void (*fire)(struct timer *t, void *arg),
 	       void *arg);
-/* UINT64_MAX disarms. From any thread, with any of the caller's locks that fire() does not take. */
+/*
+ * UINT64_MAX disarms. From any thread, with any lock that fire() does not take; without effect on a
+ * timer that was removed.
+ */
 void timer_set(struct timer *t, uint64_t deadline);
-/* Afterwards it neither fires nor is firing. Not from a callback. */
+/* Afterwards it neither fires nor is firing. Not from a callback. Twice is once, or never added. */
 void timer_remove(struct timer *t);
 
 #endif

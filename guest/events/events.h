@@ -20,7 +20,6 @@ enum source_type {
 
 /* An event-channel ABI: what the shared words look like. All of it with events disabled. */
 struct events_abi {
-	const char *name;
 	unsigned nr_ports; /* port numbers 1 .. nr_ports - 1 */
 
 	/*

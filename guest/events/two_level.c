@@ -172,7 +172,6 @@ static void two_level_handle(struct guest *g, struct guest_cpu *cpu)
 }
 
 const struct events_abi events_abi_2l = {
-	.name = "2-level",
 	.nr_ports = EVTCHN_2L_NR_CHANNELS,
 	.init = two_level_init,
 	.fini = two_level_fini,

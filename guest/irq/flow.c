@@ -46,7 +46,7 @@ static void run_handlers(struct guest *g, struct irq_desc *desc, struct guest_cp
 
 static bool wanted(const struct irq_desc *desc)
 {
-	return desc->chip && desc->actions && !desc->depth;
+	return desc->actions && !desc->depth;
 }
 
 /*

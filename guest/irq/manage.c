@@ -116,7 +116,7 @@ static struct irq_action *action_remove(struct guest *g, struct irq_desc *desc, 
 	 */
 	store_relaxed(&action->dead, true);
 	store_release(link, action->next);
-	if (!desc->actions && desc->chip) {
+	if (!desc->actions) {
 		desc->depth = 1;
 		desc->chip->mask(g, desc);
 	}

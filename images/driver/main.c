@@ -3,7 +3,8 @@
  * Shows: a device driver by interrupts alone. It owns a character device (command line: chardev=),
  * passes its input to another domain through one ring (shm=request), takes what comes back from a
  * second (shm=reply) and gives that to the device's output. Nothing polls: the main loop sleeps,
- * all work is in four handlers.
+ * all work is in four handlers. Only that the worker died, of which no event tells, is looked for,
+ * at each tick.
  *
  *	device input  --input line-->  request ring  --event-->  worker
  *	device output <--output line-- reply ring    <--event--  worker
@@ -12,7 +13,7 @@
  * is disabled until the worker has made space; with the reply ring empty, the output line is, until
  * there is something.
  * Success: every byte came back, the interrupt table is printed, shutdown with reason poweroff; a
- * number of bytes that differs, or a ring that is broken, is a crash.
+ * number of bytes that differs, a ring that is broken, or a worker that died is a crash.
  */
 #include <carillon/device.h>
 
@@ -185,17 +186,42 @@ static enum guest_irqreturn output_handler(struct guest *g, unsigned irq, void *
 	return GUEST_IRQ_HANDLED;
 }
 
+/* The output line was left alone for want of data: there is some now, or the end. */
+static void resume_output(struct driver *d)
+{
+	if (d->output_waits && !ring_wait_data(&d->reply)) {
+		d->output_waits = false;
+		guest_enable_irq(d->pv->guest, d->output_irq);
+	}
+}
+
 /* The worker has written to the reply ring, or ended it, while we waited for that. */
 static enum guest_irqreturn reply_handler(struct guest *g, unsigned irq, void *dev)
 {
-	struct driver *d = dev;
-
+	(void)g;
 	(void)irq;
-	if (d->output_waits && !ring_wait_data(&d->reply)) {
-		d->output_waits = false;
-		guest_enable_irq(g, d->output_irq);
-	}
+	resume_output(dev);
 	return GUEST_IRQ_HANDLED;
+}
+
+static bool reply_ended(const struct driver *d)
+{
+	return atomic_load_explicit(&d->reply.end.shared->ended, memory_order_seq_cst);
+}
+
+/*
+ * A worker that has finished is gone, too. It may also have died after it ended the reply and
+ * before it told us: then this does. The connection is looked at first: what is in the ring when it
+ * has gone is all that will ever be there.
+ */
+static void look_for_worker(struct driver *d)
+{
+	if (shared_connected(&d->reply_shared))
+		return;
+	if (!reply_ended(d))
+		pv_panic("the worker is gone before the end of its reply: %lu bytes in, %lu out",
+			 d->bytes_in, d->bytes_out);
+	resume_output(d);
 }
 
 /* ---- start and end -------------------------------------------------------------------- */
@@ -216,15 +242,12 @@ static void open_device(struct driver *d)
 	const char *p = pv_word(pv_cmdline(d->pv->start_info), "chardev=");
 	uint64_t frame, pages, input_pirq, output_pirq;
 	void *mapped;
-	int r;
 
 	if (!p || !pv_skip_field(&p) || !pv_number(&p, &frame) || !pv_number(&p, &pages) ||
 	    !pv_number(&p, &input_pirq) || !pv_number(&p, &output_pirq))
 		pv_panic("no chardev=NAME,FRAME,PAGES,INPIRQ,OUTPIRQ on the command line: "
 			 "the machine file needs a chardev for this domain");
-	r = pv_map_frames(d->pv, frame, pages, true, &mapped);
-	if (r)
-		pv_panic("cannot map the device's %lu frames at %#lx: %d", pages, frame, r);
+	mapped = frames_open(d->pv, "chardev", frame, pages);
 	d->regs = mapped;
 	d->window = load(&d->regs->window);
 	if (d->regs->magic != DEVICE_MAGIC_CHARDEV || d->regs->version != 1)
@@ -243,6 +266,7 @@ static void open_device(struct driver *d)
 void pv_main(struct start_info *si)
 {
 	struct driver *d = &driver;
+	uint64_t looked = 0;
 	struct guest *g;
 
 	if (pv_init(&d->pv, si))
@@ -261,6 +285,10 @@ void pv_main(struct start_info *si)
 	while (!d->done) {
 		guest_halt(g);
 		guest_local_irq_disable(g);
+		if (d->tick.count != looked && !d->done) {
+			looked = d->tick.count;
+			look_for_worker(d);
+		}
 	}
 
 	guest_show_interrupts(g, pv_emit_line, NULL);

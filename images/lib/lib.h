@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What several images share and is not the port's (pv.h): the memory functions, a timer tick, and
- * one end of a byte stream to another domain.
+ * What several images share and is not the port's (pv.h): the memory functions, a timer tick,
+ * frames that were given, and one end of a byte stream to another domain.
  */
 #ifndef IMAGES_LIB_H
 #define IMAGES_LIB_H
@@ -33,6 +33,11 @@ struct tick {
 /* Stop the tick that a vCPU starts with and run ours. Ends the domain if that cannot be. [task] */
 void tick_start(struct tick *tick, struct pv *pv);
 
+/* ---- frames.c: memory that the command line tells of ---------------------------------- */
+
+/* Map it, writable. Ends the domain with a line that says why if that cannot be. [task] */
+void *frames_open(struct pv *pv, const char *what, uint64_t frame, uint64_t pages);
+
 /* ---- shared.c: shared memory with an event channel beside it -------------------------- */
 
 struct shared {
@@ -52,5 +57,12 @@ void shared_open(struct shared *shared, struct pv *pv, const char *name, guest_i
 
 /* Tell the other side. [any] */
 void shared_notify(const struct shared *shared, struct pv *pv);
+
+/*
+ * Is there another side? A domain that ends leaves its peers' ports unbound, but no event says so:
+ * who waits for one looks now and then, say at each tick. What a dead peer wrote is all there
+ * before this says false. [any]
+ */
+bool shared_connected(const struct shared *shared);
 
 #endif

@@ -23,9 +23,7 @@ void shared_open(struct shared *shared, struct pv *pv, const char *name, guest_i
 		pv_panic("%sFRAME,PAGES,PORT expected: does the event channel \"%s\" exist?", key,
 			 name);
 
-	r = pv_map_frames(pv, frame, pages, true, &shared->memory);
-	if (r)
-		pv_panic("%s: cannot map %lu frames at %#lx: %d", name, pages, frame, r);
+	shared->memory = frames_open(pv, name, frame, pages);
 	shared->bytes = pages * PV_PAGE_BYTES;
 	shared->port = (evtchn_port_t)port;
 	shared->irq =
@@ -40,4 +38,14 @@ void shared_notify(const struct shared *shared, struct pv *pv)
 
 	if (r)
 		pv_panic("cannot notify port %u: %d", shared->port, r);
+}
+
+bool shared_connected(const struct shared *shared)
+{
+	struct evtchn_status op = { .dom = DOMID_SELF, .port = shared->port };
+	long r = pv_hypercall(__HYPERVISOR_event_channel_op, EVTCHNOP_status, pv_arg(&op), 0, 0, 0);
+
+	if (r)
+		pv_panic("no status of port %u: %ld", shared->port, r);
+	return op.status == EVTCHNSTAT_interdomain;
 }

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Shows: what a hypercall costs, by the guest's own clock: the cheapest one (xen_version), many times
- * over, the best of several rounds since the machine is shared. Success: one line with nanoseconds per
- * hypercall, shutdown with reason poweroff.
+ * Shows: what a hypercall costs, by the guest's own clock: the cheapest one (xen_version), many
+ * times over, the best of several rounds since the machine is shared. Success: one line with
+ * nanoseconds per hypercall, shutdown with reason poweroff.
  */
 #include "../lib/lib.h"
 
 #include <xen/version.h>
 
 #define ROUNDS 5u
-#define CALLS 20000u
+#define CALLS  20000u
 
 static uint64_t round_ns(struct pv *pv)
 {

@@ -8,7 +8,7 @@
  * Flow control: it stops when there is nothing to read or no space to write, and asks the other
  * side to tell it when there is.
  * Success: the stream ends, so does the reply; the interrupt table is printed, shutdown with reason
- * poweroff. A ring that is broken is a crash.
+ * poweroff. A ring that is broken, or a driver that died, is a crash.
  */
 #include "../lib/lib.h"
 #include "rot13.h"
@@ -87,7 +87,10 @@ static bool work(struct worker *w)
 	return false;
 }
 
-/* Sleep until a handler was here since the last time. */
+/*
+ * Sleep until a handler was here since the last time. The driver stays until we have ended the
+ * reply, and then we do not sleep any more; that it died all the same is seen at a tick.
+ */
 static void wait(struct worker *w)
 {
 	struct guest *g = w->pv->guest;
@@ -96,6 +99,10 @@ static void wait(struct worker *w)
 	while (!w->changed) {
 		guest_halt(g);
 		guest_local_irq_disable(g);
+		if (!w->changed && !shared_connected(&w->request_shared))
+			pv_panic("the driver is gone before it took the end of the reply: "
+				 "%lu bytes turned",
+				 w->bytes);
 	}
 	w->changed = false;
 	guest_local_irq_enable(g);

@@ -41,8 +41,9 @@ struct guest_port_ops {
 	unsigned (*this_cpu)(void *ctx);
 
 	/*
-	 * Zeroed memory, cache-line aligned (page-aligned if a multiple of 4096), or NULL; [boot]
-	 * and [task] only, there perhaps with events disabled. free likewise.
+	 * Zeroed memory, cache-line aligned (page-aligned if a multiple of 4096), or NULL; free
+	 * gets the size that it was asked for. [boot] and [task] only, there perhaps with events
+	 * disabled.
 	 */
 	void *(*alloc)(void *ctx, size_t size);
 	void (*free)(void *ctx, void *p, size_t size);
@@ -219,28 +220,31 @@ int guest_unbind_from_irqhandler(struct guest *g, unsigned irq, void *dev);
 evtchn_port_t guest_irq_port(const struct guest *g, unsigned irq);
 int guest_port_irq(const struct guest *g, evtchn_port_t port);
 
-/* Allocate a port that remote_dom may bind to. The result is the port. [task] */
+/* Allocate a port that remote_dom may bind to. The port, or the hypercall's error. [task] */
 int guest_alloc_unbound(struct guest *g, domid_t remote_dom);
 
-/* Send on an interdomain or IPI IRQ's port / on a port. [any] */
+/*
+ * Send on an interdomain or IPI IRQ's port / on a port. -EINVAL (no such IRQ, port, or of another
+ * kind), or what the hypercall answered. [any]
+ */
 int guest_notify_irq(struct guest *g, unsigned irq);
 int guest_notify_port(struct guest *g, evtchn_port_t port);
 
 /* ---- clock and timer ---------------------------------------------------------------------- */
 
-/* System time in ns by this CPU's time page: torn reads are retried. Monotonic on a CPU. [any] */
+/* System time in ns, by this CPU's time page. Monotonic on a CPU. [any] */
 uint64_t guest_clock(struct guest *g);
 
-/* Wall-clock time. [any] */
+/* Wall-clock time: seconds since 1970 (UTC) and ns. [any] */
 void guest_wallclock(struct guest *g, uint64_t *sec, uint32_t *nsec);
 
 /*
- * One-shot timer of this CPU: VIRQ_TIMER at system time `deadline` (in the past: at once; 0: off).
- * [any]
+ * One-shot timer of this CPU: VIRQ_TIMER at system time `deadline` in ns (in the past: at once; 0:
+ * off). What the hypercall answered. [any]
  */
 int guest_set_timer(struct guest *g, uint64_t deadline);
 
-/* Turn off the 10 ms tick that a vCPU starts with. [any] */
+/* Turn off the 10 ms tick that a vCPU starts with. -EINVAL: no such CPU. [any] */
 int guest_stop_periodic_tick(struct guest *g, unsigned cpu);
 
 /* ---- looking at it ------------------------------------------------------------------------ */
@@ -248,11 +252,12 @@ int guest_stop_periodic_tick(struct guest *g, unsigned cpu);
 /*
  * Print the table of /proc/interrupts: per IRQ the count of each CPU, chip, flow type, names; then
  * the spurious count. `emit` gets each line's text, without its newline. Spurious: for a port
- * without an IRQ, or not claimed by any handler. [task]
+ * without an IRQ, or not claimed by any handler. Without memory for a line, one that says so.
+ * [task]
  */
 void guest_show_interrupts(struct guest *g, void (*emit)(void *arg, const char *line), void *arg);
 
-/* How often an IRQ was handled, over all CPUs. [any] */
+/* How often an IRQ was handled since it was bound, over all CPUs; 0: no such IRQ. [any] */
 uint64_t guest_irq_count(const struct guest *g, unsigned irq);
 
 #endif

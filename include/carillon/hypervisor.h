@@ -1,19 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The hypervisor half's whole API: what a monitor, a hypervisor or a test sees of it. The ABI that guests
- * see is in include/xen/; nothing of the guest half is here.
+ * The hypervisor half's whole API: what a monitor, a hypervisor or a test sees of it. The ABI that
+ * guests see is in include/xen/; nothing of the guest half is here.
  *
- * Shape. A hypervisor is a `struct hv`; it holds domains, a domain holds vCPUs and ports. There are no
- * globals, one process may hold many. The embedder owns threads, memory, time and the guests' registers,
- * and lends them through `struct hv_ops`. All functions return 0 (or a positive value where said) or a
- * negative errno with Xen's numbers (include/xen/errno.h).
+ * Shape. A hypervisor is a `struct hv`; it holds domains, a domain holds vCPUs and ports. There are
+ * no globals, one process may hold many. The embedder owns threads, memory, time and the guests'
+ * registers, and lends them through `struct hv_ops`. All functions return 0 (or a positive value
+ * where said) or a negative errno with Xen's numbers (include/xen/errno.h).
  *
  * Contexts. A function says who may call it:
- *   [setup]  one thread, while no vCPU of that domain runs and nobody else uses that domain;
- *   [vcpu]   the one thread that acts for this vCPU at this moment;
- *   [any]    any thread at any time, including from inside a callback unless said otherwise.
- * Callbacks are called with internal locks held only where said; none may call back into the hypervisor
- * for the same domain unless said.
+ *
+ * - [setup]: one thread, while no vCPU of that domain runs and nobody else uses that domain;
+ *
+ * - [vcpu]: the one thread that acts for this vCPU at this moment;
+ *
+ * - [any]: any thread at any time;
+ *
+ * - [look]: any thread at any time; takes no lock and changes nothing of the hypervisor's.
+ *
+ * Callbacks. One that may be called with locks held says so: it must not block, and may call only
+ * [look] functions. The others may call what their thread could at that moment, except
+ * hv_hypercall for that vCPU and hv_domain_destroy.
+ *
+ * Once hv_domain_destroy has been called, nothing more may be called for that domain, except by
+ * callbacks: they come until it returns.
  */
 #ifndef CARILLON_HYPERVISOR_H
 #define CARILLON_HYPERVISOR_H
@@ -30,288 +40,377 @@ struct hv;
 struct hv_domain;
 struct hv_vcpu;
 
-#define HV_PAGE_SIZE 4096u
-#define HV_MAX_VCPUS 128u   /* per domain */
-#define HV_MAX_LINES 1024u  /* physical interrupt lines per hypervisor */
-#define HV_MAX_PIRQS 1024u  /* per domain */
-#define HV_NEVER UINT64_MAX /* a deadline that does not come */
+#define HV_PAGE_SIZE	   4096u
+#define HV_MAX_VCPUS	   128u	      /* per domain */
+#define HV_MAX_LINES	   1024u      /* physical interrupt lines per hypervisor */
+#define HV_MAX_PIRQS	   1024u      /* per domain */
+#define HV_NEVER	   UINT64_MAX /* a deadline that does not come */
 #define HV_NO_EVTCHN_PORTS UINT32_MAX /* max_evtchn_port: not even one */
 
 /* Protection of a guest mapping, for hv_ops.pv_map. 0 means not mapped. */
-#define HV_PROT_READ 1u
+#define HV_PROT_READ  1u
 #define HV_PROT_WRITE 2u
-#define HV_PROT_EXEC 4u
+#define HV_PROT_EXEC  4u
 
 /*
- * What the embedder lends. `ctx` is hv_create's. Times are nanoseconds of the hypervisor's one monotonic
- * clock (Xen's system time: it starts near 0 when the hypervisor does).
+ * What the embedder lends. `ctx` is hv_create's. Times are nanoseconds of the hypervisor's one
+ * monotonic clock (Xen's system time: it starts near 0 when the hypervisor does).
  */
 struct hv_ops {
-	/* Zeroed memory aligned to a cache line (a page if size is a multiple of HV_PAGE_SIZE), or NULL.
-	 * Never called on the send path. Called with locks held: it must not call back. */
+	/*
+	 * Zeroed memory aligned to a cache line (a page if size is a multiple of HV_PAGE_SIZE), or
+	 * NULL; and give it back, with the size it was asked for. Never called on the send path.
+	 * Locks held.
+	 */
 	void *(*alloc)(void *ctx, size_t size);
 	void (*free)(void *ctx, void *p, size_t size);
 
-	/* Now. [any] */
+	/* Now. Locks held. */
 	uint64_t (*now)(void *ctx);
 
-	/* Called in every busy wait: yield the processor, or step the other side. May be NULL. */
+	/*
+	 * In every busy wait: let those who are waited for run (yield the processor, switch to
+	 * another coroutine). Locks held. May be NULL.
+	 */
 	void (*relax)(void *ctx);
 
 	/*
-	 * Something changed for this vCPU: an event became deliverable, or it became runnable, or it must stop.
-	 * The embedder makes it notice: if it runs, interrupt it; if the embedder waits for it to become
-	 * runnable, look again. Called with locks held: it must not block, and of this API may call only hv_vcpu_runnable and
-	 * hv_vcpu_upcall_due. It may be called more often than needed.
+	 * Something changed for this vCPU: an event became deliverable, or it became runnable, or
+	 * it must stop. The embedder makes it notice: if it runs, interrupt it; if the embedder
+	 * waits for it to become runnable, look again. It may be called more often than needed, on
+	 * any thread, from hv_domain_create on (hv_vcpu_user is NULL until set) until
+	 * hv_domain_destroy returns. Locks held.
 	 */
 	void (*kick)(struct hv_vcpu *v);
 
 	/*
 	 * (Re)arm this vCPU's one deadline; HV_NEVER disarms it. At or after it the embedder calls
-	 * hv_vcpu_timer(). Called with this vCPU's timer lock held: it must not call back.
+	 * hv_vcpu_timer(), but not from here. On any thread, as long as kick. Locks held.
 	 */
 	void (*set_timer)(struct hv_vcpu *v, uint64_t deadline);
 
 	/*
-	 * Copy n bytes between the hypervisor and guest virtual addresses of this vCPU. -EFAULT if any byte of the range
-	 * is not mapped (or, for copy_to, not writable); then how many bytes were copied is undefined. Must not block on
-	 * the guest. NULL for both: the domain's PV page tables are walked (hv_pv_adopt).
+	 * Copy n bytes between the hypervisor and guest virtual addresses of this vCPU. -EFAULT if
+	 * any byte of the range is not mapped (or, for copy_to, not writable); then how many bytes
+	 * were copied is undefined. On the thread of v. Must not wait for the guest. NULL for both:
+	 * the domain's PV page tables are walked (hv_pv_adopt).
 	 */
 	int (*copy_from_guest)(struct hv_vcpu *v, void *dst, uint64_t src, size_t n);
 	int (*copy_to_guest)(struct hv_vcpu *v, uint64_t dst, const void *src, size_t n);
 
 	/*
-	 * PV domains: from the time the present hypercall returns to the guest, `pages` pages from guest virtual address
-	 * `va` are the frames from `mfn` on (prot 0: are not mapped, mfn is meaningless). v is the calling vCPU, NULL
-	 * from hv_pv_adopt. An error refuses: nothing has changed and the hypercall fails with it. May be NULL if no domain is PV.
+	 * PV domains: from the time the present hypercall returns to the guest, `pages` pages from
+	 * guest virtual address `va` are the frames from `mfn` on (prot 0: are not mapped, mfn is
+	 * meaningless). v is the calling vCPU, NULL from hv_pv_adopt. An error refuses: nothing has
+	 * changed and the hypercall fails with it. Locks held. May be NULL if no domain is PV.
 	 */
-	int (*pv_map)(struct hv_domain *d, struct hv_vcpu *v, uint64_t va, uint64_t mfn, uint64_t pages,
-		      unsigned prot);
+	int (*pv_map)(struct hv_domain *d, struct hv_vcpu *v, uint64_t va, uint64_t mfn,
+		      uint64_t pages, unsigned prot);
 
-	/* PV: load a segment base or selector (SEGBASE_*) for the running vCPU. May be NULL: -ENOSYS. */
+	/*
+	 * PV: load a segment base or selector (SEGBASE_*) for the vCPU, on its thread. May be NULL:
+	 * -ENOSYS.
+	 */
 	int (*set_segment_base)(struct hv_vcpu *v, unsigned which, uint64_t base);
 
 	/*
-	 * HYPERVISOR_iret: the registers are the embedder's, so it reads the frame from the guest's stack, loads it, and
-	 * returns what the guest then has in rax. The frame's layout is struct iret_context. May be NULL: -ENOSYS.
+	 * HYPERVISOR_iret: the registers are the embedder's, so it reads the frame from the guest's
+	 * stack, loads it, and returns what the guest then has in rax. The frame's layout is struct
+	 * iret_context. On its thread. May be NULL: -ENOSYS.
 	 */
 	long (*iret)(struct hv_vcpu *v);
 
-	/* CONSOLEIO_write. The bytes are a copy. May be NULL: dropped. */
+	/*
+	 * CONSOLEIO_write. The bytes are a copy. On a vCPU's thread, and two of them may be here at
+	 * once. May be NULL: dropped.
+	 */
 	void (*console_write)(struct hv_domain *d, const char *text, size_t n);
-	/* CONSOLEIO_read: up to n bytes, returns how many. May be NULL: 0. */
+	/* CONSOLEIO_read: up to n bytes, returns how many. Contexts likewise. May be NULL: 0. */
 	size_t (*console_read)(struct hv_domain *d, char *text, size_t n);
 
 	/*
-	 * The domain shut down (SHUTDOWN_*; crash also by hv_domain_crash). None of its vCPUs is runnable any more. Called
-	 * once, on the thread that caused it. It must not destroy the domain from here.
+	 * The domain shut down (SHUTDOWN_*; crash also by hv_domain_crash). None of its vCPUs is
+	 * runnable any more. Called once, on the thread that caused it. May be NULL.
 	 */
 	void (*shutdown)(struct hv_domain *d, unsigned reason);
 };
 
-/* ---- the hypervisor ---------------------------------------------------------------------------------------------- */
+/* ---- the hypervisor -------------------------------------------------------------------------- */
 
-/* A hypervisor without domains. ops must outlive it. [setup] -ENOMEM, -EINVAL (a callback that may not be NULL is). */
+/*
+ * A hypervisor without domains. ops must outlive it. -ENOMEM, -EINVAL (a callback that may not be
+ * NULL is). [setup]
+ */
 int hv_create(struct hv **out, const struct hv_ops *ops, void *ctx);
 
 /* Free it. Every domain has been destroyed, nobody uses it. [setup] */
 void hv_destroy(struct hv *hv);
 
-void *hv_ctx(const struct hv *hv); /* [any] */
+void *hv_ctx(const struct hv *hv); /* [look] */
 
 /*
- * The relation of guest-visible cycles to system time, which every vCPU's time page carries from its next
- * update on: system time = at_ns + ((cycles - at_cycles) << shift, or >> -shift) * mul / 2^32. Must be called once before a
- * vCPU starts and may be called again to follow the clock; vCPUs see either relation, never a mixture. [any]
+ * The relation of guest-visible cycles to system time, which every vCPU's time page carries from
+ * its next update on: system time = at_ns + ((cycles - at_cycles) << shift, or >> -shift) * mul /
+ * 2^32. Must be called once before a vCPU starts and may be called again to follow the clock; vCPUs
+ * see either relation, never a mixture. [any]
  */
 void hv_set_clock(struct hv *hv, uint64_t at_cycles, uint64_t at_ns, uint32_t mul, int8_t shift);
 
 /* Wall-clock time at system time 0, for shared_info.wc_*. [any] */
 void hv_set_wallclock(struct hv *hv, uint64_t sec, uint32_t nsec);
 
-/* ---- domains ----------------------------------------------------------------------------------------------------- */
+/* ---- domains --------------------------------------------------------------------------------- */
 
 struct hv_domain_config {
-	domid_t domid;		 /* below DOMID_FIRST_RESERVED; -EEXIST if taken */
-	unsigned max_vcpus;	 /* 1 .. HV_MAX_VCPUS */
-	unsigned nr_pirqs;	 /* pirq numbers 0 .. nr_pirqs - 1 exist for it; at most HV_MAX_PIRQS */
-	uint32_t max_evtchn_port; /* the highest port it may allocate; 0: as many as its ABI has; HV_NO_EVTCHN_PORTS */
-	bool privileged;	 /* what Xen allows to its control domain only */
-	bool periodic_tick;	 /* vCPUs start with Xen's 10 ms VIRQ_TIMER tick: as there, none while blocked, one after */
-	void *shared_info;	 /* its page, zeroed, HV_PAGE_SIZE aligned; the embedder's, outlives the domain */
-	void *user;		 /* the embedder's */
+	domid_t domid;	    /* below DOMID_FIRST_RESERVED; -EEXIST if taken */
+	unsigned max_vcpus; /* 1 .. HV_MAX_VCPUS */
+	unsigned nr_pirqs;  /* pirq numbers 0 .. nr_pirqs - 1 exist for it; at most HV_MAX_PIRQS */
+	uint32_t max_evtchn_port; /* the highest port it may allocate; 0: all that its ABI has;
+				     HV_NO_EVTCHN_PORTS: none */
+	bool privileged;	  /* what Xen allows to its control domain only */
+	bool periodic_tick; /* vCPUs start with Xen's 10 ms VIRQ_TIMER tick: as there, none while
+			       blocked, one after */
+	/*
+	 * Its page, HV_PAGE_SIZE aligned, zeroed; the embedder's, outlives the domain.
+	 * hv_domain_create sets every evtchn_upcall_mask in it.
+	 */
+	void *shared_info;
+	void *user; /* the embedder's */
 };
 
 /* Create a domain; its vCPUs are down and have no context. [any] -EINVAL, -EEXIST, -ENOMEM */
 int hv_domain_create(struct hv *hv, const struct hv_domain_config *cfg, struct hv_domain **out);
 
 /*
- * Destroy it: peers' ports become unbound, its pirqs are unbound and their lines released, timers disarmed. Waits for
- * every send that could still see it; no thread may be in or enter a call for one of its vCPUs. Its id is free again. [any]
+ * Destroy it: peers' ports become unbound, its pirqs are unbound and their lines released, timers
+ * disarmed. Waits for every send that could still see it; no thread may be in or enter a call for
+ * one of its vCPUs. Its id is free again. [any]
  */
 void hv_domain_destroy(struct hv_domain *d);
 
-struct hv *hv_domain_hv(const struct hv_domain *d);	/* [any] */
-domid_t hv_domain_id(const struct hv_domain *d);	/* [any] */
-void *hv_domain_user(const struct hv_domain *d);	/* [any] */
-struct hv_vcpu *hv_domain_vcpu(const struct hv_domain *d, unsigned id); /* NULL if there is none. [any] */
+struct hv *hv_domain_hv(const struct hv_domain *d);			/* [look] */
+domid_t hv_domain_id(const struct hv_domain *d);			/* [look] */
+void *hv_domain_user(const struct hv_domain *d);			/* [look] */
+struct hv_vcpu *hv_domain_vcpu(const struct hv_domain *d, unsigned id); /* NULL if there is none.
+									   [look] */
 
-/* Pause: no vCPU of it is runnable until as many unpauses. Does not wait for running ones; they are kicked. [any] */
+/*
+ * Pause: no vCPU of it is runnable until as many unpauses. Does not wait for running ones; they are
+ * kicked. [any]
+ */
 void hv_domain_pause(struct hv_domain *d);
 void hv_domain_unpause(struct hv_domain *d);
 
-/* The embedder gives up on it: as SCHEDOP_shutdown with SHUTDOWN_crash from inside. [any] */
-void hv_domain_crash(struct hv_domain *d);
-bool hv_domain_is_shut_down(const struct hv_domain *d, unsigned *reason); /* [any] */
-
 /*
- * Frames that the domain may name: `pages` machine frames from `mfn`, backed by host memory at `host`. Frame numbers are
- * unique within a hypervisor unless the memory is the same. The same shared memory may be added to several domains. [setup]
+ * The embedder gives up on it: as SCHEDOP_shutdown with SHUTDOWN_crash from inside. As after every
+ * shutdown, it keeps what it has until hv_domain_destroy: peers' ports stay bound to it, and a
+ * level line that it has not eoi'd stays masked for those who share it. [any]
  */
+void hv_domain_crash(struct hv_domain *d);
+/* Has it shut down? Then *reason (which may be NULL) is SHUTDOWN_*. [look] */
+bool hv_domain_is_shut_down(const struct hv_domain *d, unsigned *reason);
+
 enum hv_memory_kind {
-	HV_MEMORY_RAM,	  /* its own: may hold page tables, control blocks, vcpu_info */
-	HV_MEMORY_SHARED, /* shared with others or a device: data only */
+	HV_MEMORY_RAM,	   /* its own: may hold page tables, control blocks, vcpu_info */
+	HV_MEMORY_SHARED,  /* shared with others or a device: data only */
 	HV_MEMORY_SPECIAL, /* its shared_info page and the like: mappable, never a page table */
 };
 
 struct hv_memory {
 	uint64_t mfn;
 	uint64_t pages;
-	void *host;
+	void *host; /* HV_PAGE_SIZE aligned; outlives the domain */
 	enum hv_memory_kind kind;
 	bool read_only; /* the guest may not map it writable */
 };
 
+/*
+ * Frames that the domain may name: `pages` machine frames from `mfn`, backed by host memory at
+ * `host`. Frame numbers are unique within a hypervisor unless the memory is the same. The same
+ * shared memory may be added to several domains. -EINVAL (overlaps, not page-aligned, no such
+ * numbers), -ENOMEM [setup]
+ */
 int hv_domain_add_memory(struct hv_domain *d, const struct hv_memory *m);
 
-/* Host address of a frame of this domain, NULL if it has none. [any] */
+/* Host address of a frame of this domain, NULL if it has none. [look] */
 void *hv_domain_frame(const struct hv_domain *d, uint64_t mfn);
 
 /*
- * PV: the page tables below root_mfn, which the domain's builder wrote into its RAM, become its address space. Every table is
- * typed and counted; a bad entry (foreign frame, writable mapping of a table, a table used twice, non-canonical or reserved address)
- * is refused with -EINVAL. pv_map is called for each run of mappings, with v NULL. [setup]
+ * PV: the page tables below root_mfn, which the domain's builder wrote into its RAM, become its
+ * address space. Every table is typed and counted; a bad entry (foreign frame, writable mapping of
+ * a table, a table used twice, non-canonical or reserved address) is refused with -EINVAL. pv_map
+ * is called for each run of mappings, with v NULL; what it refuses with is returned. [setup]
  */
 int hv_pv_adopt(struct hv_domain *d, uint64_t root_mfn);
 
-/* Copy by the PV page tables, for embedders with copy callbacks of their own. As hv_ops.copy_*. [any] */
+/*
+ * Copy by the PV page tables, for embedders with copy callbacks of their own. 0 or -EFAULT as
+ * hv_ops.copy_*. [look]
+ */
 int hv_pv_copy_from(struct hv_domain *d, void *dst, uint64_t src, size_t n);
 int hv_pv_copy_to(struct hv_domain *d, uint64_t dst, const void *src, size_t n);
 
-/* ---- vCPUs ------------------------------------------------------------------------------------------------------- */
+/* ---- vCPUs ----------------------------------------------------------------------------------- */
 
-struct hv_domain *hv_vcpu_domain(const struct hv_vcpu *v); /* [any] */
-unsigned hv_vcpu_id(const struct hv_vcpu *v);		   /* [any] */
+struct hv_domain *hv_vcpu_domain(const struct hv_vcpu *v); /* [look] */
+unsigned hv_vcpu_id(const struct hv_vcpu *v);		   /* [look] */
 void hv_vcpu_set_user(struct hv_vcpu *v, void *user);	   /* [setup] */
-void *hv_vcpu_user(const struct hv_vcpu *v);		   /* [any] */
+void *hv_vcpu_user(const struct hv_vcpu *v);		   /* NULL until set. [look] */
 
-/* Give a vCPU its first context and bring it up, as the builder does with vCPU 0. -EEXIST if it has one. [setup] */
+/*
+ * Give a vCPU its first context and bring it up, as the builder does with vCPU 0. -EEXIST if it has
+ * one, -EINVAL if an address in it is not canonical, -ENOMEM [setup]
+ */
 int hv_vcpu_start(struct hv_vcpu *v, const struct vcpu_guest_context *ctx);
 
-/* The context it was initialised with (hv_vcpu_start or VCPUOP_initialise), NULL if never. Constant once runnable. [vcpu] */
+/*
+ * The context it was initialised with (hv_vcpu_start or VCPUOP_initialise), NULL if never; constant
+ * from then on. [look]
+ */
 const struct vcpu_guest_context *hv_vcpu_context(const struct hv_vcpu *v);
 
 /*
- * May it run guest code now: up, not blocked or polling, not paused, domain alive? Becomes true with a kick. [any]
- * The embedder asks before every entry, and parks the vCPU while it is false.
+ * May it run guest code now: up, not blocked or polling, not paused, domain alive? Becomes true
+ * with a kick. The embedder asks before every entry, and parks the vCPU while it is false. [look]
  */
 bool hv_vcpu_runnable(const struct hv_vcpu *v);
 
 /*
- * Must it take an upcall before its next guest instruction: evtchn_upcall_pending and not evtchn_upcall_mask, and an event callback
- * is registered? The embedder asks on every way into the guest, after hv_vcpu_runnable. [any]
+ * Must it take an upcall before its next guest instruction: evtchn_upcall_pending and not
+ * evtchn_upcall_mask, and an event callback is registered? The embedder asks on every way into the
+ * guest, after hv_vcpu_runnable. [look]
  */
 bool hv_vcpu_upcall_due(const struct hv_vcpu *v);
 
-/* The vCPU's vcpu_info as the hypervisor sees it, and its frame and offset there (for an embedder that maps it elsewhere too).
- * Moves with VCPUOP_register_vcpu_info; moved is told by a changed mfn/offset before the hypercall returns. mfn is HV_NEVER if it is in a
- * shared_info page that was not added to the domain's memory before its first vCPU started. NULL: it has none yet (id >=
- * XEN_LEGACY_MAX_VCPUS). [vcpu] */
+/*
+ * The vCPU's vcpu_info as the hypervisor sees it, NULL if it has none yet (id >=
+ * XEN_LEGACY_MAX_VCPUS); and its frame and offset there, for an embedder that maps it elsewhere too
+ * (either may be NULL). VCPUOP_register_vcpu_info moves it, once: whoever asks again after every
+ * hypercall notices. *mfn is HV_NEVER if it is in a shared_info page that was not added to the
+ * domain's memory before its first vCPU started. [vcpu]
+ */
 struct vcpu_info *hv_vcpu_info(const struct hv_vcpu *v, uint64_t *mfn, unsigned *offset);
 
 /*
- * One hypercall, number and arguments as the guest passed them; the result belongs into its rax. All registers are hostile. Afterwards the
- * vCPU may be not runnable (block, poll, down, shutdown): the embedder then waits for a kick before it lets it go on; the result stays.
- * May block only as the callbacks do. [vcpu]
+ * One hypercall, number and arguments as the guest passed them; the result belongs into its rax.
+ * All registers are hostile. Afterwards the vCPU may be not runnable (block, poll, down, shutdown):
+ * the embedder then waits for a kick before it lets it go on; the result stays. Blocks only as the
+ * callbacks do; may wait (relax) until the sends that other threads are in are over. [vcpu]
  */
 long hv_hypercall(struct hv_vcpu *v, uint64_t nr, const uint64_t args[6]);
 
-/* Deadline reached (or any time: it looks at the clock). Raises VIRQ_TIMER, ends polls, arms the next. [any] */
+/*
+ * Deadline reached (or any time: it looks at the clock). Raises VIRQ_TIMER, ends polls, arms the
+ * next. [any]
+ */
 void hv_vcpu_timer(struct hv_vcpu *v);
 
-/* Where the guest wants to be entered (set_callbacks, callback_op, set_trap_table). All 0 until registered. */
+/*
+ * Where the guest wants to be entered (its context, set_callbacks, callback_op, nmi_op,
+ * stack_switch). 0: not told.
+ */
 struct hv_entry {
-	uint64_t event;	   /* rip of the event callback */
-	uint64_t failsafe; /* rip of the failsafe callback */
-	uint64_t syscall;
-	uint64_t nmi;
-	uint64_t kernel_sp; /* stack_switch */
+	uint64_t event;	    /* rip of the event callback */
+	uint64_t failsafe;  /* rip of the failsafe callback */
+	uint64_t syscall;   /* rip of the callback for system calls of a user mode */
+	uint64_t nmi;	    /* rip of the NMI callback; vCPU 0 only */
+	uint64_t kernel_sp; /* rsp of the kernel's stack */
 };
 
 void hv_vcpu_entry(const struct hv_vcpu *v, struct hv_entry *out); /* [vcpu] */
 
-/* The handler of an exception: its rip, and whether events are masked on entry (TI_GET_IF). -ENOENT: none, the domain
- * crashes as on Xen. vector 0 .. 255. [vcpu] */
+/* The handler of an exception: its rip, and whether events are masked on entry (TI_GET_IF). */
 struct hv_trap {
 	uint64_t rip;
 	bool mask_events;
 };
 
+/*
+ * By vector, 0 .. 255. -ENOENT: it has none, so the embedder crashes the domain, as Xen does.
+ * [vcpu]
+ */
 int hv_vcpu_trap(const struct hv_vcpu *v, unsigned vector, struct hv_trap *out);
 
-/* ---- interrupt lines --------------------------------------------------------------------------------------------- */
+/* ---- interrupt lines ------------------------------------------------------------------------- */
 
 enum hv_irq_flow {
-	HV_IRQ_LEVEL, /* masked and acked on arrival, unmasked when every domain that got it has eoi'd */
-	HV_IRQ_EDGE,  /* acked on arrival, never masked for delivery; an edge while one is in service is delivered after it */
+	HV_IRQ_LEVEL, /* masked and acked on arrival, unmasked when every domain that got it has
+			 eoi'd */
+	HV_IRQ_EDGE, /* acked on arrival, never masked for delivery; an edge while one is in service
+			is delivered after it */
 };
 
 /*
- * The interrupt controller's side of a line. Called with the line's lock held, so serialised; they must not call back.
+ * The interrupt controller's side of a line. Serialised for one line; on any thread. Locks held. It
+ * may read a level that the embedder writes without a lock, but must not wait for a thread that is
+ * in hv_irq_raise.
  */
 struct hv_irq_chip {
 	const char *name;
-	void (*startup)(void *data, unsigned line);  /* somebody is bound: enable it */
+	void (*startup)(void *data, unsigned line);  /* somebody is bound: enable it, unmasked */
 	void (*shutdown)(void *data, unsigned line); /* nobody is any more: disable it */
 	void (*ack)(void *data, unsigned line);	     /* may be NULL */
 	void (*mask)(void *data, unsigned line);
 	void (*unmask)(void *data, unsigned line);
-	/* Level lines: is it asserted now? Sampled after each unmask, and delivered again if so. The embedder asserts first, then calls
-	 * hv_irq_raise. */
+	/*
+	 * Level lines: is it asserted now? Sampled after startup and each unmask, and delivered
+	 * again if so. The embedder asserts first, then calls hv_irq_raise. Edge
+	 * lines: not called, may be NULL.
+	 */
 	bool (*asserted)(void *data, unsigned line);
 };
 
-/* Describe a line. -EINVAL, -EBUSY if it is described already. [any] */
-int hv_irq_register(struct hv *hv, unsigned line, enum hv_irq_flow flow, const struct hv_irq_chip *chip, void *data);
+/*
+ * Describe a line, 0 .. HV_MAX_LINES - 1, for good: chip and data are used until hv_destroy.
+ * -EINVAL (no such line, a callback is missing), -EBUSY if it is described already, -ENOMEM [any]
+ */
+int hv_irq_register(struct hv *hv, unsigned line, enum hv_irq_flow flow,
+		    const struct hv_irq_chip *chip, void *data);
 
-/* The controller signals: an edge arrived, or a level line became asserted. Does not allocate or block. [any] */
+/*
+ * The controller signals: an edge arrived, or a level line became asserted. Nothing happens while
+ * nobody is bound: an edge is lost, a level is sampled later. Does not allocate or block. [any]
+ */
 void hv_irq_raise(struct hv *hv, unsigned line);
 
-/* Allow a domain to use a line, and map it to one of its pirq numbers. shareable: other domains may have it too, as long as all
- * say so. -EBUSY: another domain has it unshareably; -EEXIST: that pirq is mapped. [any] */
+/*
+ * Allow a domain to use a line, and map it to one of its pirq numbers. shareable: other domains may
+ * have it too, as long as all say so. -EBUSY: another domain has it unshareably; -EEXIST: that pirq
+ * is mapped; -EINVAL: no such pirq or line; -ENOMEM [any]
+ */
 int hv_domain_map_pirq(struct hv_domain *d, unsigned pirq, unsigned line, bool shareable);
 
-/* ---- events from outside the guests ------------------------------------------------------------------------------ */
+/* ---- events from outside the guests ---------------------------------------------------------- */
 
-/* Connect two domains (or one with itself) by a new interdomain channel; nothing becomes pending. Lowest free ports. [any] */
-int hv_evtchn_connect(struct hv_domain *a, struct hv_domain *b, evtchn_port_t *port_a, evtchn_port_t *port_b);
+/*
+ * Connect two domains (or one with itself) by a new interdomain channel; nothing becomes pending.
+ * Lowest free ports. -ENOSPC: one has no port left; -ENOMEM; -EINVAL: one is being destroyed. [any]
+ */
+int hv_evtchn_connect(struct hv_domain *a, struct hv_domain *b, evtchn_port_t *port_a,
+		      evtchn_port_t *port_b);
 
-/* Raise a VIRQ: on one vCPU for per-vCPU ones; on the domain's bound vCPU for the others. Unbound: lost, as on Xen. [any] */
+/*
+ * Raise a VIRQ of which each vCPU has its own (timer, debug, profiling) on that vCPU; one of the
+ * domain's where it is bound. Unbound, or of no such number: lost, as on Xen. Does not allocate or
+ * block. [any]
+ */
 void hv_vcpu_virq(struct hv_vcpu *v, unsigned virq);
 void hv_domain_virq(struct hv_domain *d, unsigned virq);
 
-/* ---- looking at it ----------------------------------------------------------------------------------------------- */
+/* ---- looking at it --------------------------------------------------------------------------- */
 
 struct hv_port_info {
 	unsigned status; /* EVTCHNSTAT_* */
-	unsigned vcpu;
+	unsigned vcpu;	 /* the one that it notifies */
 	bool pending, masked;
 	domid_t remote_dom;	   /* unbound, interdomain */
 	evtchn_port_t remote_port; /* interdomain */
 	unsigned irq;		   /* virq or pirq */
 };
 
-/* A snapshot of one port. -EINVAL beyond the last allocated bucket: iterate from 1 until then. [any] */
+/*
+ * A snapshot of one port. -EINVAL: the table ends before it, so iterate from 1 until then. [look]
+ */
 int hv_port_info(struct hv_domain *d, evtchn_port_t port, struct hv_port_info *out);
 
 struct hv_counters {
@@ -321,7 +420,10 @@ struct hv_counters {
 	uint64_t kicks;	 /* upcall_pending went from 0 to 1 */
 };
 
-/* Sum over the domain's vCPUs. Monotonic; not a consistent cut while it runs. [any] */
+/*
+ * Sum over the domain's vCPUs since it was created. Monotonic; not a consistent cut while it runs.
+ * [look]
+ */
 void hv_domain_counters(const struct hv_domain *d, struct hv_counters *out);
 
 #endif

@@ -64,7 +64,6 @@ struct ring_consumer {
 	struct ring_end end;
 };
 
-/* false: the memory has no room for a header page and a page of data. */
 static inline bool ring_end_init(struct ring_end *end, void *memory, size_t bytes)
 {
 	uint32_t size = RING_PAGE;
@@ -81,7 +80,10 @@ static inline bool ring_end_init(struct ring_end *end, void *memory, size_t byte
 	return true;
 }
 
-/* Once at each end, on memory that was zeroed. */
+/*
+ * Once at each end, on memory that was zeroed, aligned to a page. false: it has no room for a page
+ * of headers and one of data.
+ */
 static inline bool ring_producer_init(struct ring_producer *p, void *memory, size_t bytes)
 {
 	return ring_end_init(&p->end, memory, bytes);
@@ -92,7 +94,7 @@ static inline bool ring_consumer_init(struct ring_consumer *c, void *memory, siz
 	return ring_end_init(&c->end, memory, bytes);
 }
 
-/* Did my index pass `at` on its way from before to now, both included at the far end? */
+/* Did my index, on its way from before to now, come to `at`? Not if it stood there before. */
 static inline bool ring_passed(uint32_t at, uint32_t before, uint32_t now)
 {
 	return (uint32_t)(now - at) < (uint32_t)(now - before);
@@ -140,7 +142,7 @@ static inline int64_t ring_space(struct ring_producer *p)
 
 /*
  * Where the next bytes go, for writing them in place: *n becomes how many fit before the end of the
- * buffer, at most the space (0 if none or broken). ring_advance tells how many were written.
+ * buffer, at most the space (0 if none or broken). ring_advance says how many were written.
  */
 static inline void *ring_space_at(struct ring_producer *p, uint32_t *n)
 {
@@ -154,6 +156,7 @@ static inline void *ring_space_at(struct ring_producer *p, uint32_t *n)
 	return end->data + offset;
 }
 
+/* That many bytes, at most what ring_space_at said, were written; ring_publish shows them. */
 static inline void ring_advance(struct ring_producer *p, uint32_t n)
 {
 	p->end.mine += n;
@@ -247,6 +250,7 @@ static inline const void *ring_data_at(struct ring_consumer *c, uint32_t *n)
 	return end->data + offset;
 }
 
+/* That many bytes, at most what ring_data_at said, were read; ring_release gives their space. */
 static inline void ring_consume(struct ring_consumer *c, uint32_t n)
 {
 	c->end.mine += n;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What a 32-bit x86 guest shares with a 64-bit hypervisor: shared_info, vcpu_info and the runstate
  * area as that guest sees them; no 64-bit guest needs them. Members mean what they mean in xen.h
@@ -9,7 +10,7 @@
 #include "xen.h"
 
 /* Ports of the 2-level ABI for a 32-bit guest: 32 words of 32 bits */
-#define COMPAT_EVTCHN_2L_NR_CHANNELS	1024
+#define COMPAT_EVTCHN_2L_NR_CHANNELS 1024
 
 #ifndef __ASSEMBLER__
 struct compat_arch_vcpu_info {
@@ -22,7 +23,7 @@ struct compat_vcpu_info {
 	uint8_t evtchn_upcall_mask;
 	uint32_t evtchn_pending_sel;
 	struct compat_arch_vcpu_info arch;
-	struct vcpu_time_info time;	/* the same in both widths */
+	struct vcpu_time_info time; /* the same in both widths */
 };
 
 struct compat_arch_shared_info {
@@ -32,7 +33,7 @@ struct compat_arch_shared_info {
 	uint32_t p2m_cr3;
 	uint32_t p2m_vaddr;
 	uint32_t p2m_generation;
-	uint32_t wc_sec_hi;		/* here, not in shared_info as for 64-bit guests */
+	uint32_t wc_sec_hi; /* here, not in shared_info as for 64-bit guests */
 };
 
 struct compat_shared_info {

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the two sides of the comparison have in common. No Xen header may come in here. */
 #ifndef CARILLON_TESTS_ABI_H
 #define CARILLON_TESTS_ABI_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Tests that include/xen is the ABI of Xen's own headers: all numbers, sizes, alignments, offsets
  * in list.h. Success: both tables are equal, entry by entry. Prints each difference; exit 1 if any.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * compat32.h again, in 64-bit code, where it is used and where alignment differs. Against Xen's
  * headers for 32-bit layouts in 64-bit code (xen/foreign); the runstate area, which those lack, is

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * compat32.h against Xen's headers compiled for i386: this file is compiled with -m32, needs no
  * 32-bit libc (-ffreestanding -fsyntax-only) and is never run. Compiling is the test.

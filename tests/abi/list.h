@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Everything that include/xen defines, compared with Xen's own headers. complete.py fails when an
  * entry is missing; `complete.py INCLUDE_XEN list.h --print` writes what to paste.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The ABI as Xen's own headers (Debian: libxen-dev) have it. Compiled without -I include. As the
  * hypervisor sees it (__XEN__): newest layouts, and the few numbers hidden from guests.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The ABI as include/xen has it. Compiled with -I include. */
 #include <xen/xen.h>
 #include <xen/callback.h>

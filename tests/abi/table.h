@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * One side's answers. ours.c and oracle.c are this file after different headers; neither may see
  * the other's: the two are compiled with different include paths and meet in compare.c only.

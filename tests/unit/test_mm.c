@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /*
  * PV memory: what memory a domain has, hv_pv_adopt, copies by page tables, changes of leaves,
  * memory_op. Changes of whole tables and GDTs, and guests that try anything, are in

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: MIT
+/* SPDX-License-Identifier: MIT */
 /*
  * PV memory: linking, pinning and exchanging page tables, the batches in which that is asked for,
  * GDTs; and guests that try anything, at random but by a fixed seed. Leaves and what is simple is

@@ -97,6 +97,25 @@ static void load_registers(struct sigcontext *to, const struct cpu_user_regs *fr
 	to->rsp = from->rsp;
 }
 
+/* 64-bit code, whatever segments the guest had loaded: as Xen enters a kernel. */
+static void load_selectors(struct sigcontext *to)
+{
+	to->cs = SHIM_HOST_CS;
+	to->ss = SHIM_HOST_SS;
+}
+
+/*
+ * NT is not among the flags that sigreturn loads: what we have is what the guest goes on with. Left
+ * set, the iretq at the end of its handler would fault.
+ */
+static void clear_nested_task(void)
+{
+	__asm__ volatile("pushfq\n\tandl %0, (%%rsp)\n\tpopfq"
+			 :
+			 : "i"(~SHIM_FLAG_NT)
+			 : "memory", "cc");
+}
+
 /* The guest's stack is bad, or an exception has no handler: the monitor ends the domain. */
 static void report(struct shim_scratch *s, const struct sigcontext *sc, unsigned in_delivery)
 {
@@ -139,11 +158,13 @@ static void bounce(struct shim_scratch *s, const struct shim_vcpu *v, struct sig
 	sc->rip = rip;
 	sc->rsp = sp;
 	sc->eflags &= ~(unsigned long)SHIM_FLAGS_CLEARED;
+	load_selectors(sc);
+	clear_nested_task();
 }
 
 /*
- * HYPERVISOR_iret with the frame at `sp`, into the interrupted registers: the selectors stay the
- * host's that are there. The mask is the opposite of IF; what becomes due by it is taken by the
+ * HYPERVISOR_iret with the frame at `sp`, into the interrupted registers, with the host's selectors.
+ * The mask is the opposite of IF; what becomes due by it is taken by the
  * caller.
  */
 static void finish_iret(struct shim_scratch *s, const struct shim_vcpu *v, struct sigcontext *sc,
@@ -162,6 +183,7 @@ static void finish_iret(struct shim_scratch *s, const struct shim_vcpu *v, struc
 	sc->rip = f.rip;
 	sc->eflags = (f.rflags & ~(unsigned long)(SHIM_FLAG_IOPL | SHIM_FLAG_VM)) | SHIM_FLAG_IF;
 	sc->rsp = f.rsp;
+	load_selectors(sc);
 }
 
 /* Interrupted in iret.S before its return was complete: the frame is still whole, at or below the

@@ -27,4 +27,7 @@ int pv_trap_init(void);
 /* memory.c: take over what is free of the memory that is mapped */
 void pv_memory_init(struct pv *pv);
 
+/* map.c: the frame behind an address of a mapping, UINT64_MAX if it is in none */
+uint64_t pv_mapped_frame(const struct pv *pv, const void *p);
+
 #endif

@@ -12,6 +12,12 @@
  */
 #define PV_VIRT_BASE 0x100000000
 
+/*
+ * Where pv_map_frames maps: in the same GiB, so that the builder's level 2 table covers it, and
+ * behind what the builder maps, however much memory the domain has.
+ */
+#define PV_MAP_BASE 0x120000000
+
 #define PV_PAGE_SIZE  4096
 #define PV_STACK_SIZE (8 * PV_PAGE_SIZE)
 

@@ -189,8 +189,8 @@ uint64_t pv_frame_of(const struct pv *pv, const void *p)
 
 	if (at - (unsigned long)pv->shared_info < PV_PAGE_SIZE)
 		return pv->start_info->shared_info >> 12;
-	if (pv->window && at - (unsigned long)pv->window < PV_WINDOW_PAGES * PV_PAGE_SIZE)
-		return pv->window_mfn[(at - (unsigned long)pv->window) / PV_PAGE_SIZE];
+	if (at >= PV_MAP_BASE)
+		return pv_mapped_frame(pv, p);
 	at = (at - PV_VIRT_BASE) / PV_PAGE_SIZE;
 	return at < pv->start_info->nr_pages ? pv->p2m[at] : UINT64_MAX;
 }

@@ -5,7 +5,8 @@
  * pv_main; the rest is here.
  *
  * Memory: the kernel is linked at 4 GiB, where the builder maps guest frame 0. What it maps at
- * start (up to a 4 MiB boundary) is all the memory this port uses; page tables are never added.
+ * start (up to a 4 MiB boundary) is all the memory of its own that this port uses. Frames of others
+ * (pv_map_frames) are mapped beside that.
  * Compile and link as images/meson.build does: no red zone, no vector registers (an upcall saves
  * none), RIP-relative code. The kernel gives memcpy, memset, memmove and memcmp, which a compiler
  * may call. Contexts ([boot], [task], [any]) are guest.h's.
@@ -64,6 +65,13 @@ struct pv_free {
 #define PV_SMALL_CLASSES 6 /* 64, 128 .. 2048 bytes */
 
 /*
+ * The most that pv_map_frames can map over the kernel's life: 512 MiB. For every 2 MiB begun it
+ * takes a page of the kernel's memory.
+ */
+#define PV_MAP_TABLES ((size_t)256)
+#define PV_MAP_PAGES  (PV_MAP_TABLES * 512)
+
+/*
  * The kernel's one instance of the port. Kernels read the first part; the rest is the port's own.
  */
 struct pv {
@@ -80,10 +88,8 @@ struct pv {
 	struct pv_free *small[PV_SMALL_CLASSES];
 	struct pv_free *runs; /* by address, never adjacent */
 
-	uint8_t *window; /* map.c: addresses that may be mapped to any frame, NULL until the first
-			    use */
-	unsigned long *window_mfn;
-	size_t window_used; /* pages */
+	size_t mapped; /* map.c's, as the next: pages of PV_MAP_PAGES in use */
+	const uint64_t *map_tables[PV_MAP_TABLES];
 };
 
 /*
@@ -150,9 +156,6 @@ static inline uint64_t pv_cycles(void)
 
 #define PV_PAGE_BYTES ((size_t)4096)
 
-/* The most that pv_map_frames can map, over the kernel's life. */
-#define PV_WINDOW_PAGES ((size_t)512)
-
 /*
  * Zeroed memory; cache-line aligned, page-aligned if a multiple of a page. NULL: none left. [task]
  */
@@ -166,8 +169,9 @@ void pv_free(struct pv *pv, void *p, size_t size);
 uint64_t pv_frame_of(const struct pv *pv, const void *p);
 
 /*
- * Map n machine frames from mfn on, one after another, for good. 0, -ENOMEM when PV_WINDOW_PAGES
- * are used up, or the hypercall's answer: then some of the window's pages are lost. [task]
+ * Map n machine frames from mfn on, one after another, for good. 0; -ENOSPC: PV_MAP_PAGES are used
+ * up; -ENOMEM: no memory for a page table; or the hypercall's answer, then some of PV_MAP_PAGES may
+ * be lost. [task]
  */
 int pv_map_frames(struct pv *pv, uint64_t mfn, size_t n, bool writable, void **out);
 

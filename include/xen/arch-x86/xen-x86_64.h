@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What is particular to 64-bit x86 guests: flat selectors, the hypervisor's hole in the address
  * space, segment bases, the register frame and the iret frame. Structures that a 32-bit guest would
@@ -10,51 +11,51 @@
  * Carillon's, not Xen's: an integer constant with its C type suffix, which an assembler never sees.
  */
 #ifdef __ASSEMBLER__
-#define CARILLON_XEN_CONST(value, suffix)	value
+#define CARILLON_XEN_CONST(value, suffix) value
 #else
 #include <stdint.h>
 
-#define CARILLON_XEN_CONST_(value, suffix)	value ## suffix
-#define CARILLON_XEN_CONST(value, suffix)	CARILLON_XEN_CONST_(value, suffix)
+#define CARILLON_XEN_CONST_(value, suffix) value##suffix
+#define CARILLON_XEN_CONST(value, suffix)  CARILLON_XEN_CONST_(value, suffix)
 #endif
 
 /*
  * Selectors in every vCPU's GDT from the start, in the part that Xen owns. A 64-bit PV kernel runs
  * in ring 3 like its processes, so kernel and user names are the same selectors.
  */
-#define FLAT_RING3_CS32		0xe023
-#define FLAT_RING3_CS64		0xe033
-#define FLAT_RING3_DS32		0xe02b
-#define FLAT_RING3_DS64		0x0000
-#define FLAT_RING3_SS32		0xe02b
-#define FLAT_RING3_SS64		0xe02b
+#define FLAT_RING3_CS32 0xe023
+#define FLAT_RING3_CS64 0xe033
+#define FLAT_RING3_DS32 0xe02b
+#define FLAT_RING3_DS64 0x0000
+#define FLAT_RING3_SS32 0xe02b
+#define FLAT_RING3_SS64 0xe02b
 
-#define FLAT_KERNEL_CS64	FLAT_RING3_CS64
-#define FLAT_KERNEL_CS32	FLAT_RING3_CS32
-#define FLAT_KERNEL_CS		FLAT_KERNEL_CS64
-#define FLAT_KERNEL_DS64	FLAT_RING3_DS64
-#define FLAT_KERNEL_DS32	FLAT_RING3_DS32
-#define FLAT_KERNEL_DS		FLAT_KERNEL_DS64
-#define FLAT_KERNEL_SS64	FLAT_RING3_SS64
-#define FLAT_KERNEL_SS32	FLAT_RING3_SS32
-#define FLAT_KERNEL_SS		FLAT_KERNEL_SS64
+#define FLAT_KERNEL_CS64 FLAT_RING3_CS64
+#define FLAT_KERNEL_CS32 FLAT_RING3_CS32
+#define FLAT_KERNEL_CS	 FLAT_KERNEL_CS64
+#define FLAT_KERNEL_DS64 FLAT_RING3_DS64
+#define FLAT_KERNEL_DS32 FLAT_RING3_DS32
+#define FLAT_KERNEL_DS	 FLAT_KERNEL_DS64
+#define FLAT_KERNEL_SS64 FLAT_RING3_SS64
+#define FLAT_KERNEL_SS32 FLAT_RING3_SS32
+#define FLAT_KERNEL_SS	 FLAT_KERNEL_SS64
 
-#define FLAT_USER_CS64		FLAT_RING3_CS64
-#define FLAT_USER_CS32		FLAT_RING3_CS32
-#define FLAT_USER_CS		FLAT_USER_CS64
-#define FLAT_USER_DS64		FLAT_RING3_DS64
-#define FLAT_USER_DS32		FLAT_RING3_DS32
-#define FLAT_USER_DS		FLAT_USER_DS64
-#define FLAT_USER_SS64		FLAT_RING3_SS64
-#define FLAT_USER_SS32		FLAT_RING3_SS32
-#define FLAT_USER_SS		FLAT_USER_SS64
+#define FLAT_USER_CS64 FLAT_RING3_CS64
+#define FLAT_USER_CS32 FLAT_RING3_CS32
+#define FLAT_USER_CS   FLAT_USER_CS64
+#define FLAT_USER_DS64 FLAT_RING3_DS64
+#define FLAT_USER_DS32 FLAT_RING3_DS32
+#define FLAT_USER_DS   FLAT_USER_DS64
+#define FLAT_USER_SS64 FLAT_RING3_SS64
+#define FLAT_USER_SS32 FLAT_RING3_SS32
+#define FLAT_USER_SS   FLAT_USER_SS64
 
 /*
  * Virtual addresses [start, end) that belong to the hypervisor in every address space. The guest
  * may read the machine-to-physical table at its beginning, 8 bytes per machine frame. The names
  * with underscores have no type suffix.
  */
-#define __HYPERVISOR_VIRT_START	0xFFFF800000000000
+#define __HYPERVISOR_VIRT_START 0xFFFF800000000000
 #define __HYPERVISOR_VIRT_END	0xFFFF880000000000
 #define __MACH2PHYS_VIRT_START	0xFFFF800000000000
 #define __MACH2PHYS_VIRT_END	0xFFFF804000000000
@@ -65,15 +66,15 @@
 #define MACH2PHYS_NR_ENTRIES	((MACH2PHYS_VIRT_END - MACH2PHYS_VIRT_START) >> 3)
 
 /* First argument of set_segment_base; the second is the base, for _SEL a selector */
-#define SEGBASE_FS		0
-#define SEGBASE_GS_USER		1
-#define SEGBASE_GS_KERNEL	2
-#define SEGBASE_GS_USER_SEL	3
+#define SEGBASE_FS	    0
+#define SEGBASE_GS_USER	    1
+#define SEGBASE_GS_KERNEL   2
+#define SEGBASE_GS_USER_SEL 3
 
 /* iret_context.flags: return by sysret, which loses rcx and r11; without it, by iret */
-#define _VGCF_in_syscall	8
-#define VGCF_in_syscall		(CARILLON_XEN_CONST(1, U) << _VGCF_in_syscall)
-#define VGCF_IN_SYSCALL		VGCF_in_syscall
+#define _VGCF_in_syscall 8
+#define VGCF_in_syscall	 (CARILLON_XEN_CONST(1, U) << _VGCF_in_syscall)
+#define VGCF_IN_SYSCALL	 VGCF_in_syscall
 
 #ifndef __ASSEMBLER__
 _Static_assert(sizeof(unsigned long) == 8, "these are the 64-bit layouts");
@@ -86,7 +87,7 @@ struct iret_context {
 	uint64_t rax;
 	uint64_t r11;
 	uint64_t rcx;
-	uint64_t flags;			/* VGCF_in_syscall or 0 */
+	uint64_t flags; /* VGCF_in_syscall or 0 */
 	uint64_t rip;
 	uint64_t cs;
 	uint64_t rflags;
@@ -114,12 +115,12 @@ struct cpu_user_regs {
 	uint64_t rdx;
 	uint64_t rsi;
 	uint64_t rdi;
-	uint32_t error_code;		/* Xen's own use */
-	uint32_t entry_vector;		/* Xen's own use */
+	uint32_t error_code;   /* Xen's own use */
+	uint32_t entry_vector; /* Xen's own use */
 	uint64_t rip;
 	uint16_t cs;
 	uint16_t _pad0[1];
-	uint8_t saved_upcall_mask;	/* in a frame that Xen pushes: the mask before the upcall */
+	uint8_t saved_upcall_mask; /* in a frame that Xen pushes: the mask before the upcall */
 	uint8_t _pad1[3];
 	uint64_t rflags;
 	uint64_t rsp;
@@ -137,8 +138,8 @@ struct cpu_user_regs {
 typedef struct cpu_user_regs cpu_user_regs_t;
 
 /* cr3 values in the ABI and the frame number of the root page table */
-#define xen_pfn_to_cr3(pfn)	((unsigned long)(pfn) << 12)
-#define xen_cr3_to_pfn(cr3)	((unsigned long)(cr3) >> 12)
+#define xen_pfn_to_cr3(pfn) ((unsigned long)(pfn) << 12)
+#define xen_cr3_to_pfn(cr3) ((unsigned long)(cr3) >> 12)
 
 /* The architecture's part of struct vcpu_info. Xen writes cr2 before a page fault */
 struct arch_vcpu_info {

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The console ring that a domain shares with whoever serves its console: in the frame that
  * start_info.console.domU names, with a port for both sides to notify. Not here: other consoles.
@@ -12,12 +13,12 @@
 typedef uint32_t XENCONS_RING_IDX;
 
 /* Position of a count in a ring (an array whose size is a power of two) */
-#define MASK_XENCONS_IDX(idx, ring)	((idx) & (sizeof(ring) - 1))
+#define MASK_XENCONS_IDX(idx, ring) ((idx) & (sizeof(ring) - 1))
 
 /* The guest writes out, out_prod and in_cons, the console the rest. Data first, then the count */
 struct xencons_interface {
-	char in[1024];			/* console to guest */
-	char out[2048];			/* guest to console */
+	char in[1024];	/* console to guest */
+	char out[2048]; /* guest to console */
 	XENCONS_RING_IDX in_cons;
 	XENCONS_RING_IDX in_prod;
 	XENCONS_RING_IDX out_cons;

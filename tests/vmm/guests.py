@@ -1,0 +1,305 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""What guests do in whole machines: interrupt lines of each kind, guests that misbehave, peers that
+die. What goes through the pipe, and how machines end, is in machines.py.
+
+usage: guests.py CARILLON EXAMPLES [TEST...]
+"""
+
+import os
+import re
+import signal
+import sys
+import tempfile
+import time
+
+from running import (EXAMPLES, PIPE, check, domains, finish, greet, main, processor_ticks,
+                     read_until, run, settings, start)
+
+LINES = os.path.join(EXAMPLES, "lines.cfg")
+MISBEHAVE = os.path.join(EXAMPLES, "misbehave.cfg")
+CONTINUE = settings("on_crash=continue")
+
+
+def instead(index, mode):
+    """A domain of an example misbehaves instead."""
+    return settings("domains.[%d].image=misbehave" % index,
+                    "domains.[%d].cmdline=mode=%s" % (index, mode))
+
+
+
+# ---- lines ---------------------------------------------------------------------------------------
+
+
+def all_lines(count, period):
+    """examples/lines.cfg with other numbers."""
+    words = ["domains.[%d].cmdline=count=%d" % (i, count) for i in range(2)]
+    for i in range(4):
+        words += ["devices.[%d].count=%d" % (i, count), "devices.[%d].period_us=%d" % (i, period)]
+    return settings(*words)
+
+
+def check_edge(err, domain, name, count):
+    m = re.search(r"^%s: %s: edge, (\d+) pulses, (\d+) seen, (\d+) interrupts$" % (domain, name),
+                  err, re.M)
+    check(m, domain, name, "in", err)
+    pulses, seen, interrupts = map(int, m.groups())
+    check(pulses == seen == count and 0 < interrupts <= count, domain, name, "in", err)
+    check_table(err, domain, name, "edge", interrupts)
+
+
+def check_level(err, domain, name, count, exactly=True):
+    m = re.search(r"^%s: %s: level, (\d+) raised, (\d+) acknowledged, (\d+) interrupts$"
+                  % (domain, name), err, re.M)
+    check(m, domain, name, "in", err)
+    raised, acked, interrupts = map(int, m.groups())
+    check(raised == acked == count, domain, name, "in", err)
+    # Others may have served a shared line before this domain had bound it.
+    check(interrupts == count if exactly else 0 < interrupts <= count, domain, name, "in", err)
+    check_table(err, domain, name, "level", interrupts)
+
+
+def check_table(err, domain, name, flow, at_least):
+    m = re.search(r"^%s: +\d+: +(\d+)  xen-pirq +%s +%s$" % (domain, flow, name), err, re.M)
+    check(m and int(m.group(1)) >= at_least, domain, name, "in the table of", err)
+
+
+def check_first(err, count):
+    check_edge(err, "first", "clock", count)
+    check_edge(err, "first", "knock", count)
+    check_level(err, "first", "lever", count)
+    check_level(err, "first", "common", count, exactly=False)
+
+
+def test_lines():
+    code, _, err = run(LINES)
+    check(code == 0, code, err)
+    check_first(err, 100)
+    check_level(err, "second", "common", 100, exactly=False)
+    check(err.count(": SPU:          0  ") == 2, "spurious:", err)
+
+
+def test_lines_fast():
+    """Faster than anybody can follow: edges merge, levels wait, nothing is lost."""
+    for _ in range(3):
+        code, _, err = run(*all_lines(1500, 10), LINES)
+        check(code == 0, code, err)
+        check_first(err, 1500)
+        check_level(err, "second", "common", 1500, exactly=False)
+
+
+def test_lines_once():
+    """One raise each, perhaps before anybody has bound."""
+    for period in (10, 1000, 20000):
+        code, _, err = run(*all_lines(1, period), LINES)
+        check(code == 0, period, code, err)
+        check_level(err, "first", "lever", 1)
+
+
+def test_lines_shared_by_pirqs():
+    with tempfile.NamedTemporaryFile("w", suffix=".cfg") as f:
+        f.write("""
+            domains = ( { name = "first"; image = "lines"; cmdline = "count=50"; },
+                        { name = "second"; image = "lines"; cmdline = "count=50";
+                          pirqs = [ 9 ]; } );
+            devices = ( { type = "timer"; name = "clock"; domain = "first"; shared = true; line = 9;
+                          period_us = 1000; count = 50; } );
+            """)
+        f.flush()
+        code, _, err = run(f.name)
+    check(code == 0, code, err)
+    check_edge(err, "first", "clock", 50)
+    check_edge(err, "second", "clock", 50)
+
+
+def test_line_owner_crashes():
+    """The other owner of a shared level goes on alone."""
+    code, _, err = run(*CONTINUE, *instead(1, "null"), LINES)
+    check(code == 1 and "domain second crashed" in err, code, err)
+    check_first(err, 100)
+
+
+def test_line_owner_is_killed():
+    """The same in the middle, for some attempts surely before its eoi."""
+    for attempt in range(5):
+        p = start(*CONTINUE, *all_lines(3000, 50), LINES)
+        time.sleep(0.02 + attempt * 0.003)
+        os.kill(domains(p, 2)["second"], signal.SIGKILL)
+        code, _, err = finish(p)
+        check(code == 1 and "killed by signal 9" in err, code, err)
+        check_first(err, 3000)
+
+
+def test_line_nobody_binds():
+    code, _, err = run(*settings("domains.[0].image=hello", "domains.[1].image=hello"), LINES)
+    check(code == 0, code, err)
+
+
+def test_lines_wrong_count():
+    code, _, err = run(*settings("domains.[0].cmdline=", "domains.[1].image=hello"), LINES)
+    check(code == 1 and "first: count=N on the command line is missing" in err, code, err)
+    code, _, err = run(*settings("domains.[0].cmdline=count=20", "domains.[1].image=hello"), LINES)
+    check(code == 1, code, err)
+    check(re.search(r"^first: \w+: raised \d+ times; make count=20 what", err, re.M), err)
+
+
+# ---- misbehaviour --------------------------------------------------------------------------------
+
+# A bad domain beside one that has work to do for a while, and counts whether all came.
+BESIDE = """
+    on_crash = "continue";
+    domains = ( { name = "bad"; image = "misbehave"; cmdline = "%s"; },
+                { name = "good"; image = "lines"; cmdline = "count=60"; } );
+    devices = ( { type = "line"; name = "lever"; domain = "good"; line = 9; flow = "level";
+                  period_us = 2000; count = 60; } );
+    """
+
+
+def beside(words):
+    """A machine file in which `bad` is told these words."""
+    f = tempfile.NamedTemporaryFile("w", suffix=".cfg")
+    f.write(BESIDE % words)
+    f.flush()
+    return f
+
+
+def misbehave(words):
+    with beside(words) as f:
+        code, _, err = run(f.name)
+    check_level(err, "good", "lever", 60)
+    return code, err
+
+
+def check_crash(words, headline, *more):
+    """The domain ends with a report, the other goes on: it ends later, and well."""
+    code, err = misbehave(words)
+    check(code == 1, words, code, err)
+    m = re.search(r"^carillon: domain bad crashed: vCPU 0: " + headline, err, re.M)
+    check(m, words, "no report in", err)
+    check(m.start() < err.index("good: lever:"), words, "the other did not go on:", err)
+    for pattern in more:
+        check(re.search(pattern, err, re.M), words, pattern, "is not in", err)
+
+
+SHUT_DOWN = r"it shut.* down with reason crash$"
+REGISTERS = (r"^carillon:   rip 000000010000\w{4} rsp \w{16} rflags \w{8} cs e030 ss e02b$",
+             r"^carillon:   rax \w{16} rbx \w{16} rcx \w{16} rdx \w{16}$",
+             r"^carillon:   r13 \w{16} r14 \w{16} r15 \w{16}$",
+             r"^carillon:   (it had made no hypercall|last hypercall \w+ \(\d+\) at \w{16})$")
+
+
+def test_null():
+    check_crash("mode=null", r"page fault \(execute\) at 0x0 \(vector 14, error code 0x14\)$",
+                r"^carillon:   rip 0000000000000000 rsp", *REGISTERS[1:])
+    check_crash("mode=null traps", SHUT_DOWN,
+                r"^bad: exception 14 \(page fault\) on CPU 0, error code 0x14$",
+                r"^bad: rip 0000000000000000 cs e030 ", r"^bad: r13 .* cr2 0000000000000000$",
+                r"^carillon:   last hypercall sched_op \(29\) at ")
+
+
+def test_divide():
+    check_crash("mode=divide", r"division by zero \(vector 0, error code 0x0\)$", *REGISTERS)
+    check_crash("mode=divide traps", SHUT_DOWN,
+                r"^bad: exception 0 \(divide error\) on CPU 0, error code 0$",
+                r"^bad: rip 000000010000\w{4} cs e030 ")
+
+
+def test_readonly():
+    check_crash("mode=readonly",
+                r"page fault \(write\) at 0x1000\w{5} \(vector 14, error code 0x[67]\)$", *REGISTERS)
+    check_crash("mode=readonly traps", SHUT_DOWN,
+                r"^bad: exception 14 \(page fault\) on CPU 0, error code 0x[67]$",
+                r"^bad: r13 .* cr2 00000001000\w{5}$")
+
+
+def test_stack():
+    fault = r"page fault \(write\) at 0x%s\w{3} on the stack an upcall or iret used "
+    for words in ("mode=stack", "mode=stack traps"):
+        check_crash(words, fault % "f{13}", r"^carillon:   rip \w{16} rsp 0000000000000008 ",
+                    *REGISTERS[1:])
+    check_crash("mode=stack sp=0x10000", fault % "f")
+
+
+def test_survivors():
+    """What is refused, and the domain goes on."""
+    for mode in ("unknown", "syscall", "badptr", "scribble", "shim"):
+        code, err = misbehave("mode=" + mode)
+        check(code == 0, mode, code, err)
+        check("\nbad: misbehave %s: OK\n" % mode in "\n" + err, mode, err)
+        check("unexpected result" not in err, mode, err)
+        if mode == "shim":
+            check(err.count(" cannot be read, faulted") == 11, err)
+
+
+def test_no_such_mode():
+    check_crash("mode=fly", SHUT_DOWN, r"^bad: misbehave: mode=NAME on the ")
+
+
+def test_never_ending():
+    """The others do their work; then the machine goes on until somebody ends it: at once."""
+    for mode, said in (("exit", b"still here"), ("spin", b"spinning"), ("deadlock", b"blocking")):
+        with beside("mode=" + mode) as f:
+            p = start(f.name)
+            text = b""
+            for wanted in (b"bad: misbehave %s: %s" % (mode.encode(), said), b"good: lever: "):
+                if not re.search(wanted, text):
+                    text += read_until(p.stderr, wanted)
+            pid = domains(p, 1)["bad"]
+            before = processor_ticks(pid)
+            time.sleep(0.15)
+            used = processor_ticks(pid) - before
+            check(used <= 1 if mode == "deadlock" else used >= 1, mode, used, "ticks used")
+            check(p.poll() is None, mode, "ended by itself")
+            p.send_signal(signal.SIGINT)
+            code, _, err = finish(p)
+        check(code == 128 + signal.SIGINT, mode, code, err)
+        check(b"crashed" not in text and "crashed" not in err, mode, text, err)
+
+
+def test_crash_ends_machine():
+    code, _, err = run(*instead(1, "spin"), MISBEHAVE)
+    check(code == 1 and "domain bad crashed" in err, code, err)
+
+
+# ---- peers ---------------------------------------------------------------------------------------
+
+
+def test_worker_dies():
+    """No event tells that a peer died; the driver finds out and ends."""
+    for mode, why in (("null", "page fault"), ("divide", "division by zero")):
+        code, _, err = run(*CONTINUE, *instead(1, mode), PIPE, data=b"x" * 300000)
+        check(code == 1 and "domain worker crashed: vCPU 0: " + why in err, code, err)
+        check("driver: the worker is gone before the end of its reply: " in err, err)
+        check("domain driver crashed: " in err, err)
+        check("NOT every byte came back" in err, err)
+
+
+def test_worker_is_killed():
+    p = start(*CONTINUE, PIPE)
+    greet(p)
+    os.kill(domains(p, 2)["worker"], signal.SIGKILL)
+    code, _, err = finish(p)
+    check(code == 1, code, err)
+    check("driver: the worker is gone before the end of its reply: 5 bytes in, 5 out" in err, err)
+
+
+def test_driver_is_killed():
+    p = start(*CONTINUE, PIPE)
+    greet(p)
+    os.kill(domains(p, 2)["driver"], signal.SIGKILL)
+    code, _, err = finish(p)
+    check(code == 1, code, err)
+    check("worker: the driver is gone before it took the end of the reply: 5 bytes turned" in err,
+          err)
+
+
+def test_worker_scribbles():
+    """Garbage in the rings, and death: whatever the driver finds first, it ends, and not well."""
+    for _ in range(3):
+        code, _, err = run(*CONTINUE, *instead(1, "scribble"), PIPE, data=b"x" * 300000)
+        check(code == 1 and "worker: misbehave scribble: OK" in err, code, err)
+        check("NOT every byte came back" in err, err)
+
+
+if __name__ == "__main__":
+    sys.exit(main(globals()))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The yardstick of the hypercall trap: two processes on one core that wake each other through a pair of
- * eventfds. Prints nanoseconds per round trip. Nothing of Carillon is measured here.
+ * The yardstick of the hypercall trap: two processes on one core that wake each other through a
+ * pair of eventfds. Prints nanoseconds per round trip. Nothing of Carillon is measured here.
  */
 #define _GNU_SOURCE
 #include <err.h>

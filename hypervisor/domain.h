@@ -15,9 +15,12 @@ static inline struct hv_domain *domain_lookup(const struct hv *hv, domid_t id)
 
 	if (id >= DOMID_FIRST_RESERVED)
 		return NULL;
-	/* Acquire, both: pair with the releases in domain.c that publish a page and a domain. */
+	/*
+	 * At least acquire, both: pair with the releases in domain.c that publish a page and a
+	 * domain. The second pairs with leave_table() besides: see section_enter().
+	 */
 	page = load_acquire(&hv->domains[id / DOMAIN_PAGE]);
-	return page ? load_acquire(&page->domain[id % DOMAIN_PAGE]) : NULL;
+	return page ? load_seq(&page->domain[id % DOMAIN_PAGE]) : NULL;
 }
 
 /* For everybody else: it is not freed before domain_put(). */

@@ -22,7 +22,8 @@ void event_send_pirq(struct hv_domain *d, const uint32_t *port);
 /* Is the port pending: 1 or 0, -XEN_EINVAL if it is not in use. */
 long event_port_poll(struct hv_domain *d, uint32_t port);
 
-/* Has a domain one of this VIRQ, bound on vCPU 0 and movable? Of the others each vCPU has its own. */
+/* Has a domain one of this VIRQ, bound on vCPU 0 and movable? Of the others each vCPU has its own.
+ */
 bool virq_is_global(unsigned virq);
 
 /* ---- event_close.c ---- */

@@ -186,10 +186,7 @@ long do_set_timer_op(struct hv_vcpu *v, const uint64_t a[6])
 static void write_time(struct vcpu_time_info *t, const struct clock *c, uint32_t version)
 {
 	store_seq(&t->version, version | 1);
-	/*
-	 * Release keeps each after the odd version above (a seq_cst store is a full barrier here)
-	 * and before the even one.
-	 */
+	/* Release keeps each behind the odd version above, and the even one behind them all. */
 	store_release(&t->tsc_timestamp, c->cycles);
 	store_release(&t->system_time, c->ns);
 	store_release(&t->tsc_to_system_mul, c->mul);

@@ -8,7 +8,9 @@ sources=$(git ls-files -co --exclude-standard '*.c' '*.h')
 # shellcheck disable=SC2086 # a list of files
 clang-format --dry-run -Werror $sources || bad=1
 
-long=$(for f in $sources; do wc -l "$f"; done | awk '$1 > 800 { print $2 ": " $1 " lines, two rooms?" }')
+# tests/abi/list.h is a table, one line for each name of the ABI.
+long=$(for f in $sources; do wc -l "$f"; done |
+    awk '$1 > 800 && $2 != "tests/abi/list.h" { print $2 ": " $1 " lines, two rooms?" }')
 [ -z "$long" ] || { echo "$long"; bad=1; }
 
 cross=$(grep -nE '#include *["<].*guest/' -r hypervisor --include='*.[chS]'

@@ -211,8 +211,8 @@ bool chardev_host_verdict(const struct chardev_host *h, struct console *console,
 	}
 	console_say(console,
 		    "%s: NOT every byte came back%s: %llu bytes in, crc32 %08lx; %llu bytes out, "
-		    "crc32 %08lx; look at the domains' lines above",
+		    "crc32 %08lx; look at the %s above",
 		    name, h->check == CHECK_ROT13 ? " as rot13" : "", in, h->in_sum, out,
-		    h->out_sum);
+		    h->out_sum, h->in_failed || h->out_failed ? "error" : "domains' lines");
 	return false;
 }

@@ -9,8 +9,8 @@
 struct abi_entry {
 	const char *kind;
 	const char *name;
-	uint64_t first;		/* value, size or offset */
-	uint64_t second;	/* alignment or size, if there is one */
+	uint64_t first;	 /* value, size or offset */
+	uint64_t second; /* alignment or size, if there is one */
 };
 
 /* Fill at most room entries, return how many there are */

@@ -7,7 +7,9 @@
 #define __XEN_TOOLS__ 1
 #include <stddef.h>
 #include <stdint.h>
+/* Before the others, which count on it. */
 #include <xen/xen.h>
+
 #include <xen/foreign/x86_32.h>
 #pragma pack(push, 4)
 #include <xen/vcpu.h>
@@ -21,10 +23,10 @@
 #define CARILLON_XEN_XEN_H
 #include "../../include/xen/compat32.h"
 
-#define vcpu_runstate_info_x86_32	vcpu_runstate_info
+#define vcpu_runstate_info_x86_32 vcpu_runstate_info
 
-#define SAME(a, b)	_Static_assert((a) == (b), #a " == " #b);
-#define SIZE(type, member)	sizeof(((type *)0)->member)
+#define SAME(a, b)	   _Static_assert((a) == (b), #a " == " #b);
+#define SIZE(type, member) sizeof(((type *)0)->member)
 
 #define CONST(name)
 #define CALL(name, args)
@@ -33,9 +35,8 @@
 #define UNION(name)
 #define FIELD(name, member)
 #define FLEX(name, member)
-#define COMPAT_STRUCT(name) \
-	SAME(sizeof(struct compat_ ## name), sizeof(struct name ## _x86_32))
-#define COMPAT_FIELD(name, member) \
-	SAME(offsetof(struct compat_ ## name, member), offsetof(struct name ## _x86_32, member)) \
-	SAME(SIZE(struct compat_ ## name, member), SIZE(struct name ## _x86_32, member))
+#define COMPAT_STRUCT(name) SAME(sizeof(struct compat_##name), sizeof(struct name##_x86_32))
+#define COMPAT_FIELD(name, member)                                                           \
+	SAME(offsetof(struct compat_##name, member), offsetof(struct name##_x86_32, member)) \
+	SAME(SIZE(struct compat_##name, member), SIZE(struct name##_x86_32, member))
 #include "list.h"

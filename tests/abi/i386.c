@@ -6,7 +6,9 @@
 #define __XEN_TOOLS__ 1
 #include <stddef.h>
 #include <stdint.h>
+/* Before the others, which count on it. */
 #include <xen/xen.h>
+
 #include <xen/event_channel.h>
 #include <xen/vcpu.h>
 
@@ -21,8 +23,8 @@
 #define CARILLON_XEN_XEN_H
 #include "../../include/xen/compat32.h"
 
-#define SAME(a, b)	_Static_assert((a) == (b), #a " == " #b);
-#define SIZE(type, member)	sizeof(((type *)0)->member)
+#define SAME(a, b)	   _Static_assert((a) == (b), #a " == " #b);
+#define SIZE(type, member) sizeof(((type *)0)->member)
 
 #define CONST(name)
 #define CALL(name, args)
@@ -31,10 +33,10 @@
 #define UNION(name)
 #define FIELD(name, member)
 #define FLEX(name, member)
-#define COMPAT_STRUCT(name)	SAME(sizeof(struct compat_ ## name), sizeof(struct name))
-#define COMPAT_FIELD(name, member) \
-	SAME(offsetof(struct compat_ ## name, member), offsetof(struct name, member)) \
-	SAME(SIZE(struct compat_ ## name, member), SIZE(struct name, member))
+#define COMPAT_STRUCT(name) SAME(sizeof(struct compat_##name), sizeof(struct name))
+#define COMPAT_FIELD(name, member)                                                  \
+	SAME(offsetof(struct compat_##name, member), offsetof(struct name, member)) \
+	SAME(SIZE(struct compat_##name, member), SIZE(struct name, member))
 #include "list.h"
 
 SAME(COMPAT_EVTCHN_2L_NR_CHANNELS, EVTCHN_2L_NR_CHANNELS)

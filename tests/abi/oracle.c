@@ -5,7 +5,9 @@
  */
 #define __XEN__ 1
 #include <stdint.h>
+/* Before the others, which count on it. */
 #include <xen/xen.h>
+
 #include <xen/callback.h>
 #include <xen/elfnote.h>
 #include <xen/errno.h>

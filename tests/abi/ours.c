@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The ABI as include/xen has it. Compiled with -I include. */
+/* Before the others, which count on it. */
 #include <xen/xen.h>
+
 #include <xen/callback.h>
 #include <xen/elfnote.h>
 #include <xen/errno.h>

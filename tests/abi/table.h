@@ -8,14 +8,15 @@
 
 #include "abi.h"
 
-#define CONST(name)		{ "number", #name, (uint64_t)(name), 0 },
-#define CALL(name, args)	{ "macro", #name #args, (uint64_t)(name args), 0 },
-#define TYPE(name)		{ "type", #name, sizeof(name), _Alignof(name) },
-#define STRUCT(name)		{ "struct", #name, sizeof(struct name), _Alignof(struct name) },
-#define UNION(name)		{ "union", #name, sizeof(union name), _Alignof(union name) },
-#define FIELD(name, member)	{ "member", #name "." #member, offsetof(struct name, member), \
-				  sizeof(((struct name *)0)->member) },
-#define FLEX(name, member)	{ "member", #name "." #member, offsetof(struct name, member), 0 },
+#define CONST(name)	 { "number", #name, (uint64_t)(name), 0 },
+#define CALL(name, args) { "macro", #name #args, (uint64_t)(name args), 0 },
+#define TYPE(name)	 { "type", #name, sizeof(name), _Alignof(name) },
+#define STRUCT(name)	 { "struct", #name, sizeof(struct name), _Alignof(struct name) },
+#define UNION(name)	 { "union", #name, sizeof(union name), _Alignof(union name) },
+#define FIELD(name, member)                                           \
+	{ "member", #name "." #member, offsetof(struct name, member), \
+	  sizeof(((struct name *)0)->member) },
+#define FLEX(name, member) { "member", #name "." #member, offsetof(struct name, member), 0 },
 #define COMPAT_STRUCT(name)
 #define COMPAT_FIELD(name, member)
 

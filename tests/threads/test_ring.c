@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The byte ring of carillon/ring.h: a producer and a consumer thread that sleep whenever the ring tells
- * them to, so that a notification left out is a test that hangs; and peers that write nonsense.
+ * The byte ring of carillon/ring.h: a producer and a consumer thread that sleep whenever the ring
+ * tells them to, so that a notification left out is a test that hangs; and peers that write
+ * nonsense.
  */
 #include <pthread.h>
 #include <semaphore.h>

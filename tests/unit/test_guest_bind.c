@@ -200,10 +200,14 @@ static void create_without_a_port(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		guests_test(references),	  guests_test(a_source_per_cpu),
-		guests_test(an_existing_port),	  guests_test(interdomain_errors),
-		guests_test(numbers_run_out),	  guests_test(request_errors),
-		guests_test(handler_or_nothing),  guests_test(unbind_with_a_handler),
+		guests_test(references),
+		guests_test(a_source_per_cpu),
+		guests_test(an_existing_port),
+		guests_test(interdomain_errors),
+		guests_test(numbers_run_out),
+		guests_test(request_errors),
+		guests_test(handler_or_nothing),
+		guests_test(unbind_with_a_handler),
 		guests_test(create_without_a_port),
 	};
 

@@ -120,14 +120,21 @@ def test_line_owner_crashes():
 
 
 def test_line_owner_is_killed():
-    """The same in the middle, for some attempts surely before its eoi."""
-    for attempt in range(5):
-        p = start(*CONTINUE, *all_lines(3000, 50), LINES)
-        time.sleep(0.02 + attempt * 0.003)
+    """The same in the middle, at some attempt surely before its eoi."""
+    hits = 0
+    for attempt in range(30):
+        p = start(*CONTINUE, *all_lines(2000, 50), LINES)
+        time.sleep(0.02 + attempt % 5 * 0.003)
         os.kill(domains(p, 2)["second"], signal.SIGKILL)
         code, _, err = finish(p)
+        if "died while it started" in err:
+            continue  # too early: then nothing has run
         check(code == 1 and "killed by signal 9" in err, code, err)
-        check_first(err, 3000)
+        check_first(err, 2000)
+        hits += 1
+        if hits == 5:
+            return
+    raise AssertionError("hit only %d times" % hits)
 
 
 def test_line_nobody_binds():
@@ -206,7 +213,8 @@ def test_divide():
 
 def test_readonly():
     check_crash("mode=readonly",
-                r"page fault \(write\) at 0x1000\w{5} \(vector 14, error code 0x[67]\)$", *REGISTERS)
+                r"page fault \(write\) at 0x1000\w{5} \(vector 14, error code 0x[67]\)$",
+                *REGISTERS)
     check_crash("mode=readonly traps", SHUT_DOWN,
                 r"^bad: exception 14 \(page fault\) on CPU 0, error code 0x[67]$",
                 r"^bad: r13 .* cr2 00000001000\w{5}$")
@@ -235,6 +243,15 @@ def test_no_such_mode():
     check_crash("mode=fly", SHUT_DOWN, r"^bad: misbehave: mode=NAME on the ")
 
 
+def wait_until_busy(pid):
+    before = processor_ticks(pid)
+    for _ in range(200):
+        if processor_ticks(pid) > before:
+            return
+        time.sleep(0.05)
+    raise AssertionError("it does not use the processor")
+
+
 def test_never_ending():
     """The others do their work; then the machine goes on until somebody ends it: at once."""
     for mode, said in (("exit", b"still here"), ("spin", b"spinning"), ("deadlock", b"blocking")):
@@ -245,10 +262,12 @@ def test_never_ending():
                 if not re.search(wanted, text):
                     text += read_until(p.stderr, wanted)
             pid = domains(p, 1)["bad"]
-            before = processor_ticks(pid)
-            time.sleep(0.15)
-            used = processor_ticks(pid) - before
-            check(used <= 1 if mode == "deadlock" else used >= 1, mode, used, "ticks used")
+            if mode == "deadlock":
+                before = processor_ticks(pid)
+                time.sleep(0.1)
+                check(processor_ticks(pid) <= before + 1, "it uses the processor")
+            else:
+                wait_until_busy(pid)
             check(p.poll() is None, mode, "ended by itself")
             p.send_signal(signal.SIGINT)
             code, _, err = finish(p)

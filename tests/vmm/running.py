@@ -79,11 +79,12 @@ def read_until(stream, pattern):
     return text
 
 
-def greet(p):
-    """Send a word through the pipe: then all its guests are up and have all their interrupts."""
-    p.stdin.write(b"hello")
+def greet(p, word=b"hello"):
+    """Send a word through the pipe: when it is back, all its guests are up and well."""
+    p.stdin.write(word)
     p.stdin.flush()
-    check(os.read(p.stdout.fileno(), 5) == b"uryyb", "no answer")
+    got = read_until(p.stdout, b".{%d}" % len(word))
+    check(got == rot13(word), got)
 
 
 def children(pid):
@@ -143,8 +144,8 @@ def rot13(data):
     return codecs.encode(data.decode("latin-1"), "rot13").encode("latin-1")
 
 
-def crc(err):
-    """Of the line that says that every byte came back."""
+def checked(err):
+    """How many bytes the monitor says came back, all of them and right."""
     m = re.search(r"^carillon: pipe: every byte came back, rot13: (\d+) bytes", err, re.M)
     check(m, "no verdict in", err)
     return int(m.group(1))

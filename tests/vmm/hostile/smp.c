@@ -74,7 +74,8 @@ static uint64_t some_value(struct pv *pv, uint64_t *seed)
 
 static void fill(struct pv *pv, uint64_t *seed)
 {
-	uint64_t *words = (uint64_t *)arena[hostile_rnd(seed) & 7];
+	/* The first four stay as they are mapped, so that there is something to write to. */
+	uint64_t *words = (uint64_t *)arena[hostile_rnd(seed) & 3];
 
 	for (unsigned i = 0; i < 8; i++)
 		words[hostile_rnd(seed) & 511] = some_value(pv, seed);
@@ -119,7 +120,7 @@ static void fuzz_one(struct pv *pv, uint64_t *seed)
 		a[i] = some_value(pv, seed);
 	/* Mostly a good operation at a good place. */
 	if (hostile_rnd(seed) % 4) {
-		unsigned page = hostile_rnd(seed) & 7;
+		unsigned page = hostile_rnd(seed) & 3;
 
 		if (nr == __HYPERVISOR_mmu_update || nr == __HYPERVISOR_mmuext_op ||
 		    nr == __HYPERVISOR_multicall) {
@@ -132,7 +133,7 @@ static void fuzz_one(struct pv *pv, uint64_t *seed)
 			a[1] = hostile_rnd(seed) % 5;
 			a[2] = pv_arg(arena[page]);
 		} else if (nr == __HYPERVISOR_update_va_mapping) {
-			a[0] = pv_arg(arena[page]);
+			a[0] = pv_arg(arena[page + 4]);
 			a[1] = pv_pte(pv_frame_of(pv, arena[hostile_rnd(seed) & 7]),
 				      hostile_rnd(seed) & 1);
 		} else {
@@ -146,7 +147,7 @@ static void fuzz_one(struct pv *pv, uint64_t *seed)
 	if (nr == __HYPERVISOR_vcpu_op && (uint32_t)a[0] == VCPUOP_down && hostile_rnd(seed) % 8)
 		a[0] = VCPUOP_up;
 	if (nr == __HYPERVISOR_event_channel_op_compat && hostile_rnd(seed) % 4)
-		a[0] = pv_arg(arena[0]);
+		a[0] = pv_arg(arena[hostile_rnd(seed) & 3]);
 	pv_hypercall(nr, a[0], a[1], a[2], a[3], a[4]);
 }
 
@@ -275,9 +276,9 @@ void mode_info(struct pv *pv)
 		struct vcpu_register_vcpu_info r = { pv_frame_of(pv, arena[i & 7]), (i & 7) * 64, 0 };
 
 		pv_hypercall(__HYPERVISOR_vcpu_op, VCPUOP_down, 1 + i % 3, 0, 0, 0);
-		pv_hypercall(__HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_info, i % 4, pv_arg(&r), 0,
-			     0);
-		pv_hypercall(__HYPERVISOR_vcpu_op, VCPUOP_up, i % 4, 0, 0, 0);
+		pv_hypercall(__HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_info, 1 + i % 3,
+			     pv_arg(&r), 0, 0);
+		pv_hypercall(__HYPERVISOR_vcpu_op, VCPUOP_up, 1 + i % 3, 0, 0, 0);
 	}
 	hostile_done();
 }

@@ -297,6 +297,7 @@ void domain_shutdown(struct hv_domain *d, unsigned reason)
 		 */
 		for (i = 0; i < d->max_vcpus; i++)
 			ops->kick(d->vcpu[i]);
+		pirqs_shut_down(d);
 	}
 	lock_drop(&d->lock);
 	if (!first)

@@ -40,14 +40,16 @@ void irq_free_lines(struct hv *hv)
 
 /*
  * To everybody who is bound. A pirq whose port the guest masks is sent all the same: it stays
- * pending there, and in flight.
+ * pending there, and in flight. For a domain that has shut down nobody waits: it says nothing any
+ * more.
  */
 static void send_all(struct irq_line *line)
 {
 	struct pirq *p;
 
 	for (p = line->bound; p; p = p->next) {
-		if (line->flow == HV_IRQ_LEVEL && !p->in_flight) {
+		if (line->flow == HV_IRQ_LEVEL && !p->in_flight &&
+		    !hv_domain_is_shut_down(p->domain, NULL)) {
 			p->in_flight = true;
 			line->in_flight++;
 		}
@@ -143,6 +145,8 @@ int irq_bind(struct hv *hv, struct pirq *p, bool share)
 		p->next = line->bound;
 		line->bound = p;
 		start(line);
+		/* Masked without anybody who will eoi: all others have shut down. */
+		served(line);
 	}
 	lock_drop(&line->lock);
 	return rc;

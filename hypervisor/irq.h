@@ -58,6 +58,11 @@ bool irq_needs_eoi(struct hv *hv, struct irq_line *line);
 int pirqs_init(struct hv_domain *d, unsigned n);
 void pirqs_destroy(struct hv_domain *d);
 void pirqs_unmap_all(struct hv_domain *d);
+/*
+ * The domain has just been marked as shut down: nothing that was sent to it keeps a line masked.
+ * Domain's lock held.
+ */
+void pirqs_shut_down(struct hv_domain *d);
 
 /*
  * For event channels, with the domain's lock held. -XEN_EINVAL, -XEN_EPERM, -XEN_EEXIST; -XEN_EBUSY

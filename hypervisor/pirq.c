@@ -87,6 +87,15 @@ void pirqs_unmap_all(struct hv_domain *d)
 	lock_drop(&d->lock);
 }
 
+void pirqs_shut_down(struct hv_domain *d)
+{
+	unsigned i;
+
+	for (i = 0; i < d->nr_pirqs; i++)
+		if (d->pirqs[i].line)
+			irq_eoi(d->hv, &d->pirqs[i]);
+}
+
 int hv_domain_map_pirq(struct hv_domain *d, unsigned pirq, unsigned line, bool shareable)
 {
 	struct pirq *p = find(d, pirq);

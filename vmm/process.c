@@ -76,6 +76,16 @@ static int probe_seccomp(void)
 	return 0;
 }
 
+/* Without it no vCPU could be told anything. */
+static int probe_signals(void)
+{
+	if (!syscall(SYS_tgkill, getpid(), (pid_t)syscall(SYS_gettid), 0))
+		return 0;
+	process_complain(NULL, "the tgkill system call is refused here: %s%s", strerror(errno),
+			 process_hint(errno));
+	return -EPERM;
+}
+
 static uint64_t lowest_va(void)
 {
 	char text[32] = "65536";
@@ -102,6 +112,8 @@ int process_backend_init(void)
 	unsigned long frame = getauxval(AT_MINSIGSTKSZ);
 	int error = probe_seccomp();
 
+	if (!error)
+		error = probe_signals();
 	if (error)
 		return error;
 	if (!(getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE)) {
@@ -228,7 +240,8 @@ int process_create(struct process **out, const struct process_config *cfg)
 	if (!error)
 		error = make_shared_pages(p);
 	if (error)
-		process_complain(p, "cannot prepare its process: %s", strerror(-error));
+		process_complain(p, "cannot prepare its process: %s%s", strerror(-error),
+				 process_hint(-error));
 	else
 		error = process_spawn(p);
 	if (error) {
@@ -246,8 +259,10 @@ int process_create(struct process **out, const struct process_config *cfg)
 
 void process_kill(const struct process *p)
 {
-	if (p->pidfd >= 0)
-		syscall(__NR_pidfd_send_signal, p->pidfd, SIGKILL, NULL, 0);
+	/* By its number where a policy is older than pidfds: the corpse keeps it until process_free. */
+	if (p->pidfd >= 0 && syscall(__NR_pidfd_send_signal, p->pidfd, SIGKILL, NULL, 0) &&
+	    errno != ESRCH)
+		kill(p->pid, SIGKILL);
 }
 
 void process_over(struct process *p, const struct process_report *report)
@@ -374,7 +389,8 @@ int process_start(struct process *p)
 		p->has_watcher = !error;
 	}
 	if (error)
-		process_complain(p, "cannot start its threads: %s", strerror(-error));
+		process_complain(p, "cannot start its threads: %s%s", strerror(-error),
+				 process_hint(-error));
 	return error;
 }
 

@@ -122,7 +122,9 @@ void process_over(struct process *p, const struct process_report *report);
 /* SIGKILL, and no more. Any thread, also inside a kick. */
 void process_kill(const struct process *p);
 
-/* process_loader.c: all -errno after one line */
+/* process_loader.c: what to do about an errno, in brackets, or "" */
+const char *process_hint(int error);
+/* All -errno after one line */
 int process_backend_load_shim(void);
 bool process_can_number(void);
 int process_spawn(struct process *p);

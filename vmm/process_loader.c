@@ -34,9 +34,21 @@
 #else
 #define CHILD_SHARES (CLONE_VM | CLONE_VFORK)
 #endif
-#define FIRST_SPARE                                                                   \
-	64 /* descriptors are parked above the final ones while they are put in order \
-	    */
+
+const char *process_hint(int error)
+{
+	switch (error) {
+	case EMFILE:
+		return " (raise the limit of open files, ulimit -n)";
+	case EAGAIN:
+		return " (raise the limit of processes, ulimit -u)";
+	case EPERM:
+	case ENOSYS:
+		return " (does the container's policy refuse it?)";
+	default:
+		return "";
+	}
+}
 
 extern const char shim_image[], shim_image_end[];
 
@@ -62,7 +74,7 @@ int process_backend_load_shim(void)
 		process_complain(NULL, "cannot hold the domains' executable in memory: %s%s",
 				 strerror(error),
 				 error == EACCES ? " (sysctl vm.memfd_noexec must be below 2)"
-						 : "");
+						 : process_hint(error));
 		if (fd >= 0)
 			close(fd);
 		return -error;
@@ -160,8 +172,12 @@ static int child_main(void *arg)
 {
 	struct spawn *s = arg;
 	char *argv[] = { s->p->name, NULL }, *envp[] = { NULL };
-	int first = FIRST_SPARE > (int)s->nr ? FIRST_SPARE : (int)s->nr + 1;
-	int i, shim = fcntl(process_backend.shim_fd, F_DUPFD_CLOEXEC, first);
+	/* They are parked above the final ones while they are put in order. */
+	int i, first = (int)s->nr;
+	int shim = fcntl(process_backend.shim_fd, F_DUPFD_CLOEXEC, first);
+
+	if (shim < 0)
+		goto failed;
 
 	for (i = 0; i < (int)s->nr; i++) {
 		s->fds[i] = fcntl(s->fds[i], F_DUPFD_CLOEXEC, first);
@@ -172,11 +188,12 @@ static int child_main(void *arg)
 		if (dup2(s->fds[i], i) < 0)
 			goto failed;
 	/* The executable itself is closed by exec. */
-	if (shim < 0 || syscall(__NR_close_range, s->nr, UINT_MAX, 1u << 2 /* CLOEXEC */))
+	if (syscall(__NR_close_range, s->nr, UINT_MAX, 1u << 2 /* CLOEXEC */))
 		goto failed;
 	syscall(__NR_execveat, shim, "", argv, envp, 0x1000 /* AT_EMPTY_PATH */);
 failed:
-	s->error = errno;
+	/* That is how F_DUPFD says that `first` is beyond the limit. */
+	s->error = errno == EINVAL ? EMFILE : errno;
 	_exit(127);
 }
 
@@ -207,7 +224,8 @@ int process_spawn(struct process *p)
 	s.fds = calloc(s.nr, sizeof(*s.fds));
 	if (!s.fds || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)) {
 		error = s.fds ? -errno : -ENOMEM;
-		process_complain(p, "cannot talk to its process: %s", strerror(-error));
+		process_complain(p, "cannot talk to its process: %s%s", strerror(-error),
+				 process_hint(-error));
 		free(s.fds);
 		return error;
 	}
@@ -220,7 +238,8 @@ int process_spawn(struct process *p)
 		s.fds[SHIM_FD_MEMORY + i] = p->memory[i].fd;
 	error = clone_child(p, &s);
 	if (error)
-		process_complain(p, "cannot start its process: %s", strerror(-error));
+		process_complain(p, "cannot start its process: %s%s", strerror(-error),
+				 process_hint(-error));
 	close(pair[1]);
 	free(s.fds);
 	return error;

@@ -424,10 +424,13 @@ static void nothing(int sig)
 	(void)sig;
 }
 
+/* The signal that ended the machine, for a handler that has nothing else to look at. */
+static volatile sig_atomic_t ended_by;
+
 static void give_up(int sig)
 {
 	(void)sig;
-	_exit(128 + SIGTERM); /* the domains die with us */
+	_exit(128 + ended_by); /* the domains die with us */
 }
 
 /*
@@ -480,10 +483,12 @@ int machine_run(const struct config *cfg)
 		loop(m);
 	/* Whatever stalls the end (a full pipe behind stderr): it does not for ever, or can be
 	 * ended. */
-	if (m->signal)
+	if (m->signal) {
+		ended_by = m->signal;
 		alarm(END_TIMEOUT_S);
-	else
+	} else {
 		pthread_sigmask(SIG_UNBLOCK, &ends, NULL);
+	}
 	teardown(m, !status);
 	result = status ? status : m->signal ? 128 + m->signal : m->failed;
 	free(m);

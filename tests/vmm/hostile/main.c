@@ -72,6 +72,7 @@ void hostile_spin(struct pv *pv, uint64_t ms)
 /* Every byte there is, no newline for long, terminal escapes. Harmless. */
 void mode_console(struct pv *pv)
 {
+	static const char escapes[] = "\033[2J\033]0;title\007\x9b" "31m\n";
 	static char text[65536];
 	uint64_t seed = 88172645463325252u;
 
@@ -83,7 +84,7 @@ void mode_console(struct pv *pv)
 			text[i] = 27;
 	for (unsigned i = 0; i < hostile_option("count=", 64); i++)
 		pv_console_write(text, sizeof(text));
-	pv_console_write("\033[2J\033]0;title\007\x9b" "31m\n", 18);
+	pv_console_write(escapes, sizeof(escapes) - 1);
 	hostile_done();
 }
 

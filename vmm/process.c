@@ -259,7 +259,8 @@ int process_create(struct process **out, const struct process_config *cfg)
 
 void process_kill(const struct process *p)
 {
-	/* By its number where a policy is older than pidfds: the corpse keeps it until process_free. */
+	/* By its number where a policy is older than pidfds: the corpse keeps it until
+	 * process_free. */
 	if (p->pidfd >= 0 && syscall(__NR_pidfd_send_signal, p->pidfd, SIGKILL, NULL, 0) &&
 	    errno != ESRCH)
 		kill(p->pid, SIGKILL);
@@ -308,8 +309,7 @@ static void collect_threads(struct process *p)
 }
 
 /* Nobody said why: the process was killed. */
-static void describe_death(const struct process *p, const siginfo_t *info,
-			   struct process_report *r)
+static void describe_death(const struct process *p, const siginfo_t *info, struct process_report *r)
 {
 	*r = (struct process_report){
 		.how = PROCESS_DIED,

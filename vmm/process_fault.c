@@ -109,7 +109,8 @@ int vcpu_fault(struct vcpu *v)
 	return -1;
 }
 
-/* Hypercalls that shut a domain down because it asked for that; 0: those that may have to give it up */
+/* Hypercalls that shut a domain down because it asked for that; 0: those that may have to give it
+ * up */
 static unsigned asks_for_end(uint64_t nr)
 {
 	switch (nr) {

@@ -163,9 +163,8 @@ static void bounce(struct shim_scratch *s, const struct shim_vcpu *v, struct sig
 }
 
 /*
- * HYPERVISOR_iret with the frame at `sp`, into the interrupted registers, with the host's selectors.
- * The mask is the opposite of IF; what becomes due by it is taken by the
- * caller.
+ * HYPERVISOR_iret with the frame at `sp`, into the interrupted registers, with the host's
+ * selectors. The mask is the opposite of IF; what becomes due by it is taken by the caller.
  */
 static void finish_iret(struct shim_scratch *s, const struct shim_vcpu *v, struct sigcontext *sc,
 			unsigned long sp)

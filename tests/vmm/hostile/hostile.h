@@ -28,7 +28,7 @@ extern char hostile_code32[], hostile_code32_end[];
 struct start_info *hostile_si(void);
 uint64_t hostile_option(const char *key, uint64_t otherwise);
 uint64_t hostile_rnd(uint64_t *seed);
-void hostile_done(void) __attribute__((noreturn)); /* "OK", poweroff */
+void hostile_done(void) __attribute__((noreturn));     /* "OK", poweroff */
 void hostile_timer(struct pv *pv, uint64_t period_ns); /* upcalls from now on */
 extern volatile uint64_t hostile_ticks;
 void hostile_spin(struct pv *pv, uint64_t ms);

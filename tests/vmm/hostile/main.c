@@ -72,7 +72,8 @@ void hostile_spin(struct pv *pv, uint64_t ms)
 /* Every byte there is, no newline for long, terminal escapes. Harmless. */
 void mode_console(struct pv *pv)
 {
-	static const char escapes[] = "\033[2J\033]0;title\007\x9b" "31m\n";
+	static const char escapes[] = "\033[2J\033]0;title\007\x9b"
+				      "31m\n";
 	static char text[65536];
 	uint64_t seed = 88172645463325252u;
 
@@ -91,8 +92,8 @@ void mode_console(struct pv *pv)
 /* Deadlines that cannot be meant, and as many as fit in a second. Harmless to others. */
 void mode_timers(struct pv *pv)
 {
-	static const uint64_t odd[] = { 0,	   1,	     UINT64_MAX,     UINT64_MAX - 1,
-					INT64_MAX, 1ull << 63, (1ull << 63) + 1, 1ull << 50,
+	static const uint64_t odd[] = { 0,	    1,		UINT64_MAX,	  UINT64_MAX - 1,
+					INT64_MAX,  1ull << 63, (1ull << 63) + 1, 1ull << 50,
 					1ull << 62, 999 };
 	uint64_t end;
 
@@ -102,9 +103,11 @@ void mode_timers(struct pv *pv)
 		struct vcpu_set_singleshot_timer s = { odd[i], 0 };
 
 		pv_hypercall(__HYPERVISOR_set_timer_op, odd[i], 0, 0, 0, 0);
-		pv_hypercall(__HYPERVISOR_vcpu_op, VCPUOP_set_singleshot_timer, 0, pv_arg(&s), 0, 0);
+		pv_hypercall(__HYPERVISOR_vcpu_op, VCPUOP_set_singleshot_timer, 0, pv_arg(&s), 0,
+			     0);
 		s.flags = VCPU_SSHOTTMR_future;
-		pv_hypercall(__HYPERVISOR_vcpu_op, VCPUOP_set_singleshot_timer, 0, pv_arg(&s), 0, 0);
+		pv_hypercall(__HYPERVISOR_vcpu_op, VCPUOP_set_singleshot_timer, 0, pv_arg(&s), 0,
+			     0);
 		pv_hypercall(__HYPERVISOR_vcpu_op, VCPUOP_set_periodic_timer, 0, pv_arg(&p), 0, 0);
 		pv_hypercall(__HYPERVISOR_vcpu_op, VCPUOP_stop_periodic_timer, 0, 0, 0, 0);
 	}
@@ -122,11 +125,11 @@ static const struct mode {
 	const char *name;
 	void (*run)(struct pv *pv);
 } modes[] = {
-	{ "fuzz", mode_fuzz },	     { "chaos", mode_chaos },	{ "shutdowns", mode_shutdowns },
-	{ "scratch", mode_scratch }, { "info", mode_info },	{ "sigreturn", mode_sigreturn },
-	{ "gate", mode_gate },	     { "inside", mode_inside }, { "compat", mode_compat },
-	{ "flags", mode_flags },     { "frames", mode_frames }, { "plan", mode_plan },
-	{ "endless", mode_endless }, { "maps", mode_maps },	{ "unmap", mode_unmap },
+	{ "fuzz", mode_fuzz },	     { "chaos", mode_chaos },	  { "shutdowns", mode_shutdowns },
+	{ "scratch", mode_scratch }, { "info", mode_info },	  { "sigreturn", mode_sigreturn },
+	{ "gate", mode_gate },	     { "inside", mode_inside },	  { "compat", mode_compat },
+	{ "flags", mode_flags },     { "frames", mode_frames },	  { "plan", mode_plan },
+	{ "endless", mode_endless }, { "maps", mode_maps },	  { "unmap", mode_unmap },
 	{ "tables", mode_tables },   { "console", mode_console }, { "timers", mode_timers },
 };
 

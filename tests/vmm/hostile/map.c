@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Against the monitor by way of page tables: how many, how often, and what is under our own feet. */
+/* Against the monitor by way of page tables: how many, how often, and what is under our own feet.
+ */
 #include "hostile.h"
 
 #include "../../../images/lib/lib.h"
@@ -107,7 +108,8 @@ void mode_plan(struct pv *pv)
 /* More mappings than the host allows a process. Refused, or our end with a report. */
 void mode_maps(struct pv *pv)
 {
-	uint64_t l3 = hostile_l3(pv), l2 = alternating(pv, (unsigned)hostile_option("tables=", 200));
+	uint64_t l3 = hostile_l3(pv),
+		 l2 = alternating(pv, (unsigned)hostile_option("tables=", 200));
 
 	pv_printf("hostile: mapping\n");
 	hostile_link(l3, 64, l2 << 12 | 0x67);
@@ -116,8 +118,8 @@ void mode_maps(struct pv *pv)
 }
 
 /*
- * One hypercall that takes days. It can be ended from outside, and by another vCPU's fault or death:
- * kill=1 has vCPU 1 end the process meanwhile, so that nobody can say why.
+ * One hypercall that takes long; it could be days. It can be ended from outside, and by another
+ * vCPU's fault or death: kill=1 has vCPU 1 end the process meanwhile, so that nobody can say why.
  */
 static void end_process(unsigned cpu, void *arg)
 {
@@ -137,15 +139,17 @@ static void fault(unsigned cpu, void *arg)
 	__asm__ volatile("movl $0, 16");
 }
 
+#define CALLS 32768u
+
 void mode_endless(struct pv *pv)
 {
-	static struct multicall_entry calls[2048];
+	static struct multicall_entry calls[CALLS];
 	static struct mmu_update none[4096];
 	uint64_t kill = hostile_option("kill=", 0);
 
 	for (size_t i = 0; i < 4096; i++)
 		none[i].ptr = pv_frame_of(pv, none) << 12 | MMU_MACHPHYS_UPDATE;
-	for (size_t i = 0; i < 2048; i++)
+	for (size_t i = 0; i < CALLS; i++)
 		calls[i] = (struct multicall_entry){
 			.op = __HYPERVISOR_mmu_update,
 			.args = { pv_arg(none), 4096, 0, DOMID_SELF },
@@ -154,19 +158,20 @@ void mode_endless(struct pv *pv)
 		hostile_start_vcpu(pv, 1, kill == 1 ? end_process : fault, NULL);
 	pv_printf("hostile: endless\n");
 	for (;;)
-		pv_hypercall(__HYPERVISOR_multicall, pv_arg(calls),
-			     hostile_option("calls=", 2048), 0, 0, 0);
+		pv_hypercall(__HYPERVISOR_multicall, pv_arg(calls), hostile_option("calls=", CALLS),
+			     0, 0, 0);
 }
 
-/* What we stand on: what= event, page (hypercalls), stack, code, shared (info). Our end. */
+/*
+ * What we stand on: what= stack, page of hypercalls, code, info, gone callbacks, tables, root. Our
+ * end.
+ */
 void mode_unmap(struct pv *pv)
 {
 	const char *what = pv_word(pv_cmdline(hostile_si()), "what=");
 	uint64_t here;
 
 	hostile_timer(pv, 1000000);
-	if (what && *what == 'e')
-		pv_remap((void *)((uint64_t)pv_word & ~4095ul), pv_pte(0x12345, false));
 	__asm__ volatile("mov %%rsp, %0" : "=r"(here));
 	if (!what || *what == 's')
 		pv_remap((void *)(here & ~4095ul), 0);
@@ -195,7 +200,7 @@ void mode_unmap(struct pv *pv)
 void mode_tables(struct pv *pv)
 {
 	uint64_t si_mfn = hostile_si()->shared_info >> 12, l3 = hostile_l3(pv);
-	uint64_t mfns[] = { si_mfn,	si_mfn + 1, si_mfn - 1,		0,
+	uint64_t mfns[] = { si_mfn,	si_mfn + 1, si_mfn - 1,	      0,
 			    UINT64_MAX, 1ull << 40, (1ull << 40) - 1, (1ull << 52) - 1 };
 
 	for (size_t i = 0; i < sizeof(mfns) / sizeof(mfns[0]); i++) {

@@ -15,20 +15,20 @@ static const struct {
 	uint64_t a[6];
 	bool path;
 } host_calls[] = {
-	{ 85, { 0, 0644 }, true },			/* creat */
-	{ 2, { 0, 0101, 0644 }, true },			/* open */
-	{ 83, { 0, 0755 }, true },			/* mkdir */
-	{ 57, { 0 }, false },				/* fork */
-	{ 56, { 0x11 }, false },			/* clone */
-	{ 231, { 7 }, false },				/* exit_group */
-	{ 60, { 7 }, false },				/* exit */
+	{ 85, { 0, 0644 }, true },				/* creat */
+	{ 2, { 0, 0101, 0644 }, true },				/* open */
+	{ 83, { 0, 0755 }, true },				/* mkdir */
+	{ 57, { 0 }, false },					/* fork */
+	{ 56, { 0x11 }, false },				/* clone */
+	{ 231, { 7 }, false },					/* exit_group */
+	{ 60, { 7 }, false },					/* exit */
 	{ 9, { 0x200000000, 4096, 7, 0x32, ~0ull, 0 }, false }, /* mmap */
-	{ 11, { 0x100000000, 4096 }, false },		/* munmap */
-	{ 10, { 0x100000000, 4096, 7 }, false },	/* mprotect */
-	{ 62, { 0, 9 }, false },			/* kill everybody */
-	{ 101, { 0 }, false },				/* ptrace(TRACEME) */
-	{ 1, { 2, 0x100000000, 64 }, false },		/* write */
-	{ 317, { 1 }, false },				/* seccomp */
+	{ 11, { 0x100000000, 4096 }, false },			/* munmap */
+	{ 10, { 0x100000000, 4096, 7 }, false },		/* mprotect */
+	{ 62, { 0, 9 }, false },				/* kill everybody */
+	{ 101, { 0 }, false },					/* ptrace(TRACEME) */
+	{ 1, { 2, 0x100000000, 64 }, false },			/* write */
+	{ 317, { 1 }, false },					/* seccomp */
 };
 
 static void all_calls(uint64_t ip)
@@ -57,7 +57,7 @@ static void all_calls(uint64_t ip)
 /* Through our own `syscall`, the shim's gate with the host's numbers, then the private calls. */
 void mode_gate(struct pv *pv)
 {
-	static const uint64_t odd[] = { 0,	   1,	      UINT64_MAX,      1ull << 31,
+	static const uint64_t odd[] = { 0,	    1,		UINT64_MAX,	    1ull << 31,
 					1ull << 32, 1ull << 63, 0xffffffff80000000, 95 };
 	uint64_t a[6] = { 0 };
 	long r;
@@ -90,11 +90,30 @@ void mode_inside(struct pv *pv)
 	uint64_t seed = hostile_option("seed=", 1) * 0x9e3779b97f4a7c15, regs[16];
 	static uint64_t stack[1024];
 	const uint64_t pool[] = {
-		0,	     1,		   85,		 57,		     pv_arg(canary),
-		0644,	     SHIM_CONTROL, SHIM_SCRATCH, SHIM_SCRATCH + 4096, SHIM_ALIAS,
-		pv_arg(pv),  SHIM_BASE,	   UINT64_MAX,	 1ull << 47,	     9,
-		4096,	     0x1ca11002,   15,		 231,		     pv_arg(&stack[500]),
-		pv_arg(hostile_ud2), 7,	   0x32,	 0x7e0020007f00,
+		0,
+		1,
+		85,
+		57,
+		pv_arg(canary),
+		0644,
+		SHIM_CONTROL,
+		SHIM_SCRATCH,
+		SHIM_SCRATCH + 4096,
+		SHIM_ALIAS,
+		pv_arg(pv),
+		SHIM_BASE,
+		UINT64_MAX,
+		1ull << 47,
+		9,
+		4096,
+		0x1ca11002,
+		15,
+		231,
+		pv_arg(&stack[500]),
+		pv_arg(hostile_ud2),
+		7,
+		0x32,
+		0x7e0020007f00,
 	};
 
 	for (unsigned i = 0; i < 4; i++)
@@ -155,7 +174,9 @@ static NOINLINE void after_sigreturn(void)
 /* A page fault that is blocked: the kernel kills the process, and nobody can say why. */
 void hostile_die(void)
 {
-	static struct sigframe f = { .cs = SHIM_HOST_CS, .ss = SHIM_HOST_SS, .sigmask = UINT64_MAX };
+	static struct sigframe f = { .cs = SHIM_HOST_CS,
+				     .ss = SHIM_HOST_SS,
+				     .sigmask = UINT64_MAX };
 
 	hostile_sigreturn(&f, SHIM_BASE + SHIM_RESTORER_OFFSET);
 }
@@ -276,8 +297,11 @@ void mode_frames(struct pv *pv)
 	uint64_t sp;
 
 	hostile_timer(pv, 300000);
-	*c = (struct iret_context){ .rip = pv_arg(hostile_ud2), .cs = 0xe030, .rflags = 0x202,
-				    .rsp = pv_arg(&bad_stack[900]), .ss = 0xe02b };
+	*c = (struct iret_context){ .rip = pv_arg(hostile_ud2),
+				    .cs = 0xe030,
+				    .rflags = 0x202,
+				    .rsp = pv_arg(&bad_stack[900]),
+				    .ss = 0xe02b };
 	sp = pv_arg(c) + 24; /* the stub pushes three */
 	switch (k) {
 	case 0:

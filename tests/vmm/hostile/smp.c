@@ -36,7 +36,8 @@ void hostile_start_vcpu(struct pv *pv, unsigned n, void (*f)(unsigned cpu, void 
 		pv_panic("hostile: vCPU %u: %ld", n, r);
 }
 
-/* ---- fuzz -------------------------------------------------------------------------------------- */
+/* ---- fuzz --------------------------------------------------------------------------------------
+ */
 
 static uint8_t arena[8][PV_PAGE_BYTES] __attribute__((aligned(PV_PAGE_BYTES)));
 
@@ -178,7 +179,8 @@ void mode_fuzz(struct pv *pv)
 	hostile_done();
 }
 
-/* ---- the shim's stacks ---------------------------------------------------------------------------- */
+/* ---- the shim's stacks
+ * ---------------------------------------------------------------------------- */
 
 static void scribble(unsigned cpu, void *arg)
 {
@@ -214,7 +216,8 @@ void mode_scratch(struct pv *pv)
 	hostile_done();
 }
 
-/* ---- vCPUs up and down, their areas moved -------------------------------------------------------- */
+/* ---- vCPUs up and down, their areas moved
+ * -------------------------------------------------------- */
 
 static void blink(unsigned cpu, void *arg)
 {
@@ -224,8 +227,8 @@ static void blink(unsigned cpu, void *arg)
 	for (;;) {
 		unsigned other = 1 + (unsigned)(hostile_rnd(&seed) % 3);
 
-		pv_hypercall(__HYPERVISOR_vcpu_op,
-			     hostile_rnd(&seed) & 1 ? VCPUOP_up : VCPUOP_down, other, 0, 0, 0);
+		pv_hypercall(__HYPERVISOR_vcpu_op, hostile_rnd(&seed) & 1 ? VCPUOP_up : VCPUOP_down,
+			     other, 0, 0, 0);
 	}
 }
 
@@ -273,11 +276,12 @@ void mode_info(struct pv *pv)
 		hostile_start_vcpu(pv, i, blink, &count);
 	hostile_timer(pv, 100000);
 	for (unsigned i = 0; i < 3000; i++) {
-		struct vcpu_register_vcpu_info r = { pv_frame_of(pv, arena[i & 7]), (i & 7) * 64, 0 };
+		struct vcpu_register_vcpu_info r = { pv_frame_of(pv, arena[i & 7]), (i & 7) * 64,
+						     0 };
 
 		pv_hypercall(__HYPERVISOR_vcpu_op, VCPUOP_down, 1 + i % 3, 0, 0, 0);
-		pv_hypercall(__HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_info, 1 + i % 3,
-			     pv_arg(&r), 0, 0);
+		pv_hypercall(__HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_info, 1 + i % 3, pv_arg(&r),
+			     0, 0);
 		pv_hypercall(__HYPERVISOR_vcpu_op, VCPUOP_up, 1 + i % 3, 0, 0, 0);
 	}
 	hostile_done();

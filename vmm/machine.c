@@ -473,7 +473,8 @@ int machine_run(const struct config *cfg)
 		 timer_queue_init(&m->timers, m->clock.epoch_ns) ||
 		 hv_create(&m->hv, &machine_ops, m);
 	if (status)
-		message("no machine can be made: %m; raise the limit of open files (ulimit -n)");
+		message("no machine can be made: %m; raise the limit of open files (ulimit -n), or run it where "
+			"the container's policy allows eventfd, timerfd and signalfd");
 	m->irqchip.hv = m->hv;
 	if (!status)
 		status = plan(m);

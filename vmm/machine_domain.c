@@ -18,11 +18,26 @@
 #define PAGES_PER_MIB 256u
 #define MIN_PIRQS     32u
 
+static const char *remedy(int error)
+{
+	switch (-error) {
+	case ENOMEM:
+		return "free some memory or give it less";
+	case EMFILE:
+	case ENFILE:
+		return "raise the limit of open files (ulimit -n)";
+	case EPERM:
+	case EACCES:
+	case ENOSYS:
+		return "the policy of this container or host refuses it; run it where that allows it";
+	default:
+		return "that is a mistake of carillon's, report it";
+	}
+}
+
 static int failed(const struct domain *d, const char *what, int error)
 {
-	message("domain %s: %s: %s; %s", d->cfg->name, what, strerror(-error),
-		error == -ENOMEM ? "free some memory or give it less"
-				 : "that is a mistake of carillon's, report it");
+	message("domain %s: %s: %s; %s", d->cfg->name, what, strerror(-error), remedy(error));
 	return 1;
 }
 

@@ -42,13 +42,13 @@ static uint64_t now(const struct timer_queue *ts)
 	return (uint64_t)t.tv_sec * NSEC + (uint64_t)t.tv_nsec - ts->epoch_ns;
 }
 
-/* The first of the list that is due. Called with the lock held. */
+/* The first of the list that is due and has not fired in this pass. Called with the lock held. */
 static struct timer *due(struct timer_queue *ts, uint64_t at)
 {
 	struct timer *t;
 
 	for (t = ts->list; t; t = t->next)
-		if (t->deadline <= at && t->deadline != NEVER)
+		if (t->deadline <= at && t->deadline != NEVER && t->fired_in != ts->passes)
 			return t;
 	return NULL;
 }
@@ -65,13 +65,19 @@ static void program_earliest(struct timer_queue *ts)
 		program(ts, earliest);
 }
 
+/*
+ * One pass: each that is due, once. A guest that keeps setting a deadline in the past gets its next
+ * turn after all the others had theirs.
+ */
 static void fire_due(struct timer_queue *ts)
 {
 	struct timer *t;
 
 	pthread_mutex_lock(&ts->lock);
 	ts->programmed = NEVER;
+	ts->passes++;
 	while (!ts->stopping && (t = due(ts, now(ts)))) {
+		t->fired_in = ts->passes;
 		t->deadline = NEVER;
 		ts->firing = t;
 		pthread_mutex_unlock(&ts->lock);

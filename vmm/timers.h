@@ -16,6 +16,7 @@ struct timer {
 	struct timer_queue *timers; /* NULL until it is added, then constant */
 	struct timer *next;	    /* under the lock, as the deadline */
 	uint64_t deadline;
+	uint64_t fired_in; /* the pass in which it fired last */
 	void (*fire)(struct timer *t, void *arg);
 	void *arg;
 };
@@ -25,8 +26,9 @@ struct timer_queue {
 	pthread_cond_t idle;  /* a callback has returned */
 	struct timer *list;   /* all that were added */
 	struct timer *firing; /* its callback runs */
-	uint64_t programmed;  /* what the timerfd is set to; UINT64_MAX: nothing */
-	uint64_t epoch_ns;    /* CLOCK_MONOTONIC at time 0 */
+	uint64_t passes;
+	uint64_t programmed; /* what the timerfd is set to; UINT64_MAX: nothing */
+	uint64_t epoch_ns;   /* CLOCK_MONOTONIC at time 0 */
 	pthread_t thread;
 	bool running, stopping;
 	int fd;

@@ -39,23 +39,23 @@ def all_lines(count, period):
     return settings(*words)
 
 
-def check_edge(err, domain, name, count):
+def check_edge(err, domain, name, count, least=1):
     m = re.search(r"^%s: %s: edge, (\d+) pulses, (\d+) seen, (\d+) interrupts$" % (domain, name),
                   err, re.M)
     check(m, domain, name, "in", err)
     pulses, seen, interrupts = map(int, m.groups())
-    check(pulses == seen == count and 0 < interrupts <= count, domain, name, "in", err)
+    check(pulses == seen == count and least <= interrupts <= count, domain, name, "in", err)
     check_table(err, domain, name, "edge", interrupts)
 
 
-def check_level(err, domain, name, count, exactly=True):
+def check_level(err, domain, name, count, exactly=True, least=1):
     m = re.search(r"^%s: %s: level, (\d+) raised, (\d+) acknowledged, (\d+) interrupts$"
                   % (domain, name), err, re.M)
     check(m, domain, name, "in", err)
     raised, acked, interrupts = map(int, m.groups())
     check(raised == acked == count, domain, name, "in", err)
     # Others may have served a shared line before this domain had bound it.
-    check(interrupts == count if exactly else 0 < interrupts <= count, domain, name, "in", err)
+    check(interrupts == count if exactly else least <= interrupts <= count, domain, name, "in", err)
     check_table(err, domain, name, "level", interrupts)
 
 
@@ -64,11 +64,11 @@ def check_table(err, domain, name, flow, at_least):
     check(m and int(m.group(1)) >= at_least, domain, name, "in the table of", err)
 
 
-def check_first(err, count):
-    check_edge(err, "first", "clock", count)
-    check_edge(err, "first", "knock", count)
+def check_first(err, count, least=1):
+    check_edge(err, "first", "clock", count, least)
+    check_edge(err, "first", "knock", count, least)
     check_level(err, "first", "lever", count)
-    check_level(err, "first", "common", count, exactly=False)
+    check_level(err, "first", "common", count, exactly=False, least=least)
 
 
 def test_lines():
@@ -84,8 +84,9 @@ def test_lines_fast():
     for _ in range(3):
         code, _, err = run(*all_lines(1500, 10), LINES)
         check(code == 0, code, err)
-        check_first(err, 1500)
-        check_level(err, "second", "common", 1500, exactly=False)
+        # 15 ms of edges, and of levels that the other serves, may be over before a guest has bound.
+        check_first(err, 1500, least=0)
+        check_level(err, "second", "common", 1500, exactly=False, least=0)
 
 
 def test_lines_once():

@@ -83,6 +83,7 @@ static void leave_table(struct hv_domain *d)
 {
 	struct hv *hv = d->hv;
 	struct hv_domain **p;
+	unsigned virq;
 
 	lock_take(hv, &hv->lock);
 	store_seq(&hv->domains[d->domid / DOMAIN_PAGE]->domain[d->domid % DOMAIN_PAGE],
@@ -90,6 +91,9 @@ static void leave_table(struct hv_domain *d)
 	for (p = &hv->first; *p != d; p = &(*p)->next)
 		;
 	*p = d->next;
+	for (virq = 0; virq < NR_VIRQS; virq++)
+		if (hv->virq_handler[virq] == d)
+			hv->virq_handler[virq] = NULL;
 	/*
 	 * No new reference can be taken; those there are belong to hypercalls of other domains,
 	 * soon over.
@@ -135,14 +139,19 @@ bool domain_may_act(const struct hv_vcpu *caller, const struct hv_domain *d)
 	return caller->domain == d || caller->domain->privileged;
 }
 
-/* A global VIRQ goes to the privileged domain; nobody there, nobody told. */
-static void tell_privileged(struct hv *hv, unsigned virq)
+/*
+ * A global VIRQ goes to who has been made its handler, else to the privileged domain; nobody there,
+ * nobody told.
+ */
+static void tell_handler(struct hv *hv, unsigned virq)
 {
 	struct hv_domain *d;
 
 	lock_take(hv, &hv->lock);
-	for (d = hv->first; d && !d->privileged; d = d->next)
-		;
+	d = hv->virq_handler[virq];
+	if (!d)
+		for (d = hv->first; d && !d->privileged; d = d->next)
+			;
 	if (d)
 		d->refs++;
 	lock_drop(&hv->lock);
@@ -150,6 +159,16 @@ static void tell_privileged(struct hv *hv, unsigned virq)
 		return;
 	hv_domain_virq(d, virq);
 	domain_put(d);
+}
+
+int hv_set_virq_handler(struct hv *hv, unsigned virq, struct hv_domain *d)
+{
+	if (virq >= NR_VIRQS || !virq_is_global(virq))
+		return -XEN_EINVAL;
+	lock_take(hv, &hv->lock);
+	hv->virq_handler[virq] = d;
+	lock_drop(&hv->lock);
+	return 0;
 }
 
 /* ---- coming ---- */
@@ -302,7 +321,7 @@ void domain_shutdown(struct hv_domain *d, unsigned reason)
 	lock_drop(&d->lock);
 	if (!first)
 		return;
-	tell_privileged(d->hv, VIRQ_DOM_EXC);
+	tell_handler(d->hv, VIRQ_DOM_EXC);
 	if (ops->shutdown)
 		ops->shutdown(d, reason);
 }
@@ -342,7 +361,7 @@ void hv_domain_destroy(struct hv_domain *d)
 	 */
 	sections_wait(hv);
 	free_domain(d);
-	tell_privileged(hv, VIRQ_DOM_EXC);
+	tell_handler(hv, VIRQ_DOM_EXC);
 }
 
 /* ---- asking ---- */

@@ -47,6 +47,7 @@ struct hv {
 	struct lock lock; /* domain table, list, references, lines, clock */
 	struct domain_page *domains[DOMAIN_PAGES]; /* atomic; a page stays until hv_destroy */
 	struct hv_domain *first;		   /* list of all domains in the table */
+	struct hv_domain *virq_handler[NR_VIRQS];  /* NULL: the privileged domain */
 	struct irq_line *lines[HV_MAX_LINES];	   /* atomic; a line stays until hv_destroy */
 	struct clock clock;
 

@@ -97,7 +97,7 @@ static void fire(struct testbed_vcpu *v, uint64_t deadline)
 }
 
 /* The earliest deadline; on a tie the domain created first and its lowest vCPU. */
-static struct testbed_vcpu *earliest(struct testbed *tb)
+static struct testbed_vcpu *earliest(const struct testbed *tb)
 {
 	struct testbed_vcpu *first = NULL;
 
@@ -121,6 +121,13 @@ static void step_to(struct testbed *tb, struct testbed_vcpu *v)
 		atomic_store(&tb->now, at);
 	fire(v, at);
 	testbed_run(tb);
+}
+
+uint64_t testbed_next(const struct testbed *tb)
+{
+	const struct testbed_vcpu *v = earliest(tb);
+
+	return v ? testbed_deadline(v) : HV_NEVER;
 }
 
 bool testbed_step(struct testbed *tb)

@@ -181,7 +181,7 @@ static void vcpus_create(struct testbed_domain *d)
 
 		v->d = d;
 		v->id = i;
-		v->args = arena_alloc(d, 1);
+		v->args = arena_alloc(d, SLOTS * SLOT_PAGES);
 		atomic_init(&v->deadline, HV_NEVER);
 	}
 }
@@ -238,7 +238,8 @@ struct testbed_domain *testbed_domain_create(struct testbed *tb,
 	d->nr_vcpus = cfg->vcpus ? cfg->vcpus : 1;
 	d->guest_wanted = cfg->guest;
 	pthread_mutex_init(&d->lines_lock, NULL);
-	arena_create(d, (cfg->pages ? cfg->pages : 64) + d->nr_vcpus);
+	/* and shared_info, and the vCPUs' arguments */
+	arena_create(d, (cfg->pages ? cfg->pages : 64) + 1 + d->nr_vcpus * SLOTS * SLOT_PAGES);
 	d->shared_info = arena_alloc(d, 1);
 	vcpus_create(d);
 	rc = hv_side_create(d, cfg);

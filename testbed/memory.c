@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A domain's memory: an arena of pages with a protection each, and the hypervisor's copies to and
- * from it. A guest virtual address is the host's. The arena ends in: a writable page, a hole, a
- * read-only page, a hole; page 0 is a hole.
+ * from it. A guest virtual address is the host's. The arena ends in: a writable area
+ * and a hole for each slot, read-only areas, a hole; page 0 is a hole.
  */
 #define _GNU_SOURCE
 #include <stdlib.h>
@@ -13,7 +13,8 @@
 
 #include "private.h"
 
-#define TAIL_PAGES 4u
+#define EDGE_PAGES (SLOT_PAGES + 1) /* an area and its hole */
+#define TAIL_PAGES (SLOTS * EDGE_PAGES + SLOTS * SLOT_PAGES + 1)
 
 static void protect(struct arena *a, unsigned page, unsigned prot)
 {
@@ -21,6 +22,17 @@ static void protect(struct arena *a, unsigned page, unsigned prot)
 	/* A hole is one for us too. The read-only page stays writable here: tests fill it. */
 	if (!prot)
 		mprotect(a->base + (size_t)page * PAGE, PAGE, PROT_NONE);
+}
+
+static void tail_create(struct arena *a, unsigned page)
+{
+	a->edge = a->base + (size_t)page * PAGE;
+	for (unsigned slot = 0; slot < SLOTS; slot++, page += EDGE_PAGES)
+		protect(a, page + SLOT_PAGES, 0);
+	a->read_only = a->base + (size_t)page * PAGE;
+	for (unsigned i = 0; i < SLOTS * SLOT_PAGES; i++)
+		protect(a, page++, HV_PROT_READ);
+	protect(a, page, 0);
 }
 
 void arena_create(struct testbed_domain *d, unsigned pages)
@@ -42,11 +54,7 @@ void arena_create(struct testbed_domain *d, unsigned pages)
 	a->taken[0] = UINT32_MAX;
 	for (unsigned i = 0; i < TAIL_PAGES; i++)
 		a->taken[a->pages - 1 - i] = UINT32_MAX;
-	a->edge = a->base + (size_t)(a->pages - 4) * PAGE;
-	protect(a, a->pages - 3, 0);
-	a->read_only = a->base + (size_t)(a->pages - 2) * PAGE;
-	protect(a, a->pages - 2, HV_PROT_READ);
-	protect(a, a->pages - 1, 0);
+	tail_create(a, a->pages - TAIL_PAGES);
 }
 
 void arena_destroy(struct testbed_domain *d)
@@ -150,7 +158,7 @@ static uint8_t *place_of(const struct testbed_vcpu *v, enum testbed_where where,
 			 size_t n)
 {
 	const struct arena *a = &v->d->ram;
-	uint8_t *hole = a->edge + PAGE;
+	uint8_t *hole = a->edge + (size_t)slot * EDGE_PAGES * PAGE + SLOT;
 
 	switch (where) {
 	case AT_OK:

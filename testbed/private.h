@@ -12,8 +12,10 @@
 
 #include "testbed.h"
 
-#define PAGE HV_PAGE_SIZE
-#define SLOT ((size_t)PAGE / 2) /* two areas for arguments in each vCPU's page */
+#define PAGE	   HV_PAGE_SIZE
+#define SLOT_PAGES 2u /* an area for arguments: a vcpu_guest_context fits */
+#define SLOTS	   2u /* of them for each vCPU, and at each edge of its domain's memory */
+#define SLOT	   ((size_t)SLOT_PAGES * PAGE)
 
 struct testbed_vcpu {
 	struct testbed_domain *d;
@@ -22,7 +24,7 @@ struct testbed_vcpu {
 	bool booted;
 	bool cpu_ready; /* its guest half's CPU is prepared */
 
-	uint8_t *args;		  /* a page of the arena */
+	uint8_t *args;		  /* SLOTS areas in the arena */
 	enum testbed_where where; /* of the next ops.h argument */
 	bool compat;		  /* the next one by hypercall 16 */
 
@@ -44,8 +46,8 @@ struct arena {
 	uint8_t *prot;	 /* per page: HV_PROT_* */
 	uint32_t *taken; /* per page: length of the allocation that begins here, UINT32_MAX inside
 			    one, 0 free */
-	uint8_t *edge;	 /* writable page, followed by a hole */
-	uint8_t *read_only; /* page that guests may only read */
+	uint8_t *edge;	 /* for each slot: a writable area, followed by a hole */
+	uint8_t *read_only; /* SLOTS areas that guests may only read */
 };
 
 struct testbed_free_line {

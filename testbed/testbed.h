@@ -68,6 +68,9 @@ uint64_t testbed_cycles(const struct testbed *tb); /* what guests' clocks count:
  */
 void testbed_advance(struct testbed *tb, uint64_t ns);
 
+/* Virtual: when the next deadline is, HV_NEVER if there is none. */
+uint64_t testbed_next(const struct testbed *tb);
+
 /*
  * Virtual: go to the next deadline and fire it; false (and nothing has happened) if there is none.
  */
@@ -130,7 +133,7 @@ enum testbed_where {
 };
 
 /*
- * Put n bytes (at most 2048) where a guest would keep them, as far as that place exists; its guest
+ * Put n bytes (at most 8192) where a guest would keep them, as far as that place exists; its guest
  * virtual address. Two areas per vCPU (slot 0, 1), so that an argument may point at another.
  */
 uint64_t testbed_place(struct testbed_vcpu *v, enum testbed_where where, unsigned slot,

@@ -14,7 +14,7 @@ static void print_all(void)
 
 	printf("usage: carillon COMMAND ...\n\n");
 	for (b = builtins; b->name; b++)
-		printf("  carillon %-5s %-36s %s\n", b->name, b->arguments, b->summary);
+		printf("  carillon %-6s %-36s %s\n", b->name, b->arguments, b->summary);
 	printf("\n  carillon --version, carillon --help\n"
 	       "\nTry: carillon run examples/pipe.cfg < README.md\n");
 }

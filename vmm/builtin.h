@@ -19,6 +19,7 @@ struct builtin {
 extern const struct builtin builtins[];
 
 int builtin_run(int argc, char **argv);
+int builtin_replay(int argc, char **argv);
 int builtin_help(int argc, char **argv);
 
 #endif

@@ -13,6 +13,8 @@
 
 const struct builtin builtins[] = {
 	{ "run", builtin_run, "[--set PATH=VALUE]... MACHINE.cfg", "run a machine until it ends" },
+	{ "replay", builtin_replay, "[--quiet] [--all] FILE...",
+	  "replay scenarios, compare answers" },
 	{ "help", builtin_help, "[COMMAND]", "say what there is" },
 	{ 0 },
 };

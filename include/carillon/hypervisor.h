@@ -397,6 +397,13 @@ int hv_evtchn_connect(struct hv_domain *a, struct hv_domain *b, evtchn_port_t *p
 void hv_vcpu_virq(struct hv_vcpu *v, unsigned virq);
 void hv_domain_virq(struct hv_domain *d, unsigned virq);
 
+/*
+ * Who gets a global VIRQ that the hypervisor itself raises (VIRQ_DOM_EXC): this domain from now on,
+ * instead of the privileged one; until it is destroyed, then the privileged one again. d NULL: the
+ * privileged one. -EINVAL if the VIRQ does not exist or is per vCPU. [any]
+ */
+int hv_set_virq_handler(struct hv *hv, unsigned virq, struct hv_domain *d);
+
 /* ---- looking at it --------------------------------------------------------------------------- */
 
 struct hv_port_info {

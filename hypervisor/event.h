@@ -2,10 +2,12 @@
 /*
  * Event channels as the rest of this half uses them. The states of a port and the hypercall are in
  * event_channel.c and event_close.c, how events are raised in event_send.c, where the bits are in
- * event_2l.c.
+ * event_2l.c and event_fifo.c.
  */
 #ifndef HYPERVISOR_EVENT_H
 #define HYPERVISOR_EVENT_H
+
+#include <xen/event_channel.h>
 
 #include "private.h"
 
@@ -20,7 +22,7 @@ long event_send(struct hv_domain *d, struct section *s, uint32_t port);
 void event_send_pirq(struct hv_domain *d, const uint32_t *port);
 
 /* Is the port pending: 1 or 0, -XEN_EINVAL if it is not in use. */
-long event_port_poll(struct hv_domain *d, uint32_t port);
+long event_port_poll(struct hv_domain *d, struct section *s, uint32_t port);
 
 /* Has a domain one of this VIRQ, bound on vCPU 0 and movable? Of the others each vCPU has its own.
  */
@@ -29,13 +31,24 @@ bool virq_is_global(unsigned virq);
 /* ---- event_close.c ---- */
 
 long event_close(struct hv_domain *d, uint32_t port);
-void event_reset(struct hv_domain *d);
+/*
+ * All of them, and back to the 2-level ABI. -XEN_EAGAIN: others of the domain have opened some
+ * meanwhile; those stay, and so does the ABI.
+ */
+long event_reset(struct hv_domain *d);
 /* The domain is dying: it gets no new ports, and has none after this. */
 void event_close_all(struct hv_domain *d);
 
 /* Both domains' locks, in order; they may be the same. */
 void lock_two(struct hv_domain *a, struct hv_domain *b);
 void unlock_two(struct hv_domain *a, struct hv_domain *b);
+
+/* ---- event_fifo_setup.c ---- */
+
+long event_init_control(struct hv_domain *d, struct evtchn_init_control *a);
+long event_expand_array(struct hv_domain *d, const struct evtchn_expand_array *a);
+/* Back to the 2-level ABI if it is not in that; no port is in use. Domain's lock held. */
+void event_fifo_leave(struct hv_domain *d);
 
 /* ---- event_channel.c ---- */
 

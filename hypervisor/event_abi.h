@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What an event ABI does: where pending and mask bits live and how a vCPU learns of them. One per
- * file (event_2l.c); a domain has one at a time. What a port is bound to is none of its business.
+ * file (event_2l.c, event_fifo.c); a domain has one at a time. What a port is bound to is none of
+ * its business.
  */
 #ifndef HYPERVISOR_EVENT_ABI_H
 #define HYPERVISOR_EVENT_ABI_H
 
+#include "atomic.h"
 #include "private.h"
 
 struct event_abi {
@@ -36,5 +38,15 @@ struct event_abi {
 };
 
 extern const struct event_abi event_2l;
+
+/*
+ * A domain's ABI at this moment. In a read section, or with the domain's lock held: so long the
+ * answer is one that nobody takes down. Pairs with the stores in event_fifo_setup.c, which wait for
+ * the sections then.
+ */
+static inline const struct event_abi *domain_abi(const struct hv_domain *d)
+{
+	return load_seq(&d->abi);
+}
 
 #endif

@@ -20,8 +20,8 @@
 static void open_port(struct hv_domain *d, uint32_t port, uint64_t word)
 {
 	port_take(d, port);
-	if (d->abi->init_port)
-		d->abi->init_port(d, port);
+	if (domain_abi(d)->init_port)
+		domain_abi(d)->init_port(d, port);
 	store_seq(&port_find(d, port)->word, word);
 }
 
@@ -64,7 +64,7 @@ static long connect_to(struct hv_domain *d, struct hv_domain *rd, struct evtchn_
 	open_port(d, (uint32_t)port, port_word(PORT_INTERDOMAIN, 0, rd->domid, a->remote_port));
 	store_seq(&rp->word, port_word(PORT_INTERDOMAIN, word_vcpu(rw), d->domid, (uint32_t)port));
 	/* What the other end sent before was lost: have the guest look once. */
-	d->abi->set_pending(d, (uint32_t)port, d->vcpu[0]);
+	domain_abi(d)->set_pending(d, (uint32_t)port, d->vcpu[0]);
 	a->local_port = (uint32_t)port;
 	return 0;
 }
@@ -269,7 +269,7 @@ static long unmask(struct hv_vcpu *v, const struct evtchn_unmask *a)
 	phase = section_enter(&v->section, &d->hv->phase);
 	w = load_seq(&p->word);
 	if (word_usable(w))
-		d->abi->unmask(d, a->port, d->vcpu[word_vcpu(w)]);
+		domain_abi(d)->unmask(d, a->port, d->vcpu[word_vcpu(w)]);
 	section_leave(&v->section, phase);
 	return 0;
 }
@@ -299,7 +299,7 @@ static long reset(struct hv_vcpu *v, const struct evtchn_reset *a, bool resume)
 	if (rc == 0 && resume)
 		rc = -XEN_EBUSY;
 	if (rc == 0)
-		event_reset(d);
+		rc = event_reset(d);
 	domain_put(d);
 	return rc;
 }
@@ -308,14 +308,15 @@ static long set_priority(struct hv_vcpu *v, const struct evtchn_set_priority *a)
 {
 	struct hv_domain *d = v->domain;
 	const struct port *p = port_find(d, a->port);
+	const struct event_abi *abi = domain_abi(d);
 
 	if (!p)
 		return -XEN_EINVAL;
-	if (!d->abi->set_priority)
+	if (!abi->set_priority)
 		return -XEN_ENOSYS;
 	if (!word_usable(load_seq(&p->word)))
 		return -XEN_EACCES;
-	return d->abi->set_priority(d, a->port, a->priority);
+	return abi->set_priority(d, a->port, a->priority);
 }
 
 /* ---- the hypercall ---- */
@@ -390,8 +391,10 @@ static long run_op(struct hv_vcpu *v, uint32_t op, union argument *u)
 		return reset(v, &u->reset, true);
 	case EVTCHNOP_set_priority:
 		return set_priority(v, &u->set_priority);
+	case EVTCHNOP_init_control:
+		return event_init_control(v->domain, &u->init_control);
 	case EVTCHNOP_expand_array:
-		return -XEN_EOPNOTSUPP; /* the domain is not in the FIFO ABI */
+		return event_expand_array(v->domain, &u->expand_array);
 	default:
 		return -XEN_ENOSYS;
 	}
@@ -472,6 +475,7 @@ int hv_port_info(struct hv_domain *d, evtchn_port_t port, struct hv_port_info *o
 {
 	const struct port *p = port_find(d, port);
 	struct evtchn_status s;
+	unsigned phase;
 	uint64_t w;
 
 	if (!p)
@@ -479,8 +483,10 @@ int hv_port_info(struct hv_domain *d, evtchn_port_t port, struct hv_port_info *o
 	w = load_seq(&p->word);
 	fill_status(&s, w);
 	*out = (struct hv_port_info){ .status = s.status, .vcpu = s.vcpu };
-	out->pending = d->abi->is_pending(d, port);
-	out->masked = d->abi->is_masked(d, port);
+	phase = section_enter(&d->hv->section, &d->hv->phase);
+	out->pending = domain_abi(d)->is_pending(d, port);
+	out->masked = domain_abi(d)->is_masked(d, port);
+	section_leave(&d->hv->section, phase);
 	if (s.status == EVTCHNSTAT_unbound || s.status == EVTCHNSTAT_interdomain)
 		out->remote_dom = word_dom(w);
 	if (s.status == EVTCHNSTAT_interdomain)

@@ -119,7 +119,7 @@ static long detach(struct hv_domain *d, struct hv_domain *peer, struct port *p, 
 /* Last step, after the wait. */
 static void finish(struct hv_domain *d, uint32_t port)
 {
-	d->abi->clear_pending(d, port);
+	domain_abi(d)->clear_pending(d, port);
 	port_give_back(d, port);
 }
 
@@ -151,8 +151,9 @@ long event_close(struct hv_domain *d, uint32_t port)
  * open some behind us, as during a reset on Xen. A port that is free but taken is one that was
  * detached before our wait, by us or by a reset beside us.
  */
-void event_reset(struct hv_domain *d)
+long event_reset(struct hv_domain *d)
 {
+	bool in_use = false;
 	uint32_t port;
 	struct port *p;
 
@@ -168,10 +169,16 @@ void event_reset(struct hv_domain *d)
 	}
 	lock_take(d->hv, &d->lock);
 	sections_wait(d->hv);
-	for (port = 1; (p = port_find(d, port)) != NULL; port++)
-		if (port_taken(d, port) && !word_usable(load_relaxed(&p->word)))
+	for (port = 1; (p = port_find(d, port)) != NULL; port++) {
+		if (word_usable(load_relaxed(&p->word)))
+			in_use = true;
+		else if (port_taken(d, port))
 			finish(d, port);
+	}
+	if (!in_use)
+		event_fifo_leave(d);
 	lock_drop(&d->lock);
+	return in_use ? -XEN_EAGAIN : 0;
 }
 
 void event_close_all(struct hv_domain *d)

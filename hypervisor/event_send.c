@@ -18,7 +18,7 @@
  */
 static void raise_port(struct hv_domain *d, uint32_t port, uint64_t word)
 {
-	d->abi->set_pending(d, port, d->vcpu[word_vcpu(word)]);
+	domain_abi(d)->set_pending(d, port, d->vcpu[word_vcpu(word)]);
 }
 
 /*
@@ -103,11 +103,16 @@ void hv_domain_virq(struct hv_domain *d, unsigned virq)
 	hv_vcpu_virq(d->vcpu[0], virq);
 }
 
-long event_port_poll(struct hv_domain *d, uint32_t port)
+long event_port_poll(struct hv_domain *d, struct section *s, uint32_t port)
 {
 	const struct port *p = port_find(d, port);
+	unsigned phase;
+	long rc;
 
 	if (!p || !word_usable(load_seq(&p->word)))
 		return -XEN_EINVAL;
-	return d->abi->is_pending(d, port);
+	phase = section_enter(s, &d->hv->phase);
+	rc = domain_abi(d)->is_pending(d, port);
+	section_leave(s, phase);
+	return rc;
 }

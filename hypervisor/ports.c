@@ -108,7 +108,8 @@ static uint32_t next_free(const struct hv_domain *d, uint32_t from)
 
 int port_lowest_free(struct hv_domain *d)
 {
-	uint32_t limit = d->port_limit < d->abi->ports ? d->port_limit : d->abi->ports;
+	const struct event_abi *abi = domain_abi(d);
+	uint32_t limit = d->port_limit < abi->ports ? d->port_limit : abi->ports;
 	uint32_t port = 0;
 	int rc;
 
@@ -123,7 +124,7 @@ int port_lowest_free(struct hv_domain *d)
 			if (rc)
 				return rc;
 		}
-		if (!d->abi->is_busy || !d->abi->is_busy(d, port))
+		if (!abi->is_busy || !abi->is_busy(d, port))
 			return (int)port;
 		port++;
 	}

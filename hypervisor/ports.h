@@ -32,6 +32,11 @@ enum port_state {
  */
 struct port {
 	uint64_t word; /* atomic; written under the domain's lock */
+
+	/* event_fifo.c's, each atomic. They outlive what the port is bound to. */
+	uint16_t fifo_queue;	 /* the queue that it was linked on last */
+	uint8_t fifo_priority;	 /* of its next event */
+	uint8_t fifo_remembered; /* had an event when it had no word */
 };
 
 struct bucket {

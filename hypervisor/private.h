@@ -22,6 +22,7 @@
 
 struct mm;
 struct event_abi;
+struct fifo;
 struct pirq;
 struct irq_line;
 struct port_group;
@@ -127,7 +128,8 @@ struct hv_domain {
 	struct mm *mm; /* mm.c's */
 
 	/* Events. What senders read is written under lock and published by valid_ports. */
-	const struct event_abi *abi;
+	const struct event_abi *abi; /* atomic: domain_abi() */
+	struct fifo *fifo;	     /* event_fifo.h; NULL in the 2-level ABI */
 	struct shared_info *shared;
 	uint64_t shared_mfn; /* its frame, HV_NEVER if it is none of the domain's memory */
 	struct port_group *groups[16];

@@ -78,7 +78,7 @@ static long any_pending(struct hv_vcpu *v, const struct sched_poll *p, uint32_t 
 
 		if (copy_from_guest(v, last, p->ports + i * sizeof(*last), sizeof(*last)))
 			return -XEN_EFAULT;
-		rc = event_port_poll(v->domain, *last);
+		rc = event_port_poll(v->domain, &v->section, *last);
 		if (rc)
 			return rc;
 	}

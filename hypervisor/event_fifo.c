@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The FIFO ABI: a word per port (PENDING, MASKED, LINKED and the next port), and 16 queues per
+ * vCPU, one for each priority. A queue is a list through the words: its first port is in the vCPU's
+ * control block, where a ready bit says that there is a new one; its last is known to us alone.
+ *
+ * A queue has a lock, held by whoever links behind its tail: a few memory accesses, no domain-wide
+ * lock, no callback but `relax`. It was chosen over a lock-free tail, since two things must not
+ * happen between the choice of a tail and the link in its word: that the tail is taken off, sent
+ * again and so becomes the tail once more (its link would be written twice); and that it goes to
+ * another queue (the link would be written there). A port's word is made LINKED only under the
+ * locks of the queue that it was last on and of the one that it goes to, so neither can.
+ *
+ * All words, heads and ready bits are the guest's to write. None is followed: ports, tails and the
+ * queue that a port was last on are our own. There is no loop on a guest's word.
+ */
+#include "event_fifo.h"
+
+#include "ports.h"
+#include "sched.h"
+#include "vcpu.h"
+
+#define PENDING (1u << EVTCHN_FIFO_PENDING)
+#define MASKED	(1u << EVTCHN_FIFO_MASKED)
+#define LINKED	(1u << EVTCHN_FIFO_LINKED)
+#define LINK	EVTCHN_FIFO_LINK_MASK
+
+/* A queue's number, as a port keeps it. */
+static unsigned queue_id(const struct hv_vcpu *v, unsigned priority)
+{
+	return v->id * EVTCHN_FIFO_MAX_QUEUES + priority;
+}
+
+static struct fifo_queue *queue_of(struct fifo *f, unsigned id)
+{
+	return &f->vcpu[id / EVTCHN_FIFO_MAX_QUEUES].queue[id % EVTCHN_FIFO_MAX_QUEUES];
+}
+
+static void lock_queues(struct hv_domain *d, unsigned a, unsigned b)
+{
+	lock_take(d->hv, &queue_of(d->fifo, a < b ? a : b)->lock);
+	if (a != b)
+		lock_take(d->hv, &queue_of(d->fifo, a < b ? b : a)->lock);
+}
+
+static void unlock_queues(struct hv_domain *d, unsigned a, unsigned b)
+{
+	if (a != b)
+		lock_drop(&queue_of(d->fifo, b)->lock);
+	lock_drop(&queue_of(d->fifo, a)->lock);
+}
+
+/*
+ * Lock the queue `to` and the one that the port was last on, and return that. Nobody else makes
+ * this port LINKED then. We start over only when another sender of the same port has just moved it,
+ * so somebody always gets on, and nobody gives up.
+ */
+static unsigned lock_port(struct hv_domain *d, const struct port *p, unsigned to)
+{
+	for (;;) {
+		unsigned from = load_relaxed(&p->fifo_queue);
+
+		lock_queues(d, from, to);
+		/* Written only under the lock of the queue that it names (link_port). */
+		if (load_relaxed(&p->fifo_queue) == from)
+			return from;
+		unlock_queues(d, from, to);
+	}
+}
+
+/*
+ * Link a port behind the tail, whose word is given, if that is still on the queue. Queue locked.
+ *
+ * Meanwhile the guest may take the tail off, clearing LINKED and the link in one step, and anybody
+ * may set or clear its PENDING and MASKED. An or cannot fail on that, so there is nothing to try
+ * again. If LINKED was there first, the guest finds the link when it comes to take the tail off. If
+ * it was not, the queue is empty: we take our bits back before anybody can make the word LINKED
+ * again, for which they would need our lock. BUSY, which keeps the guest from unmasking while the
+ * link is written, is not needed.
+ *
+ * A link that is there already was written by the guest, as a tail has none: its queue is broken,
+ * and the event begins a new one.
+ */
+static bool link_behind(event_word_t *tail, uint32_t port)
+{
+	/* Pairs with the guest's taking off of the tail. */
+	event_word_t old = fetch_or_seq(tail, port);
+
+	if (!(old & LINKED))
+		fetch_and_seq(tail, ~LINK);
+	return (old & LINKED) && !(old & LINK);
+}
+
+/*
+ * Put a port whose word we have just made LINKED at the end of a queue. True: it is the first one
+ * there and the guest has not been told. Both queues are locked; `from` is the one it was last on.
+ */
+static bool link_port(struct fifo *f, struct port *p, uint32_t port, unsigned from, unsigned to,
+		      struct evtchn_fifo_control_block *block)
+{
+	struct fifo_queue *q = queue_of(f, to);
+	unsigned priority = to % EVTCHN_FIFO_MAX_QUEUES;
+	uint32_t tail;
+
+	/*
+	 * It was the tail over there, and taken off: that queue is empty. Its next event must not
+	 * be linked behind a port that is on another queue; nor this one behind itself.
+	 */
+	if (queue_of(f, from)->tail == port)
+		queue_of(f, from)->tail = 0;
+	store_relaxed(&p->fifo_queue, (uint16_t)to);
+	tail = q->tail;
+	q->tail = port;
+	if (tail && link_behind(fifo_word(f, tail), port))
+		return false;
+	/*
+	 * The guest has taken all off, and reads the head only when it is told: by the ready bit,
+	 * which it clears before it reads the head. So the head is stored first.
+	 */
+	store_seq(&block->head[priority], port);
+	/*
+	 * Set already: whoever set it tells the guest, or has, and the guest has not cleared it
+	 * yet.
+	 */
+	return !(fetch_or_seq(&block->ready, 1u << priority) & (1u << priority));
+}
+
+/* There is a new ready bit. */
+static void tell(struct hv_vcpu *v)
+{
+	/*
+	 * Read after the ready bit was set: if VCPUOP_register_vcpu_info moves the area just now,
+	 * either we see the new place, or the upcall_pending that it stores there makes the guest
+	 * find our bit. A vCPU that has no area yet gets it so as well.
+	 */
+	struct vcpu_info *info = load_seq(&v->info);
+
+	/*
+	 * Pairs with the guest's upcall: it clears upcall_pending, then takes the ready bits.
+	 */
+	if (info)
+		vcpu_mark_pending(v, info);
+}
+
+/* The port was seen pending, not masked and not linked. */
+static void queue_port(struct hv_domain *d, struct port *p, uint32_t port, struct hv_vcpu *v,
+		       struct evtchn_fifo_control_block *block)
+{
+	unsigned to = queue_id(v, load_relaxed(&p->fifo_priority));
+	event_word_t *word = fifo_word(d->fifo, port);
+	unsigned from = lock_port(d, p, to);
+	bool first = false;
+	event_word_t old = load_seq(word);
+
+	/*
+	 * Again, now that no other sender can queue it: one may have, and the guest may have taken
+	 * it off since and handled our event with the other's. Or it masked the port: then it will
+	 * find it pending when it unmasks. If it masks after this look, it takes off a masked event
+	 * and leaves it pending, which comes to the same.
+	 */
+	if ((old & (PENDING | MASKED | LINKED)) == PENDING) {
+		/*
+		 * The guest does not look at LINKED or the link of a port that is on no queue, and
+		 * it is on none until link_port(). Only one that breaks the ABI writes these bits
+		 * now; if it writes LINKED, it has the event linked to nothing, and that is that.
+		 */
+		old = fetch_or_seq(word, LINKED);
+		if (old & LINK)
+			fetch_and_seq(word, ~LINK);
+		if (!(old & LINKED))
+			first = link_port(d->fifo, p, port, from, to, block);
+	}
+	unlock_queues(d, from, to);
+	if (first)
+		tell(v);
+}
+
+/*
+ * The port has no word: remember its event until it has one. NULL, or the word if its page has come
+ * just now. As on Xen the mark stays for good: the event is raised again each time that the domain
+ * adds the page anew.
+ */
+static event_word_t *remember(const struct fifo *f, struct port *p, uint32_t port)
+{
+	store_seq(&p->fifo_remembered, (uint8_t)1);
+	/*
+	 * Pairs with add_page(): it publishes the words, then looks for marks; we leave a mark,
+	 * then look for the word. If both succeed, the event is raised twice, which is once.
+	 */
+	if (port >= load_seq(&f->words))
+		return NULL;
+	return fifo_word(f, port);
+}
+
+void fifo_raise(struct hv_domain *d, uint32_t port, struct hv_vcpu *v)
+{
+	struct fifo *f = d->fifo;
+	struct port *p = port_find(d, port);
+	event_word_t *word = fifo_word(f, port);
+	struct evtchn_fifo_control_block *block;
+	event_word_t old;
+
+	if (!word)
+		word = remember(f, p, port);
+	if (!word)
+		return;
+	/* Acquire: pairs with the release in map_block(). */
+	block = load_acquire(&f->vcpu[v->id].block);
+	if (!block)
+		return; /* nowhere to queue it: dropped, not even pending, as on Xen */
+	/*
+	 * One word holds all, so what the guest does comes before or after this. MASKED: it will
+	 * unmask later, and find PENDING. LINKED: it will take the event off later, and find
+	 * PENDING then. Otherwise we queue the event, also if it was pending before: the guest may
+	 * have taken it off and be about to clear PENDING.
+	 */
+	old = fetch_or_seq(word, PENDING);
+	if (!(old & (MASKED | LINKED)))
+		queue_port(d, p, port, v, block);
+	if (old & PENDING)
+		fetch_add_relaxed(&v->counters.merged, UINT64_C(1));
+	else
+		poll_check(d, port);
+}
+
+static void set_pending(struct hv_domain *d, uint32_t port, struct hv_vcpu *v)
+{
+	fetch_add_relaxed(&v->counters.sends, UINT64_C(1));
+	fifo_raise(d, port, v);
+}
+
+static void unmask(struct hv_domain *d, uint32_t port, struct hv_vcpu *v)
+{
+	struct fifo *f = d->fifo;
+	event_word_t *word = fifo_word(f, port);
+	struct evtchn_fifo_control_block *block = load_acquire(&f->vcpu[v->id].block);
+	event_word_t old;
+
+	if (!word)
+		return;
+	/*
+	 * A sender before this has seen MASKED and left the event to us; one after it does not see
+	 * MASKED and queues the event itself.
+	 */
+	old = fetch_and_seq(word, ~MASKED);
+	if ((old & (PENDING | LINKED)) == PENDING && block)
+		queue_port(d, port_find(d, port), port, v, block);
+}
+
+/* LINKED and the link stay: the guest takes the port off, and finds it not pending. */
+static void clear_pending(struct hv_domain *d, uint32_t port)
+{
+	event_word_t *word = fifo_word(d->fifo, port);
+
+	if (word)
+		fetch_and_seq(word, ~PENDING);
+}
+
+static bool is_pending(const struct hv_domain *d, uint32_t port)
+{
+	const event_word_t *word = fifo_word(d->fifo, port);
+
+	return word && (load_seq(word) & PENDING);
+}
+
+static bool is_masked(const struct hv_domain *d, uint32_t port)
+{
+	const event_word_t *word = fifo_word(d->fifo, port);
+
+	return !word || (load_seq(word) & MASKED);
+}
+
+/*
+ * On a queue, or so the guest says: given out now, it could not be queued where its new owner wants
+ * it.
+ */
+static bool is_busy(const struct hv_domain *d, uint32_t port)
+{
+	const event_word_t *word = fifo_word(d->fifo, port);
+
+	return word && (load_seq(word) & LINKED);
+}
+
+static void init_port(struct hv_domain *d, uint32_t port)
+{
+	store_relaxed(&port_find(d, port)->fifo_priority, (uint8_t)EVTCHN_FIFO_PRIORITY_DEFAULT);
+}
+
+/* From its next event on: if it is linked now, it stays where it is until the guest takes it off.
+ */
+static int set_priority(struct hv_domain *d, uint32_t port, uint32_t priority)
+{
+	if (priority > EVTCHN_FIFO_PRIORITY_MIN)
+		return -XEN_EINVAL;
+	store_relaxed(&port_find(d, port)->fifo_priority, (uint8_t)priority);
+	return 0;
+}
+
+const struct event_abi event_fifo = {
+	.ports = EVTCHN_FIFO_NR_CHANNELS,
+	.set_pending = set_pending,
+	.unmask = unmask,
+	.clear_pending = clear_pending,
+	.is_pending = is_pending,
+	.is_masked = is_masked,
+	.is_busy = is_busy,
+	.init_port = init_port,
+	.set_priority = set_priority,
+};

@@ -434,16 +434,3 @@ void process_free(struct process *p)
 	free(p->vcpus);
 	free(p);
 }
-
-struct process *process_of(const struct hv_domain *d)
-{
-	struct hv_vcpu *hv = hv_domain_vcpu(d, 0);
-	struct vcpu *v = hv ? hv_vcpu_user(hv) : NULL;
-
-	return v ? v->process : NULL;
-}
-
-int process_pidfd(const struct process *p)
-{
-	return p->pidfd;
-}

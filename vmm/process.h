@@ -118,7 +118,4 @@ void process_destroy(struct process *p);
  */
 void process_free(struct process *p);
 
-struct process *process_of(const struct hv_domain *d); /* NULL if it has none */
-int process_pidfd(const struct process *p);	       /* readable when it died */
-
 #endif

@@ -3,6 +3,7 @@
  * console_io: text from and to a guest, in pieces that fit on our stack.
  */
 #include "guest_access.h"
+#include "hypercall.h"
 #include "version.h"
 
 #define PIECE 256u
@@ -11,9 +12,14 @@ static long console_out(struct hv_vcpu *v, uint64_t va, uint32_t n)
 {
 	const struct hv_ops *ops = v->domain->hv->ops;
 	char text[PIECE];
+	bool first;
 
-	while (n && !hv_domain_is_shut_down(v->domain, NULL)) {
+	for (first = true; n && !hv_domain_is_shut_down(v->domain, NULL); first = false) {
+		const uint64_t rest[6] = { CONSOLEIO_write, n, va };
 		uint32_t piece = n < PIECE ? n : PIECE;
+
+		if (!first && hypercall_should_yield(v))
+			return hypercall_again(v, rest);
 
 		if (copy_from_guest(v, text, va, piece))
 			return -XEN_EFAULT;

@@ -32,10 +32,11 @@ bool virq_is_global(unsigned virq);
 
 long event_close(struct hv_domain *d, uint32_t port);
 /*
- * All of them, and back to the 2-level ABI. -XEN_EAGAIN: others of the domain have opened some
- * meanwhile; those stay, and so does the ABI.
+ * All of them, and back to the 2-level ABI. by: the vCPU whose hypercall it is. -XEN_EAGAIN: others
+ * of the domain have opened some meanwhile; those stay, and so does the ABI. -XEN_ERESTART: by has
+ * something else to do; resume goes on. -XEN_EBUSY: one is half done already, or with resume none.
  */
-long event_reset(struct hv_domain *d);
+long event_reset(struct hv_domain *d, struct hv_vcpu *by, bool resume);
 /* The domain is dying: it gets no new ports, and has none after this. */
 void event_close_all(struct hv_domain *d);
 

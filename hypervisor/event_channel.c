@@ -12,6 +12,7 @@
 #include "event.h"
 #include "event_abi.h"
 #include "guest_access.h"
+#include "hypercall.h"
 #include "irq.h"
 #include "ports.h"
 #include "vcpu.h"
@@ -22,6 +23,7 @@ static void open_port(struct hv_domain *d, uint32_t port, uint64_t word)
 	port_take(d, port);
 	if (domain_abi(d)->init_port)
 		domain_abi(d)->init_port(d, port);
+	d->open_ports++;
 	store_seq(&port_find(d, port)->word, word);
 }
 
@@ -34,7 +36,7 @@ static long alloc_unbound(struct hv_vcpu *v, struct evtchn_alloc_unbound *a)
 	if (!d)
 		return -XEN_ESRCH;
 	lock_take(d->hv, &d->lock);
-	port = port_lowest_free(d);
+	port = port_lowest_free(d, &v->search.from);
 	if (port >= 0 && !domain_may_act(v, d))
 		port = -XEN_EPERM;
 	if (port >= 0)
@@ -48,9 +50,10 @@ static long alloc_unbound(struct hv_vcpu *v, struct evtchn_alloc_unbound *a)
 }
 
 /* Both locks held. */
-static long connect_to(struct hv_domain *d, struct hv_domain *rd, struct evtchn_bind_interdomain *a)
+static long connect_to(struct hv_vcpu *v, struct hv_domain *rd, struct evtchn_bind_interdomain *a)
 {
-	int port = port_lowest_free(d);
+	struct hv_domain *d = v->domain;
+	int port = port_lowest_free(d, &v->search.from);
 	struct port *rp;
 	uint64_t rw;
 
@@ -77,7 +80,7 @@ static long bind_interdomain(struct hv_vcpu *v, struct evtchn_bind_interdomain *
 	if (!rd)
 		return -XEN_ESRCH;
 	lock_two(v->domain, rd);
-	rc = connect_to(v->domain, rd, a);
+	rc = connect_to(v, rd, a);
 	unlock_two(v->domain, rd);
 	domain_put(rd);
 	return rc;
@@ -99,7 +102,7 @@ static long bind_virq(struct hv_vcpu *v, struct evtchn_bind_virq *a)
 		return -XEN_ENOENT;
 	bound = &to->virq_port[index_nospec(a->virq, NR_VIRQS)];
 	lock_take(d->hv, &d->lock);
-	port = load_relaxed(bound) ? -XEN_EEXIST : port_lowest_free(d);
+	port = load_relaxed(bound) ? -XEN_EEXIST : port_lowest_free(d, &v->search.from);
 	if (port >= 0) {
 		open_port(d, (uint32_t)port, port_word(PORT_VIRQ, to->id, 0, a->virq));
 		/* Now it can be raised. */
@@ -121,7 +124,7 @@ static long bind_ipi(struct hv_vcpu *v, struct evtchn_bind_ipi *a)
 	if (!to)
 		return -XEN_ENOENT;
 	lock_take(d->hv, &d->lock);
-	port = port_lowest_free(d);
+	port = port_lowest_free(d, &v->search.from);
 	if (port >= 0)
 		open_port(d, (uint32_t)port, port_word(PORT_IPI, to->id, 0, 0));
 	lock_drop(&d->lock);
@@ -132,14 +135,15 @@ static long bind_ipi(struct hv_vcpu *v, struct evtchn_bind_ipi *a)
 }
 
 /* Domain's lock held. */
-static long bind_pirq_locked(struct hv_domain *d, struct evtchn_bind_pirq *a)
+static long bind_pirq_locked(struct hv_vcpu *v, struct evtchn_bind_pirq *a)
 {
+	struct hv_domain *d = v->domain;
 	long rc = pirq_may_bind(d, a->pirq);
 	int port;
 
 	if (rc)
 		return rc;
-	port = port_lowest_free(d);
+	port = port_lowest_free(d, &v->search.from);
 	if (port < 0)
 		return port;
 	/* The port first, as binding the pirq starts the line, and that may raise it at once. */
@@ -150,6 +154,7 @@ static long bind_pirq_locked(struct hv_domain *d, struct evtchn_bind_pirq *a)
 		 * Nobody could have raised it: only its line does, and to that it was never bound.
 		 */
 		store_seq(&port_find(d, (uint32_t)port)->word, port_word(PORT_FREE, 0, 0, 0));
+		d->open_ports--;
 		port_give_back(d, (uint32_t)port);
 		return rc;
 	}
@@ -163,7 +168,7 @@ static long bind_pirq(struct hv_vcpu *v, struct evtchn_bind_pirq *a)
 	long rc;
 
 	lock_take(d->hv, &d->lock);
-	rc = bind_pirq_locked(d, a);
+	rc = bind_pirq_locked(v, a);
 	lock_drop(&d->lock);
 	return rc;
 }
@@ -295,11 +300,8 @@ static long reset(struct hv_vcpu *v, const struct evtchn_reset *a, bool resume)
 	if (!d)
 		return -XEN_ESRCH;
 	rc = check_reset(v, d);
-	/* Ours are never interrupted half-way, so there is never one to go on with. */
-	if (rc == 0 && resume)
-		rc = -XEN_EBUSY;
 	if (rc == 0)
-		rc = event_reset(d);
+		rc = event_reset(d, v, resume);
 	domain_put(d);
 	return rc;
 }
@@ -416,9 +418,26 @@ static long op_at(struct hv_vcpu *v, uint32_t op, uint64_t va)
 	return rc;
 }
 
+/* A search that was cut short goes on if this is the same operation, called again. */
+static long search_and_run(struct hv_vcpu *v, uint32_t op, uint64_t va)
+{
+	struct port_search *s = &v->search;
+
+	if (s->op != op || s->arg != va)
+		*s = (struct port_search){ .op = op, .arg = va };
+	return op_at(v, op, va);
+}
+
 long do_event_channel_op(struct hv_vcpu *v, const uint64_t a[6])
 {
-	return op_at(v, (uint32_t)a[0], a[1]);
+	uint64_t again[6] = { (uint32_t)a[0], a[1] };
+	long rc = search_and_run(v, (uint32_t)a[0], a[1]);
+
+	if (rc != -XEN_ERESTART)
+		return rc;
+	if (again[0] == EVTCHNOP_reset)
+		again[0] = EVTCHNOP_reset_cont;
+	return hypercall_again(v, again);
 }
 
 /*
@@ -428,27 +447,30 @@ long do_event_channel_op(struct hv_vcpu *v, const uint64_t a[6])
 long do_event_channel_op_compat(struct hv_vcpu *v, const uint64_t a[6])
 {
 	struct evtchn_op op;
+	long rc;
 
 	if (copy_from_guest(v, &op, a[0], sizeof(op)))
 		return -XEN_EFAULT;
 	if (op.cmd > EVTCHNOP_unmask)
 		return -XEN_ENOSYS;
-	return op_at(v, op.cmd, a[0] + offsetof(struct evtchn_op, u));
+	rc = search_and_run(v, op.cmd, a[0] + offsetof(struct evtchn_op, u));
+	return rc == -XEN_ERESTART ? hypercall_again(v, a) : rc;
 }
 
 /* ---- for the embedder ---- */
 
 /* Both locks held. */
-static int connect_new(struct hv_domain *a, struct hv_domain *b, uint32_t *port_a, uint32_t *port_b)
+static int connect_new(struct hv_domain *a, struct hv_domain *b, uint32_t *port_a, uint32_t *port_b,
+		       uint32_t from[2])
 {
 	int pa, pb;
 
-	pa = port_lowest_free(a);
+	pa = port_lowest_free(a, &from[0]);
 	if (pa < 0)
 		return pa;
 	/* Taken, but not in use, while the other is looked for: it may be in the same domain. */
 	port_take(a, (uint32_t)pa);
-	pb = port_lowest_free(b);
+	pb = port_lowest_free(b, &from[1]);
 	if (pb < 0) {
 		port_give_back(a, (uint32_t)pa);
 		return pb;
@@ -463,11 +485,14 @@ static int connect_new(struct hv_domain *a, struct hv_domain *b, uint32_t *port_
 int hv_evtchn_connect(struct hv_domain *a, struct hv_domain *b, evtchn_port_t *port_a,
 		      evtchn_port_t *port_b)
 {
+	uint32_t from[2] = { 0, 0 };
 	int rc;
 
-	lock_two(a, b);
-	rc = connect_new(a, b, port_a, port_b);
-	unlock_two(a, b);
+	do {
+		lock_two(a, b);
+		rc = connect_new(a, b, port_a, port_b, from);
+		unlock_two(a, b);
+	} while (rc == -XEN_ERESTART);
 	return rc;
 }
 

@@ -9,8 +9,11 @@
 #include "atomic.h"
 #include "domain.h"
 #include "event_abi.h"
+#include "hypercall.h"
 #include "irq.h"
 #include "ports.h"
+
+#define RESET_STEP 256u /* ports that are closed with one wait */
 
 void lock_two(struct hv_domain *a, struct hv_domain *b)
 {
@@ -111,6 +114,7 @@ static long detach(struct hv_domain *d, struct hv_domain *peer, struct port *p, 
 	case PORT_IPI:
 		break;
 	}
+	d->open_ports--;
 	/* Pairs with the senders' load of it: see section_enter(). */
 	store_seq(&p->word, port_word(PORT_FREE, 0, 0, 0));
 	return 0;
@@ -147,17 +151,17 @@ long event_close(struct hv_domain *d, uint32_t port)
 }
 
 /*
- * Close them all, with one wait. Between the ports the lock is dropped, so others of the domain may
- * open some behind us, as during a reset on Xen. A port that is free but taken is one that was
- * detached before our wait, by us or by a reset beside us.
+ * Close the ports from `from` on, RESET_STEP of them, with one wait; the first that is left, or 0.
+ * Between them the lock is dropped, so others of the domain may open some behind us, as during a
+ * reset on Xen. A port that is free but taken is one that was detached before our wait, by us or by
+ * a reset beside us.
  */
-long event_reset(struct hv_domain *d)
+static uint32_t close_some(struct hv_domain *d, uint32_t from)
 {
-	bool in_use = false;
-	uint32_t port;
+	uint32_t port, end = from + RESET_STEP;
 	struct port *p;
 
-	for (port = 1; (p = port_find(d, port)) != NULL; port++) {
+	for (port = from; port < end && (p = port_find(d, port)) != NULL; port++) {
 		struct hv_domain *peer;
 
 		if (!word_usable(load_relaxed(&p->word)))
@@ -167,24 +171,71 @@ long event_reset(struct hv_domain *d)
 		drop_peer(peer);
 		lock_drop(&d->lock);
 	}
+	end = port;
 	lock_take(d->hv, &d->lock);
 	sections_wait(d->hv);
-	for (port = 1; (p = port_find(d, port)) != NULL; port++) {
-		if (word_usable(load_relaxed(&p->word)))
-			in_use = true;
-		else if (port_taken(d, port))
+	for (port = from; port < end && (p = port_find(d, port)) != NULL; port++)
+		if (!word_usable(load_relaxed(&p->word)) && port_taken(d, port))
 			finish(d, port);
-	}
+	lock_drop(&d->lock);
+	return port_find(d, end) ? end : 0;
+}
+
+/* Nothing is half done any more. */
+static long reset_done(struct hv_domain *d)
+{
+	bool in_use;
+
+	lock_take(d->hv, &d->lock);
+	d->reset_at = 0;
+	in_use = d->open_ports != 0;
 	if (!in_use)
 		event_fifo_leave(d);
 	lock_drop(&d->lock);
 	return in_use ? -XEN_EAGAIN : 0;
 }
 
+/* Where to begin: port 1, or where one that was cut short left off; 0 if that does not fit. */
+static uint32_t reset_begin(struct hv_domain *d, bool resume)
+{
+	uint32_t at;
+
+	lock_take(d->hv, &d->lock);
+	at = resume ? d->reset_at : !d->reset_at;
+	if (at)
+		d->reset_at = at;
+	lock_drop(&d->lock);
+	return at;
+}
+
+long event_reset(struct hv_domain *d, struct hv_vcpu *by, bool resume)
+{
+	uint32_t at = reset_begin(d, resume);
+
+	if (!at)
+		return -XEN_EBUSY;
+	while ((at = close_some(d, at)) != 0) {
+		if (!hypercall_should_yield(by))
+			continue;
+		lock_take(d->hv, &d->lock);
+		/* 0: another vCPU has gone on with it meanwhile, to its end. */
+		if (d->reset_at)
+			d->reset_at = at;
+		lock_drop(&d->lock);
+		return -XEN_ERESTART;
+	}
+	return reset_done(d);
+}
+
 void event_close_all(struct hv_domain *d)
 {
+	uint32_t at = 1;
+
 	lock_take(d->hv, &d->lock);
 	d->dying = true;
 	lock_drop(&d->lock);
-	event_reset(d);
+	do
+		at = close_some(d, at);
+	while (at);
+	reset_done(d);
 }

@@ -3,6 +3,7 @@
  * The way in: a hypercall's number finds its body, and a multicall's entries go the same way.
  * Arguments are checked where they are used, in the bodies.
  */
+#include "hypercall.h"
 #include "atomic.h"
 #include "bound.h"
 #include "entry.h"
@@ -72,25 +73,43 @@ static long one_call(struct hv_vcpu *v, struct multicall_entry *e)
 	return dispatch(v, e->op, args);
 }
 
-static long run_calls(struct hv_vcpu *v, uint64_t va, uint32_t n)
+/* 1: this entry is not done yet, and its arguments say how it goes on. */
+static long run_entry(struct hv_vcpu *v, uint64_t va)
 {
 	struct multicall_entry e;
-	uint32_t i;
 
-	for (i = 0; i < n; i++, va += sizeof(e)) {
-		if (copy_from_guest(v, &e, va, sizeof(e)))
-			return -XEN_EFAULT;
-		e.result = (xen_ulong_t)one_call(v, &e);
-		if (copy_to_guest(v, va + offsetof(struct multicall_entry, result), &e.result,
-				  sizeof(e.result)))
-			return -XEN_EFAULT;
-		/*
-		 * One that stopped this vCPU for good: on Xen, too, the rest is not done. One that
-		 * blocked it takes effect at the end of the list (Xen sleeps in between, and goes
-		 * on afterwards).
-		 */
-		if (load_seq(&v->stopped) & (STOP_DOWN | STOP_SHUTDOWN))
-			return 0;
+	if (copy_from_guest(v, &e, va, sizeof(e)))
+		return -XEN_EFAULT;
+	v->preempted = false;
+	e.result = (xen_ulong_t)one_call(v, &e);
+	if (!v->preempted)
+		return copy_to_guest(v, va + offsetof(struct multicall_entry, result), &e.result,
+				     sizeof(e.result));
+	memcpy(e.args, v->go_on_with, sizeof(e.args));
+	return copy_to_guest(v, va + offsetof(struct multicall_entry, args), e.args, sizeof(e.args))
+		       ? -XEN_EFAULT
+		       : 1;
+}
+
+/*
+ * Between the entries the vCPU may have something else to do: an entry that blocked it puts it to
+ * sleep here and not at the end of the list. The rest is another multicall then.
+ */
+static long run_calls(struct hv_vcpu *v, const uint64_t a[6])
+{
+	uint64_t rest[6] = { a[0], (uint32_t)a[1] };
+
+	while (rest[1]) {
+		long rc = run_entry(v, rest[0]);
+
+		if (rc < 0)
+			return rc;
+		if (rc > 0)
+			return hypercall_again(v, rest);
+		rest[0] += sizeof(struct multicall_entry);
+		rest[1]--;
+		if (rest[1] && hypercall_should_yield(v))
+			return hypercall_again(v, rest);
 	}
 	return 0;
 }
@@ -102,17 +121,47 @@ static long do_multicall(struct hv_vcpu *v, const uint64_t a[6])
 	if (v->in_multicall)
 		return -XEN_EINVAL;
 	v->in_multicall = true;
-	rc = run_calls(v, a[0], (uint32_t)a[1]);
+	v->preempted = false;
+	rc = run_calls(v, a);
 	v->in_multicall = false;
 	return rc;
 }
 
-long hv_hypercall(struct hv_vcpu *v, uint64_t nr, const uint64_t args[6])
+/* ---- long ones ---- */
+
+long hypercall_again(struct hv_vcpu *v, const uint64_t a[6])
 {
+	memcpy(v->go_on_with, a, sizeof(v->go_on_with));
+	v->preempted = true;
+	return 0;
+}
+
+bool hypercall_should_yield(struct hv_vcpu *v)
+{
+	const struct hv_ops *ops = v->domain->hv->ops;
+
+	return !hv_vcpu_runnable(v) || vcpu_has_upcall(v) || (ops->preempt && ops->preempt(v));
+}
+
+bool hv_vcpu_preempted(const struct hv_vcpu *v)
+{
+	return v->preempted;
+}
+
+long hv_hypercall(struct hv_vcpu *v, uint64_t nr, uint64_t args[6])
+{
+	long rc;
+
 	/* Its own thread's counter: a plain addition that others may read. */
 	store_relaxed(&v->counters.hypercalls, load_relaxed(&v->counters.hypercalls) + 1);
 	/* It runs, so whatever it polled for is over. */
 	if (v->polling)
 		poll_end(v);
-	return dispatch(v, nr, args);
+	if (!v->preempted)
+		v->search.from = 0;
+	v->preempted = false;
+	rc = dispatch(v, nr, args);
+	if (v->preempted)
+		memcpy(args, v->go_on_with, sizeof(v->go_on_with));
+	return rc;
 }

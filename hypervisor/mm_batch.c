@@ -5,7 +5,11 @@
  */
 #include "domain.h"
 #include "guest_access.h"
+#include "hypercall.h"
 #include "mm_internal.h"
+
+/* How many are done between two looks whether there is something else to do. */
+#define BATCH_STEP 64u
 
 /* Set in a count by Xen when it restarts a call, with the requests done before in *pdone. A guest
  * may set it too. */
@@ -63,4 +67,18 @@ void mm_batch_end(struct hv_vcpu *v, const struct mm_batch *b, uint32_t done)
 	/* As on Xen, the guest that gave a bad address for it does not learn it. */
 	if (b->done_at)
 		(void)copy_to_guest(v, b->done_at, &total, sizeof(total));
+}
+
+bool mm_batch_should_yield(struct hv_vcpu *v, uint32_t done)
+{
+	return done && done % BATCH_STEP == 0 && hypercall_should_yield(v);
+}
+
+long mm_batch_again(struct hv_vcpu *v, const uint64_t a[6], const struct mm_batch *b, uint32_t done)
+{
+	const uint64_t rest[6] = { b->requests + done * b->size,
+				   (b->count - done) | COUNT_RESTARTED, b->done_at, a[3] };
+
+	mm_batch_end(v, b, done);
+	return hypercall_again(v, rest);
 }

@@ -142,6 +142,8 @@ long do_mmuext_op(struct hv_vcpu *v, const uint64_t a[6])
 	if (err)
 		return err;
 	for (i = 0; i < batch.count; i++) {
+		if (mm_batch_should_yield(v, i))
+			return mm_batch_again(v, a, &batch, i);
 		err = mm_batch_get(v, &batch, i, &op);
 		if (!err)
 			err = one_op(v, &op);

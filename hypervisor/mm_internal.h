@@ -272,6 +272,10 @@ int mm_batch_begin(struct hv_vcpu *v, const uint64_t a[6], size_t size, struct m
 int mm_batch_get(struct hv_vcpu *v, const struct mm_batch *b, uint32_t i, void *request);
 /* Report how many of them are done. */
 void mm_batch_end(struct hv_vcpu *v, const struct mm_batch *b, uint32_t done);
+/* So many are done: is it time for something else? Then mm_batch_again() is the call's result. */
+bool mm_batch_should_yield(struct hv_vcpu *v, uint32_t done);
+long mm_batch_again(struct hv_vcpu *v, const uint64_t a[6], const struct mm_batch *b,
+		    uint32_t done);
 
 /* The domain that a call names besides its own: 0 for DOMID_SELF, else why not. */
 int mm_check_domid(const struct hv_domain *d, domid_t id);

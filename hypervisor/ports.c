@@ -106,17 +106,18 @@ static uint32_t next_free(const struct hv_domain *d, uint32_t from)
 	return from + lowest_zero(bucket_of(d, from)->used, 0);
 }
 
-int port_lowest_free(struct hv_domain *d)
+int port_lowest_free(struct hv_domain *d, uint32_t *from)
 {
 	const struct event_abi *abi = domain_abi(d);
 	uint32_t limit = d->port_limit < abi->ports ? d->port_limit : abi->ports;
-	uint32_t port = 0;
+	unsigned busy;
 	int rc;
 
 	if (d->dying)
 		return -XEN_EINVAL;
-	for (;;) {
-		port = next_free(d, port);
+	for (busy = 0; busy < BUSY_AT_ONCE; busy++) {
+		uint32_t port = next_free(d, *from);
+
 		if (port >= limit)
 			return -XEN_ENOSPC;
 		if (port >= d->valid_ports) {
@@ -126,8 +127,9 @@ int port_lowest_free(struct hv_domain *d)
 		}
 		if (!abi->is_busy || !abi->is_busy(d, port))
 			return (int)port;
-		port++;
+		*from = port + 1;
 	}
+	return -XEN_ERESTART;
 }
 
 void port_take(struct hv_domain *d, uint32_t port)

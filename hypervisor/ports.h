@@ -48,6 +48,8 @@ struct port_group {
 	struct bucket *bucket[GROUP_BUCKETS];
 };
 
+#define BUSY_AT_ONCE 1024u /* ports in use by the ABI that are looked at with the lock held */
+
 static inline uint64_t port_word(enum port_state state, unsigned vcpu, domid_t dom, uint32_t number)
 {
 	return (uint64_t)state | (uint64_t)(vcpu & 0x1fff) << 3 | (uint64_t)dom << 16 |
@@ -99,10 +101,11 @@ int ports_init(struct hv_domain *d);
 void ports_destroy(struct hv_domain *d);
 
 /*
- * The lowest number that can be had; its bucket exists then, but nothing is taken yet. Domain's
- * lock held. -XEN_EINVAL (dying), -XEN_ENOSPC, -XEN_ENOMEM
+ * The lowest number from *from on that can be had; its bucket exists then, but nothing is taken
+ * yet. Domain's lock held. -XEN_EINVAL (dying), -XEN_ENOSPC, -XEN_ENOMEM; -XEN_ERESTART: many below
+ * the new *from are free, but still in use by the ABI, and it is time to drop the lock.
  */
-int port_lowest_free(struct hv_domain *d);
+int port_lowest_free(struct hv_domain *d, uint32_t *from);
 
 /* Take that number, give it back. Domain's lock held. */
 void port_take(struct hv_domain *d, uint32_t port);

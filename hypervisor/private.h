@@ -86,6 +86,13 @@ struct entry {
 	struct trap_info *traps; /* 256 */
 };
 
+/* A search for a free port that was cut short: where it goes on, and for which operation. */
+struct port_search {
+	uint32_t from; /* 0: there is none */
+	uint32_t op;
+	uint64_t arg;
+};
+
 struct hv_vcpu {
 	/* What senders read, and hardly anybody writes. */
 	struct hv_domain *domain;
@@ -106,6 +113,9 @@ struct hv_vcpu {
 	/* This vCPU's own thread. */
 	bool polling; /* poll_port and the domain's poll mask are set, since its last hypercall */
 	bool in_multicall;
+	bool preempted;		/* the last hypercall, which goes on with these arguments */
+	uint64_t go_on_with[6]; /* hypercall.h */
+	struct port_search search;
 	struct entry entry;
 	struct vcpu_guest_context *context; /* atomic; NULL until initialised; set once, under
 					       domain->lock */
@@ -133,8 +143,10 @@ struct hv_domain {
 	struct shared_info *shared;
 	uint64_t shared_mfn; /* its frame, HV_NEVER if it is none of the domain's memory */
 	struct port_group *groups[16];
-	uint32_t valid_ports;	    /* atomic: ports below have a bucket */
-	uint32_t port_limit;	    /* the first number it may not allocate, whatever the ABI */
+	uint32_t valid_ports; /* atomic: ports below have a bucket */
+	uint32_t port_limit;  /* the first number it may not allocate, whatever the ABI */
+	uint32_t open_ports;  /* under lock: how many are in use */
+	uint32_t reset_at;    /* under lock: a reset goes on here; 0: there is none half done */
 	uint32_t full_buckets_full; /* free-port search, ports.c */
 	uint64_t full_buckets[32];
 	uint64_t poll_mask[HV_MAX_VCPUS / 64]; /* atomic: vCPUs that poll */

@@ -18,16 +18,9 @@ static struct testbed_vcpu *current_of(struct testbed_domain *d)
 static long port_hypercall(void *ctx, unsigned nr, uint64_t a0, uint64_t a1, uint64_t a2,
 			   uint64_t a3, uint64_t a4)
 {
-	struct testbed_domain *d = ctx;
-	struct testbed_vcpu *v = current_of(d);
-	bool was = v->trusted;
-	long rc;
+	const uint64_t args[6] = { a0, a1, a2, a3, a4 };
 
-	v->trusted = true;
-	rc = hv_hypercall(v->hv, nr, (const uint64_t[6]){ a0, a1, a2, a3, a4, 0 });
-	v->trusted = was;
-	testbed_vcpu_wait(v);
-	return rc;
+	return testbed_call_whole(current_of(ctx), nr, args, true);
 }
 
 static unsigned port_this_cpu(void *ctx)

@@ -111,7 +111,7 @@ static void shut_down(struct hv_domain *hv, unsigned reason)
 	.alloc = hv_alloc, .free = hv_free, .now = testbed_clock_now, .kick = testbed_kick, \
 	.set_timer = testbed_set_timer, .copy_from_guest = testbed_copy_from,               \
 	.copy_to_guest = testbed_copy_to, .console_write = console_write,                   \
-	.console_read = console_read, .shutdown = shut_down
+	.console_read = console_read, .shutdown = shut_down, .preempt = testbed_preempt
 
 static const struct hv_ops virtual_ops = { COMMON_OPS, .relax = testbed_relax };
 static const struct hv_ops threads_ops = { COMMON_OPS, .relax = testbed_relax_threads };

@@ -30,6 +30,8 @@ struct testbed_vcpu {
 
 	_Atomic uint32_t kicks;
 	_Atomic uint64_t deadline;
+	bool left; /* its last hypercall was cut short, and it is not runnable */
+	uint64_t left_nr, left_args[6];
 	bool trusted; /* in a hypercall of the guest half, whose arguments are on host stacks */
 
 	pthread_t thread;
@@ -95,6 +97,8 @@ struct testbed {
 	_Atomic uint64_t fail_in;
 	_Atomic unsigned blocks;
 	unsigned idle_spins;
+	bool (*preempt)(struct testbed_vcpu *v, void *arg);
+	void *preempt_arg;
 
 	pthread_mutex_t domains_lock; /* the list below; held while the timer thread looks at a
 					 domain */
@@ -124,6 +128,8 @@ int testbed_copy_to(struct hv_vcpu *hv, uint64_t dst, const void *src, size_t n)
 /* run.c */
 extern _Thread_local struct testbed_vcpu *testbed_current;
 void testbed_vcpu_wait(struct testbed_vcpu *v);
+long testbed_call_whole(struct testbed_vcpu *v, uint64_t nr, const uint64_t args[6], bool trusted);
+bool testbed_preempt(struct hv_vcpu *hv);
 void testbed_threads_stop(struct testbed_domain *d);
 void testbed_relax(void *ctx);
 void testbed_relax_threads(void *ctx);

@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <sched.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "private.h"
 
@@ -153,12 +154,54 @@ void testbed_point(struct testbed_vcpu *v)
 			;
 }
 
+bool testbed_preempt(struct hv_vcpu *hv)
+{
+	struct testbed_vcpu *v = hv_vcpu_user(hv);
+	const struct testbed *tb = v->d->tb;
+
+	return tb->preempt && tb->preempt(v, tb->preempt_arg);
+}
+
+void testbed_set_preempt(struct testbed *tb, bool (*fn)(struct testbed_vcpu *v, void *arg),
+			 void *arg)
+{
+	tb->preempt = fn;
+	tb->preempt_arg = arg;
+}
+
+/* One that is cut short is the guest's to call again: after its upcalls, when it is runnable. */
+long testbed_call_whole(struct testbed_vcpu *v, uint64_t nr, const uint64_t args[6], bool trusted)
+{
+	uint64_t a[6];
+	bool again;
+	long rc;
+
+	memcpy(a, args, sizeof(a));
+	do {
+		bool was = v->trusted;
+
+		v->trusted = trusted;
+		rc = hv_hypercall(v->hv, nr, a);
+		v->trusted = was;
+		again = hv_vcpu_preempted(v->hv);
+		testbed_vcpu_wait(v);
+	} while (again && hv_vcpu_runnable(v->hv));
+	v->left = again;
+	v->left_nr = nr;
+	memcpy(v->left_args, a, sizeof(a));
+	return rc;
+}
+
 long testbed_hypercall(struct testbed_vcpu *v, uint64_t nr, const uint64_t args[6])
 {
-	long rc = hv_hypercall(v->hv, nr, args);
+	return testbed_call_whole(v, nr, args, false);
+}
 
-	testbed_vcpu_wait(v);
-	return rc;
+long testbed_go_on(struct testbed_vcpu *v)
+{
+	if (!v->left)
+		testbed_die("vCPU %u has nothing to go on with", v->id);
+	return testbed_call_whole(v, v->left_nr, v->left_args, false);
 }
 
 void testbed_run(struct testbed *tb)

@@ -174,6 +174,19 @@ struct testbed_vcpu *testbed_on(struct testbed_vcpu *v);
 long testbed_hypercall(struct testbed_vcpu *v, uint64_t nr, const uint64_t args[6]);
 #define testbed_call(v, nr, ...) testbed_hypercall(v, nr, (const uint64_t[6]){ __VA_ARGS__ })
 
+/*
+ * A raw vCPU with virtual time whose call was cut short because it is not runnable (a multicall
+ * with a poll in the middle): once it is, go on. Aborts if there is no such call.
+ */
+long testbed_go_on(struct testbed_vcpu *v);
+
+/*
+ * Asked between the steps of long hypercalls: true cuts them short (they are called again). NULL:
+ * nobody is asked.
+ */
+void testbed_set_preempt(struct testbed *tb, bool (*fn)(struct testbed_vcpu *v, void *arg),
+			 void *arg);
+
 /* Take the upcalls that are due on this vCPU, wait if it is not runnable (threads). */
 void testbed_point(struct testbed_vcpu *v);
 

@@ -218,6 +218,25 @@ static enum outcome shim_request(struct vcpu *v, const struct seccomp_data *call
 	}
 }
 
+/*
+ * One that is cut short goes on at once when the vCPU may run: the guest cannot be made to call it
+ * again, so its upcalls wait for the end of it.
+ */
+static enum outcome hypercall(struct vcpu *v, const struct seccomp_data *call, int64_t *value)
+{
+	uint64_t args[6];
+
+	memcpy(args, call->args, sizeof(args));
+	for (;;) {
+		*value = hv_hypercall(v->hv, (uint64_t)(int64_t)call->nr, args);
+		if (!hv_vcpu_preempted(v->hv))
+			return ANSWER;
+		if (!hv_vcpu_runnable(v->hv) && !wait_runnable(v))
+			return OVER;
+		set_state(v, VCPU_IN_MONITOR);
+	}
+}
+
 static enum outcome handle(struct vcpu *v, const struct seccomp_data *call, int64_t *value)
 {
 	bool foreign = call->arch != AUDIT_ARCH_X86_64 || ((uint32_t)call->nr & X32_BIT) ||
@@ -236,8 +255,7 @@ static enum outcome handle(struct vcpu *v, const struct seccomp_data *call, int6
 		return ANSWER;
 	v->last_hypercall = (uint32_t)call->nr;
 	v->last_rip = call->instruction_pointer;
-	*value = hv_hypercall(v->hv, (uint64_t)(int64_t)call->nr, (const uint64_t *)call->args);
-	return ANSWER;
+	return hypercall(v, call, value);
 }
 
 /* hv_ops.set_segment_base. Inside the calling vCPU's hypercall, so on its thread. */

@@ -69,6 +69,12 @@ struct hv_ops {
 	uint64_t (*now)(void *ctx);
 
 	/*
+	 * Should the hypercall that v is in be cut short, though v has nothing else to do itself?
+	 * Asked between the steps of a long one, on its thread. May be NULL.
+	 */
+	bool (*preempt)(struct hv_vcpu *v);
+
+	/*
 	 * In every busy wait: let those who are waited for run (yield the processor, switch to
 	 * another coroutine). Locks held. May be NULL.
 	 */
@@ -296,8 +302,18 @@ struct vcpu_info *hv_vcpu_info(const struct hv_vcpu *v, uint64_t *mfn, unsigned 
  * All registers are hostile. Afterwards the vCPU may be not runnable (block, poll, down, shutdown):
  * the embedder then waits for a kick before it lets it go on; the result stays. Blocks only as the
  * callbacks do; may wait (relax) until the sends that other threads are in are over. [vcpu]
+ *
+ * A long one stops in the middle when the vCPU has something else to do: an upcall to take, or it
+ * is not runnable any more, or hv_ops.preempt says so. Then hv_vcpu_preempted() is true, the result
+ * means nothing, and args is what the same number is to be called with to go on. As on Xen it may
+ * be the guest that does so: with args put into its registers and its instruction pointer left at
+ * the hypercall, it takes its upcalls in between. An embedder that cannot do that waits until the
+ * vCPU is runnable, and calls again itself. Each call gets on by a step at least, so that ends.
  */
-long hv_hypercall(struct hv_vcpu *v, uint64_t nr, const uint64_t args[6]);
+long hv_hypercall(struct hv_vcpu *v, uint64_t nr, uint64_t args[6]);
+
+/* Is the vCPU's last hypercall to be called again? [vcpu] */
+bool hv_vcpu_preempted(const struct hv_vcpu *v);
 
 /*
  * Deadline reached (or any time: it looks at the clock). Raises VIRQ_TIMER, ends polls, arms the

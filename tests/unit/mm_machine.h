@@ -67,6 +67,8 @@ struct machine {
 	int fail_always;
 	uint64_t never_at; /* an address where the embedder maps and unmaps nothing; 0: none */
 	unsigned shutdowns;
+	bool cut;      /* hypercalls are cut short at every step */
+	unsigned cuts; /* how often they were asked whether they are */
 	size_t allocated;
 };
 
@@ -173,6 +175,14 @@ static inline int write_down(struct hv_domain *d, struct hv_vcpu *v, uint64_t va
 	return 0;
 }
 
+static inline bool cut_short(struct hv_vcpu *v)
+{
+	struct machine *m = hv_ctx(hv_domain_hv(hv_vcpu_domain(v)));
+
+	m->cuts++;
+	return m->cut;
+}
+
 static const struct hv_ops ops = {
 	.alloc = lend,
 	.free = take_back,
@@ -181,6 +191,7 @@ static const struct hv_ops ops = {
 	.set_timer = no_timer,
 	.pv_map = write_down,
 	.shutdown = count_shutdown,
+	.preempt = cut_short,
 };
 
 /* ---- the guest's memory ---- */
@@ -331,9 +342,13 @@ static inline unsigned noted_prot(struct machine *m, uint64_t at)
 static inline long call(struct machine *m, unsigned nr, uint64_t a0, uint64_t a1, uint64_t a2,
 			uint64_t a3)
 {
-	const uint64_t a[6] = { a0, a1, a2, a3 };
+	uint64_t a[6] = { a0, a1, a2, a3 };
+	long rc;
 
-	return hv_hypercall(m->v, nr, a);
+	do
+		rc = hv_hypercall(m->v, nr, a);
+	while (hv_vcpu_preempted(m->v));
+	return rc;
 }
 
 static inline long map(struct machine *m, uint64_t at, uint64_t value)

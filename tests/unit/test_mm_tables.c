@@ -204,6 +204,28 @@ static void counts_what_is_done(void **state)
 	compare(m);
 }
 
+/* Cut short after every 64, an array goes on where it was, and counts all that was done. */
+static void counts_over_cuts(void **state)
+{
+	struct machine *m = *state;
+	struct mmu_update *u = (void *)page(m, ARGS);
+	uint32_t *done = (void *)page(m, 1);
+	const unsigned nr = __HYPERVISOR_mmu_update;
+
+	for (unsigned i = 0; i < 200; i++)
+		u[i] = (struct mmu_update){ (mfn(7) << 12) + i * 8ul, 1000 + i };
+	m->cut = true;
+	assert_int_equal(call(m, nr, va(ARGS), 200, va(1), DOMID_SELF), 0);
+	assert_int_equal(m->cuts, 3);
+	assert_int_equal(*done, 200);
+	for (unsigned i = 0; i < 200; i++)
+		assert_int_equal(page(m, 7)[i], 1000 + i);
+	u[150].ptr = ~7ull;
+	assert_int_equal(call(m, nr, va(ARGS), 200, va(1), DOMID_SELF), -XEN_EINVAL);
+	assert_int_equal(*done, 150);
+	compare(m);
+}
+
 static void updates_besides_tables(void **state)
 {
 	struct machine *m = *state;
@@ -481,6 +503,7 @@ int main(void)
 		TEST_ADOPTED(ends_at_the_top),
 		TEST_ADOPTED(embedder_refuses_trees),
 		TEST_ADOPTED(counts_what_is_done),
+		TEST_ADOPTED(counts_over_cuts),
 		TEST_ADOPTED(updates_besides_tables),
 		TEST_ADOPTED(pins),
 		TEST_ADOPTED(extended_rest),

@@ -67,8 +67,7 @@ struct machine {
 	int fail_always;
 	uint64_t never_at; /* an address where the embedder maps and unmaps nothing; 0: none */
 	unsigned shutdowns;
-	bool cut;      /* hypercalls are cut short at every step */
-	unsigned cuts; /* how often they were asked whether they are */
+	unsigned cuts; /* hypercalls that were to be called again: the vCPU is down */
 	size_t allocated;
 };
 
@@ -175,14 +174,6 @@ static inline int write_down(struct hv_domain *d, struct hv_vcpu *v, uint64_t va
 	return 0;
 }
 
-static inline bool cut_short(struct hv_vcpu *v)
-{
-	struct machine *m = hv_ctx(hv_domain_hv(hv_vcpu_domain(v)));
-
-	m->cuts++;
-	return m->cut;
-}
-
 static const struct hv_ops ops = {
 	.alloc = lend,
 	.free = take_back,
@@ -191,7 +182,6 @@ static const struct hv_ops ops = {
 	.set_timer = no_timer,
 	.pv_map = write_down,
 	.shutdown = count_shutdown,
-	.preempt = cut_short,
 };
 
 /* ---- the guest's memory ---- */
@@ -345,9 +335,8 @@ static inline long call(struct machine *m, unsigned nr, uint64_t a0, uint64_t a1
 	uint64_t a[6] = { a0, a1, a2, a3 };
 	long rc;
 
-	do
-		rc = hv_hypercall(m->v, nr, a);
-	while (hv_vcpu_preempted(m->v));
+	while (rc = hv_hypercall(m->v, nr, a), hv_vcpu_preempted(m->v))
+		m->cuts++;
 	return rc;
 }
 

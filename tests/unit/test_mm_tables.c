@@ -214,7 +214,6 @@ static void counts_over_cuts(void **state)
 
 	for (unsigned i = 0; i < 200; i++)
 		u[i] = (struct mmu_update){ (mfn(7) << 12) + i * 8ul, 1000 + i };
-	m->cut = true;
 	assert_int_equal(call(m, nr, va(ARGS), 200, va(1), DOMID_SELF), 0);
 	assert_int_equal(m->cuts, 3);
 	assert_int_equal(*done, 200);

@@ -4,6 +4,7 @@
  */
 #include "guest_access.h"
 #include "hypercall.h"
+#include "policy.h"
 #include "version.h"
 
 #define PIECE 256u
@@ -57,7 +58,10 @@ static long console_in(struct hv_vcpu *v, uint64_t va, uint32_t n)
 long do_console_io(struct hv_vcpu *v, const uint64_t a[6])
 {
 	uint32_t n = (uint32_t)a[1];
+	long rc = policy_ask_own(v, HV_OP_CONSOLE, (uint32_t)a[0]);
 
+	if (rc)
+		return rc;
 	if (n > INT32_MAX)
 		return -XEN_EINVAL;
 	switch ((uint32_t)a[0]) {

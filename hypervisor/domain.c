@@ -82,7 +82,7 @@ static int enter_table(struct hv_domain *d)
 static void leave_table(struct hv_domain *d)
 {
 	struct hv *hv = d->hv;
-	struct hv_domain **p;
+	struct hv_domain **p, *other;
 	unsigned virq;
 
 	lock_take(hv, &hv->lock);
@@ -94,6 +94,9 @@ static void leave_table(struct hv_domain *d)
 	for (virq = 0; virq < NR_VIRQS; virq++)
 		if (hv->virq_handler[virq] == d)
 			hv->virq_handler[virq] = NULL;
+	for (other = hv->first; other; other = other->next)
+		if (load_relaxed(&other->target) == d)
+			store_release(&other->target, (struct hv_domain *)NULL);
 	/*
 	 * No new reference can be taken; those there are belong to hypercalls of other domains,
 	 * soon over.
@@ -134,9 +137,12 @@ struct hv_domain *domain_get_any(const struct hv_vcpu *caller, domid_t id)
 	return domain_get(self->hv, id == DOMID_SELF ? self->domid : id);
 }
 
-bool domain_may_act(const struct hv_vcpu *caller, const struct hv_domain *d)
+void hv_domain_set_target(struct hv_domain *d, struct hv_domain *target)
 {
-	return caller->domain == d || caller->domain->privileged;
+	/* Under the lock, as leave_table() looks for those who still have it. */
+	lock_take(d->hv, &d->hv->lock);
+	store_release(&d->target, target);
+	lock_drop(&d->hv->lock);
 }
 
 /*

@@ -30,9 +30,6 @@ void domain_put(struct hv_domain *d);
 /* As domain_get(), and DOMID_SELF is the caller. */
 struct hv_domain *domain_get_any(const struct hv_vcpu *caller, domid_t id);
 
-/* May the caller's domain act on that one? */
-bool domain_may_act(const struct hv_vcpu *caller, const struct hv_domain *d);
-
 /*
  * Stop all its vCPUs for good and tell the embedder and the privileged domain; only the first call
  * does.

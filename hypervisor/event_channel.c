@@ -14,6 +14,7 @@
 #include "guest_access.h"
 #include "hypercall.h"
 #include "irq.h"
+#include "policy.h"
 #include "ports.h"
 #include "vcpu.h"
 
@@ -31,22 +32,20 @@ static long alloc_unbound(struct hv_vcpu *v, struct evtchn_alloc_unbound *a)
 {
 	struct hv_domain *d = domain_get_any(v, a->dom);
 	domid_t remote = a->remote_dom == DOMID_SELF ? v->domain->domid : a->remote_dom;
-	int port;
+	int port, rc;
 
 	if (!d)
 		return -XEN_ESRCH;
 	lock_take(d->hv, &d->lock);
 	port = port_lowest_free(d, &v->search.from);
-	if (port >= 0 && !domain_may_act(v, d))
-		port = -XEN_EPERM;
-	if (port >= 0)
+	rc = port < 0 ? port : policy_ask_on(v, HV_OP_EVTCHN_ALLOC_UNBOUND, d, remote);
+	if (rc == 0)
 		open_port(d, (uint32_t)port, port_word(PORT_UNBOUND, 0, remote, 0));
 	lock_drop(&d->lock);
 	domain_put(d);
-	if (port < 0)
-		return port;
-	a->port = (uint32_t)port;
-	return 0;
+	if (rc == 0)
+		a->port = (uint32_t)port;
+	return rc;
 }
 
 /* Both locks held. */
@@ -56,6 +55,7 @@ static long connect_to(struct hv_vcpu *v, struct hv_domain *rd, struct evtchn_bi
 	int port = port_lowest_free(d, &v->search.from);
 	struct port *rp;
 	uint64_t rw;
+	int rc;
 
 	if (port < 0)
 		return port;
@@ -63,6 +63,9 @@ static long connect_to(struct hv_vcpu *v, struct hv_domain *rd, struct evtchn_bi
 	rw = rp ? load_relaxed(&rp->word) : 0;
 	if (word_state(rw) != PORT_UNBOUND || word_dom(rw) != d->domid)
 		return -XEN_EINVAL;
+	rc = policy_ask_on(v, HV_OP_EVTCHN_BIND_INTERDOMAIN, rd, a->remote_port);
+	if (rc)
+		return rc;
 	/* Our end first: who then finds the other one connected finds ours in use. */
 	open_port(d, (uint32_t)port, port_word(PORT_INTERDOMAIN, 0, rd->domid, a->remote_port));
 	store_seq(&rp->word, port_word(PORT_INTERDOMAIN, word_vcpu(rw), d->domid, (uint32_t)port));
@@ -215,9 +218,9 @@ static long port_status(struct hv_vcpu *v, struct evtchn_status *s)
 	p = port_find(d, s->port);
 	if (!p)
 		rc = -XEN_EINVAL;
-	else if (!domain_may_act(v, d))
-		rc = -XEN_EPERM;
 	else
+		rc = policy_ask_on(v, HV_OP_EVTCHN_STATUS, d, s->port);
+	if (rc == 0)
 		fill_status(s, load_seq(&p->word));
 	domain_put(d);
 	return rc;
@@ -280,12 +283,13 @@ static long unmask(struct hv_vcpu *v, const struct evtchn_unmask *a)
 }
 
 /* Another domain must hold still meanwhile: have been paused by whoever asks. */
-static long check_reset(const struct hv_vcpu *v, struct hv_domain *d)
+static long check_reset(struct hv_vcpu *v, struct hv_domain *d)
 {
+	long rc = policy_ask_on(v, HV_OP_EVTCHN_RESET, d, 0);
 	unsigned paused;
 
-	if (!domain_may_act(v, d))
-		return -XEN_EPERM;
+	if (rc)
+		return rc;
 	lock_take(d->hv, &d->lock);
 	paused = d->pause_count;
 	lock_drop(&d->lock);
@@ -321,6 +325,17 @@ static long set_priority(struct hv_vcpu *v, const struct evtchn_set_priority *a)
 	return abi->set_priority(d, a->port, a->priority);
 }
 
+static long send(struct hv_vcpu *v, uint32_t port)
+{
+	if (v->domain->hv->ops->policy && port_find(v->domain, port)) {
+		long rc = policy_ask_own(v, HV_OP_EVTCHN_SEND, port);
+
+		if (rc)
+			return rc;
+	}
+	return event_send(v->domain, &v->section, port);
+}
+
 /* ---- the hypercall ---- */
 
 union argument {
@@ -340,26 +355,30 @@ union argument {
 	struct evtchn_set_priority set_priority;
 };
 
-/* How much of an argument there is, and whether it comes back when the operation is done. */
+/*
+ * How much of an argument there is, whether it comes back when the operation is done, and whether
+ * the policy is asked before anything is looked at: Xen asks none there. The others ask on their
+ * way.
+ */
 static const struct {
 	uint8_t size;
-	bool out;
+	bool out, ask;
 } shapes[] = {
-	[EVTCHNOP_bind_interdomain] = { sizeof(struct evtchn_bind_interdomain), true },
-	[EVTCHNOP_bind_virq] = { sizeof(struct evtchn_bind_virq), true },
-	[EVTCHNOP_bind_pirq] = { sizeof(struct evtchn_bind_pirq), true },
-	[EVTCHNOP_close] = { sizeof(struct evtchn_close), false },
-	[EVTCHNOP_send] = { sizeof(struct evtchn_send), false },
-	[EVTCHNOP_status] = { sizeof(struct evtchn_status), true },
-	[EVTCHNOP_alloc_unbound] = { sizeof(struct evtchn_alloc_unbound), true },
-	[EVTCHNOP_bind_ipi] = { sizeof(struct evtchn_bind_ipi), true },
-	[EVTCHNOP_bind_vcpu] = { sizeof(struct evtchn_bind_vcpu), false },
-	[EVTCHNOP_unmask] = { sizeof(struct evtchn_unmask), false },
-	[EVTCHNOP_reset] = { sizeof(struct evtchn_reset), false },
-	[EVTCHNOP_init_control] = { sizeof(struct evtchn_init_control), true },
-	[EVTCHNOP_expand_array] = { sizeof(struct evtchn_expand_array), false },
-	[EVTCHNOP_set_priority] = { sizeof(struct evtchn_set_priority), false },
-	[EVTCHNOP_reset_cont] = { sizeof(struct evtchn_reset), false },
+	[EVTCHNOP_bind_interdomain] = { sizeof(struct evtchn_bind_interdomain), true, false },
+	[EVTCHNOP_bind_virq] = { sizeof(struct evtchn_bind_virq), true, true },
+	[EVTCHNOP_bind_pirq] = { sizeof(struct evtchn_bind_pirq), true, true },
+	[EVTCHNOP_close] = { sizeof(struct evtchn_close), false, true },
+	[EVTCHNOP_send] = { sizeof(struct evtchn_send), false, false },
+	[EVTCHNOP_status] = { sizeof(struct evtchn_status), true, false },
+	[EVTCHNOP_alloc_unbound] = { sizeof(struct evtchn_alloc_unbound), true, false },
+	[EVTCHNOP_bind_ipi] = { sizeof(struct evtchn_bind_ipi), true, true },
+	[EVTCHNOP_bind_vcpu] = { sizeof(struct evtchn_bind_vcpu), false, true },
+	[EVTCHNOP_unmask] = { sizeof(struct evtchn_unmask), false, true },
+	[EVTCHNOP_reset] = { sizeof(struct evtchn_reset), false, false },
+	[EVTCHNOP_init_control] = { sizeof(struct evtchn_init_control), true, true },
+	[EVTCHNOP_expand_array] = { sizeof(struct evtchn_expand_array), false, true },
+	[EVTCHNOP_set_priority] = { sizeof(struct evtchn_set_priority), false, true },
+	[EVTCHNOP_reset_cont] = { sizeof(struct evtchn_reset), false, false },
 };
 
 #define OPS (sizeof(shapes) / sizeof(shapes[0]))
@@ -376,7 +395,7 @@ static long run_op(struct hv_vcpu *v, uint32_t op, union argument *u)
 	case EVTCHNOP_close:
 		return event_close(v->domain, u->close.port);
 	case EVTCHNOP_send:
-		return event_send(v->domain, &v->section, u->send.port);
+		return send(v, u->send.port);
 	case EVTCHNOP_status:
 		return port_status(v, &u->status);
 	case EVTCHNOP_alloc_unbound:
@@ -402,6 +421,14 @@ static long run_op(struct hv_vcpu *v, uint32_t op, union argument *u)
 	}
 }
 
+/* What an operation is about: a port, a virq, a frame... */
+static uint64_t first_member(uint32_t op, const union argument *u)
+{
+	if (op == EVTCHNOP_init_control || op == EVTCHNOP_expand_array)
+		return u->expand_array.array_gfn;
+	return u->close.port;
+}
+
 static long op_at(struct hv_vcpu *v, uint32_t op, uint64_t va)
 {
 	union argument u = { .status = { 0 } };
@@ -412,6 +439,11 @@ static long op_at(struct hv_vcpu *v, uint32_t op, uint64_t va)
 	op = (uint32_t)index_nospec(op, OPS);
 	if (copy_from_guest(v, &u, va, shapes[op].size))
 		return -XEN_EFAULT;
+	if (shapes[op].ask) {
+		rc = policy_ask_own(v, (enum hv_operation)op, first_member(op, &u));
+		if (rc)
+			return rc;
+	}
 	rc = run_op(v, op, &u);
 	if (rc == 0 && shapes[op].out)
 		rc = copy_to_guest(v, va, &u, shapes[op].size);

@@ -11,6 +11,7 @@
 #include "event.h"
 #include "guest_access.h"
 #include "irq.h"
+#include "policy.h"
 
 #define FIRST_FREE_PIRQ 16u /* where numbers not asked for begin: below are the ISA lines */
 #define IO_PORTS	65536u
@@ -228,8 +229,9 @@ static long map_gsi(struct hv_vcpu *v, struct hv_domain *d, struct irq_line *lin
 		*pirq = (int)number;
 		return 0;
 	}
-	if (!v->domain->privileged)
-		return -XEN_EPERM;
+	rc = policy_ask_on(v, HV_OP_PIRQ_TAKE, d, line->number);
+	if (rc)
+		return rc;
 	number = *pirq < 0 ? free_pirq(d) : (uint32_t)*pirq;
 	if (number >= d->nr_pirqs)
 		return *pirq < 0 ? -XEN_ENOSPC : -XEN_EINVAL;
@@ -250,11 +252,10 @@ static long map_pirq(struct hv_vcpu *v, struct physdev_map_pirq *m)
 	d = domain_get_any(v, m->domid);
 	if (!d)
 		return -XEN_ESRCH;
-	if (!domain_may_act(v, d))
-		rc = -XEN_EPERM;
-	else if (m->index < 0 || (unsigned)m->index >= HV_MAX_LINES)
+	rc = policy_ask_on(v, HV_OP_PIRQ_MAP, d, (uint32_t)m->index);
+	if (rc == 0 && (m->index < 0 || (unsigned)m->index >= HV_MAX_LINES))
 		rc = -XEN_EINVAL;
-	else {
+	if (rc == 0) {
 		line = irq_line(d->hv, (unsigned)index_nospec((unsigned)m->index, HV_MAX_LINES));
 		lock_take(d->hv, &d->lock);
 		rc = line ? map_gsi(v, d, line, &m->pirq) : -XEN_ENOMEM;
@@ -305,7 +306,9 @@ static long op_unmap(struct hv_vcpu *v, uint64_t arg)
 	if (!d)
 		return -XEN_ESRCH;
 	/* An unprivileged domain could not map it again. */
-	rc = v->domain->privileged ? unmap_pirq(d, u.pirq) : -XEN_EPERM;
+	rc = policy_ask_on(v, HV_OP_PIRQ_UNMAP, d, (uint32_t)u.pirq);
+	if (rc == 0)
+		rc = unmap_pirq(d, u.pirq);
 	domain_put(d);
 	return rc;
 }
@@ -350,11 +353,13 @@ static long op_iobitmap(struct hv_vcpu *v, uint64_t arg)
 static long op_vector(struct hv_vcpu *v, uint64_t arg)
 {
 	struct physdev_irq q;
+	long rc;
 
 	if (copy_from_guest(v, &q, arg, sizeof(q)))
 		return -XEN_EFAULT;
-	if (!v->domain->privileged)
-		return -XEN_EPERM;
+	rc = policy_ask_on(v, HV_OP_PIRQ_SETUP, v->domain, q.irq);
+	if (rc)
+		return rc;
 	if (q.irq >= HV_MAX_LINES)
 		return -XEN_EINVAL;
 	q.vector = q.irq;
@@ -364,11 +369,13 @@ static long op_vector(struct hv_vcpu *v, uint64_t arg)
 static long op_setup_gsi(struct hv_vcpu *v, uint64_t arg)
 {
 	struct physdev_setup_gsi s;
+	long rc;
 
 	if (copy_from_guest(v, &s, arg, sizeof(s)))
 		return -XEN_EFAULT;
-	if (!v->domain->privileged)
-		return -XEN_EPERM;
+	rc = policy_ask_on(v, HV_OP_PIRQ_SETUP, v->domain, (uint32_t)s.gsi);
+	if (rc)
+		return rc;
 	return s.gsi < 0 || (unsigned)s.gsi >= HV_MAX_LINES ? -XEN_EINVAL : 0;
 }
 

@@ -132,6 +132,7 @@ struct hv_domain {
 	struct hv *hv;
 	domid_t domid;
 	bool privileged;
+	struct hv_domain *target; /* atomic; compared only. NULL: none */
 	unsigned max_vcpus;
 	struct hv_vcpu **vcpu;
 	void *user;

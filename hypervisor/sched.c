@@ -10,6 +10,7 @@
 #include "domain.h"
 #include "event.h"
 #include "guest_access.h"
+#include "policy.h"
 #include "time.h"
 #include "vcpu.h"
 
@@ -115,31 +116,38 @@ static long do_poll(struct hv_vcpu *v, uint64_t arg)
 	return 0;
 }
 
+static long shut_down(struct hv_vcpu *v, uint64_t reason)
+{
+	long rc = policy_ask_own(v, HV_OP_SHUTDOWN, reason & 0xff);
+
+	if (rc == 0)
+		domain_shutdown(v->domain, reason & 0xff);
+	return rc;
+}
+
 static long do_shutdown(struct hv_vcpu *v, uint64_t arg)
 {
 	struct sched_shutdown s;
 
 	if (copy_from_guest(v, &s, arg, sizeof(s)))
 		return -XEN_EFAULT;
-	domain_shutdown(v->domain, s.reason & 0xff);
-	return 0;
+	return shut_down(v, s.reason);
 }
 
 static long do_remote_shutdown(struct hv_vcpu *v, uint64_t arg)
 {
 	struct sched_remote_shutdown s;
 	struct hv_domain *d;
-	long rc = 0;
+	long rc;
 
 	if (copy_from_guest(v, &s, arg, sizeof(s)))
 		return -XEN_EFAULT;
 	d = domain_get(v->domain->hv, s.domain_id);
 	if (!d)
 		return -XEN_ESRCH;
-	if (v->domain->privileged)
+	rc = policy_ask_on(v, HV_OP_REMOTE_SHUTDOWN, d, s.reason & 0xff);
+	if (rc == 0)
 		domain_shutdown(d, s.reason & 0xff);
-	else
-		rc = -XEN_EPERM;
 	domain_put(d);
 	return rc;
 }
@@ -187,8 +195,7 @@ long do_sched_op_compat(struct hv_vcpu *v, const uint64_t a[6])
 	case SCHEDOP_block:
 		return do_block(v);
 	case SCHEDOP_shutdown:
-		domain_shutdown(v->domain, a[1] & 0xff);
-		return 0;
+		return shut_down(v, a[1]);
 	default:
 		return -XEN_ENOSYS;
 	}

@@ -13,6 +13,7 @@
 #include "domain.h"
 #include "entry.h"
 #include "guest_access.h"
+#include "policy.h"
 #include "time.h"
 
 #define MS UINT64_C(1000000)
@@ -379,9 +380,13 @@ static long op_stop_single(struct hv_vcpu *v, struct hv_vcpu *self)
 long do_vcpu_op(struct hv_vcpu *self, const uint64_t a[6])
 {
 	struct hv_vcpu *v = vcpu_find(self->domain, (uint32_t)a[1]);
+	long rc;
 
 	if (!v)
 		return -XEN_ENOENT;
+	rc = policy_ask_own(self, HV_OP_VCPU, (uint32_t)a[0]);
+	if (rc)
+		return rc;
 	switch ((uint32_t)a[0]) {
 	case VCPUOP_initialise:
 		return op_initialise(v, a[2], self);

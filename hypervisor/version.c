@@ -7,6 +7,7 @@
 #include <xen/version.h>
 
 #include "guest_access.h"
+#include "policy.h"
 
 #define MAJOR 4
 #define MINOR 17
@@ -28,9 +29,13 @@ static long give_text(struct hv_vcpu *v, uint64_t va, const char *text, size_t l
 	return 0;
 }
 
-#define GIVE(v, va, text, field) give_text(v, va, text, sizeof(text), sizeof(field))
+/* Who may not know gets these words instead, as on Xen. */
+#define DENIED "<denied>"
+#define GIVE(v, va, denied, text, field)                                    \
+	((denied) ? give_text(v, va, DENIED, sizeof(DENIED), sizeof(field)) \
+		  : give_text(v, va, text, sizeof(text), sizeof(field)))
 
-static long give_compile_info(struct hv_vcpu *v, uint64_t va)
+static long give_compile_info(struct hv_vcpu *v, uint64_t va, bool denied)
 {
 	static const struct xen_compile_info info = {
 		.compiler = "C17",
@@ -38,8 +43,14 @@ static long give_compile_info(struct hv_vcpu *v, uint64_t va)
 		.compile_domain = "",
 		.compile_date = "",
 	};
+	static const struct xen_compile_info nothing = {
+		.compiler = DENIED,
+		.compile_by = DENIED,
+		.compile_domain = DENIED,
+		.compile_date = DENIED,
+	};
 
-	return copy_to_guest(v, va, &info, sizeof(info));
+	return copy_to_guest(v, va, denied ? &nothing : &info, sizeof(info));
 }
 
 /* What mmu_update can do; otherwise tables are read-only and frame numbers are machine frames. */
@@ -65,13 +76,14 @@ static long give_parameters(struct hv_vcpu *v, uint64_t va)
 }
 
 /* A UUID that is unique among the domains of one hypervisor. */
-static long give_handle(struct hv_vcpu *v, uint64_t va)
+static long give_handle(struct hv_vcpu *v, uint64_t va, bool denied)
 {
+	static const xen_domain_handle_t nothing;
 	xen_domain_handle_t h = { 'c', 'a', 'r', 'i', 'l', 'l', 'o', 'n' };
 
 	h[14] = (uint8_t)(v->domain->domid >> 8);
 	h[15] = (uint8_t)v->domain->domid;
-	return copy_to_guest(v, va, h, sizeof(h));
+	return copy_to_guest(v, va, denied ? nothing : h, sizeof(h));
 }
 
 /*
@@ -80,29 +92,31 @@ static long give_handle(struct hv_vcpu *v, uint64_t va)
  */
 long do_xen_version(struct hv_vcpu *v, const uint64_t a[6])
 {
+	bool denied = policy_ask_on(v, HV_OP_VERSION, v->domain, (uint32_t)a[0]);
+
 	switch ((uint32_t)a[0]) {
 	case XENVER_version:
 		return MAJOR << 16 | MINOR;
 	case XENVER_extraversion:
-		return GIVE(v, a[1], ".carillon", xen_extraversion_t);
+		return GIVE(v, a[1], denied, ".carillon", xen_extraversion_t);
 	case XENVER_compile_info:
-		return give_compile_info(v, a[1]);
+		return give_compile_info(v, a[1], denied);
 	case XENVER_capabilities:
-		return GIVE(v, a[1], "xen-3.0-x86_64 ", xen_capabilities_info_t);
+		return GIVE(v, a[1], denied, "xen-3.0-x86_64 ", xen_capabilities_info_t);
 	case XENVER_changeset:
-		return GIVE(v, a[1], "", xen_changeset_info_t);
+		return GIVE(v, a[1], denied, "", xen_changeset_info_t);
 	case XENVER_platform_parameters:
 		return give_parameters(v, a[1]);
 	case XENVER_get_features:
 		return give_features(v, a[1]);
 	case XENVER_pagesize:
-		return HV_PAGE_SIZE;
+		return denied ? 0 : HV_PAGE_SIZE;
 	case XENVER_guest_handle:
-		return give_handle(v, a[1]);
+		return give_handle(v, a[1], denied);
 	case XENVER_commandline:
-		return GIVE(v, a[1], "", xen_commandline_t);
+		return GIVE(v, a[1], denied, "", xen_commandline_t);
 	case XENVER_build_id:
-		return -XEN_ENODATA;
+		return denied ? -XEN_EPERM : -XEN_ENODATA;
 	default:
 		return -XEN_ENOSYS;
 	}

@@ -116,6 +116,21 @@ static void shut_down(struct hv_domain *hv, unsigned reason)
 static const struct hv_ops virtual_ops = { COMMON_OPS, .relax = testbed_relax };
 static const struct hv_ops threads_ops = { COMMON_OPS, .relax = testbed_relax_threads };
 
+static int ask_policy(const struct hv_request *r)
+{
+	struct testbed *tb = hv_ctx(hv_domain_hv(hv_vcpu_domain(r->caller)));
+
+	return tb->policy(r, tb->policy_arg);
+}
+
+void testbed_set_policy(struct testbed *tb, int (*fn)(const struct hv_request *r, void *arg),
+			void *arg)
+{
+	tb->policy = fn;
+	tb->policy_arg = arg;
+	tb->ops.policy = fn ? ask_policy : NULL;
+}
+
 struct testbed *testbed_create(enum testbed_time time)
 {
 	struct testbed *tb = calloc(1, sizeof(*tb));
@@ -127,7 +142,8 @@ struct testbed *testbed_create(enum testbed_time time)
 	atomic_init(&tb->fail_in, UINT64_MAX);
 	pthread_mutex_init(&tb->domains_lock, NULL);
 	testbed_clock_start(tb);
-	if (hv_create(&tb->hv, time == TESTBED_VIRTUAL ? &virtual_ops : &threads_ops, tb)) {
+	tb->ops = time == TESTBED_VIRTUAL ? virtual_ops : threads_ops;
+	if (hv_create(&tb->hv, &tb->ops, tb)) {
 		testbed_clock_stop(tb);
 		free(tb);
 		return NULL;

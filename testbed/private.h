@@ -97,6 +97,9 @@ struct testbed {
 	_Atomic uint64_t fail_in;
 	_Atomic unsigned blocks;
 	unsigned idle_spins;
+	struct hv_ops ops;
+	int (*policy)(const struct hv_request *r, void *arg);
+	void *policy_arg;
 	bool (*preempt)(struct testbed_vcpu *v, void *arg);
 	void *preempt_arg;
 

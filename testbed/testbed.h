@@ -187,6 +187,10 @@ long testbed_go_on(struct testbed_vcpu *v);
 void testbed_set_preempt(struct testbed *tb, bool (*fn)(struct testbed_vcpu *v, void *arg),
 			 void *arg);
 
+/* The hypervisor's policy from now on; no vCPU runs. NULL: the default one. */
+void testbed_set_policy(struct testbed *tb, int (*fn)(const struct hv_request *r, void *arg),
+			void *arg);
+
 /* Take the upcalls that are due on this vCPU, wait if it is not runnable (threads). */
 void testbed_point(struct testbed_vcpu *v);
 

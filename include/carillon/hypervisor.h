@@ -53,6 +53,54 @@ struct hv_vcpu;
 #define HV_PROT_EXEC  4u
 
 /*
+ * What a guest asks for, as a policy sees it. Those of event channels have the numbers of
+ * EVTCHNOP_*. In brackets what hv_request.number is then.
+ */
+enum hv_operation {
+	HV_OP_EVTCHN_BIND_INTERDOMAIN = EVTCHNOP_bind_interdomain, /* [the remote port] */
+	HV_OP_EVTCHN_BIND_VIRQ = EVTCHNOP_bind_virq,		   /* [virq] */
+	HV_OP_EVTCHN_BIND_PIRQ = EVTCHNOP_bind_pirq,		   /* [pirq] */
+	HV_OP_EVTCHN_CLOSE = EVTCHNOP_close,			   /* [port] */
+	HV_OP_EVTCHN_SEND = EVTCHNOP_send,			   /* [port] */
+	HV_OP_EVTCHN_STATUS = EVTCHNOP_status,			   /* [port] */
+	HV_OP_EVTCHN_ALLOC_UNBOUND = EVTCHNOP_alloc_unbound,	   /* [domid that may bind it] */
+	HV_OP_EVTCHN_BIND_IPI = EVTCHNOP_bind_ipi,		   /* [vCPU] */
+	HV_OP_EVTCHN_BIND_VCPU = EVTCHNOP_bind_vcpu,		   /* [port] */
+	HV_OP_EVTCHN_UNMASK = EVTCHNOP_unmask,			   /* [port] */
+	HV_OP_EVTCHN_RESET = EVTCHNOP_reset,
+	HV_OP_EVTCHN_INIT_CONTROL = EVTCHNOP_init_control, /* [frame] */
+	HV_OP_EVTCHN_EXPAND_ARRAY = EVTCHNOP_expand_array, /* [frame] */
+	HV_OP_EVTCHN_SET_PRIORITY = EVTCHNOP_set_priority, /* [port] */
+	HV_OP_PIRQ_MAP, /* [line] to tell a domain's pirq of a line; and the next, if it has none */
+	HV_OP_PIRQ_TAKE,       /* [line] to give a domain a line that it has not yet */
+	HV_OP_PIRQ_UNMAP,      /* [pirq] */
+	HV_OP_PIRQ_SETUP,      /* [line] setup_gsi, alloc_irq_vector */
+	HV_OP_SHUTDOWN,	       /* [SHUTDOWN_*] its own */
+	HV_OP_REMOTE_SHUTDOWN, /* [SHUTDOWN_*] */
+	HV_OP_WATCHDOG,	       /* [id] */
+	HV_OP_VCPU,	       /* [VCPUOP_*] */
+	HV_OP_CONSOLE,	       /* [CONSOLEIO_*] */
+	HV_OP_VERSION,	       /* [XENVER_*] */
+	HV_OPERATIONS,
+};
+
+struct hv_request {
+	enum hv_operation op;
+	struct hv_vcpu *caller;
+	struct hv_domain *target; /* the one that it is done to; the caller's own where it has no
+				     other */
+	uint64_t number;
+};
+
+/*
+ * The default policy, Xen's when no other is loaded: whatever a domain does to itself is allowed,
+ * and binding to a port that was left unbound for it; resetting another domain, allocating a port
+ * for it and asking for the state of its ports takes a privileged caller, or one that has it as
+ * its target (hv_domain_set_target). -EPERM. [any]
+ */
+int hv_default_policy(const struct hv_request *r);
+
+/*
  * What the embedder lends. `ctx` is hv_create's. Times are nanoseconds of the hypervisor's one
  * monotonic clock (Xen's system time: it starts near 0 when the hypervisor does).
  */
@@ -79,6 +127,14 @@ struct hv_ops {
 	 * another coroutine). Locks held. May be NULL.
 	 */
 	void (*relax)(void *ctx);
+
+	/*
+	 * May the caller do that? 0, or the error that the operation fails with. Asked for every
+	 * operation in enum hv_operation, where Xen asks its security modules: some checks of the
+	 * arguments have been made, nothing has changed. On the caller's thread; locks held. NULL:
+	 * hv_default_policy. Your own may go on to that.
+	 */
+	int (*policy)(const struct hv_request *r);
 
 	/*
 	 * Something changed for this vCPU: an event became deliverable, or it became runnable, or
@@ -199,6 +255,12 @@ domid_t hv_domain_id(const struct hv_domain *d);			/* [look] */
 void *hv_domain_user(const struct hv_domain *d);			/* [look] */
 struct hv_vcpu *hv_domain_vcpu(const struct hv_domain *d, unsigned id); /* NULL if there is none.
 									   [look] */
+
+/*
+ * To the default policy, d is the master of target from now on (its device model, say), until
+ * target is destroyed. One at a time; NULL: none. [any]
+ */
+void hv_domain_set_target(struct hv_domain *d, struct hv_domain *target);
 
 /*
  * Pause: no vCPU of it is runnable until as many unpauses. Does not wait for running ones; they are

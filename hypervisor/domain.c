@@ -12,6 +12,7 @@
 #include "irq.h"
 #include "mm.h"
 #include "ports.h"
+#include "runstate.h"
 #include "time.h"
 #include "vcpu.h"
 
@@ -149,10 +150,12 @@ void hv_domain_set_target(struct hv_domain *d, struct hv_domain *target)
  * A global VIRQ goes to who has been made its handler, else to the privileged domain; nobody there,
  * nobody told.
  */
-static void tell_handler(struct hv *hv, unsigned virq)
+int hv_global_virq(struct hv *hv, unsigned virq)
 {
 	struct hv_domain *d;
 
+	if (virq >= NR_VIRQS || !virq_is_global(virq))
+		return -XEN_EINVAL;
 	lock_take(hv, &hv->lock);
 	d = hv->virq_handler[virq];
 	if (!d)
@@ -161,10 +164,11 @@ static void tell_handler(struct hv *hv, unsigned virq)
 	if (d)
 		d->refs++;
 	lock_drop(&hv->lock);
-	if (!d)
-		return;
-	hv_domain_virq(d, virq);
-	domain_put(d);
+	if (d) {
+		hv_domain_virq(d, virq);
+		domain_put(d);
+	}
+	return 0;
 }
 
 int hv_set_virq_handler(struct hv *hv, unsigned virq, struct hv_domain *d)
@@ -312,8 +316,10 @@ void domain_shutdown(struct hv_domain *d, unsigned reason)
 	if (first) {
 		if (d->shutdown_code)
 			reason = d->shutdown_code - 1;
-		for (i = 0; i < d->max_vcpus; i++)
+		for (i = 0; i < d->max_vcpus; i++) {
 			fetch_or_seq(&d->vcpu[i]->stopped, STOP_SHUTDOWN);
+			runstate_changed(d->vcpu[i]);
+		}
 		/* Release: who sees it shut down sees it stopped. */
 		store_release(&d->shut_down, reason + 1);
 		/*
@@ -327,7 +333,7 @@ void domain_shutdown(struct hv_domain *d, unsigned reason)
 	lock_drop(&d->lock);
 	if (!first)
 		return;
-	tell_handler(d->hv, VIRQ_DOM_EXC);
+	hv_global_virq(d->hv, VIRQ_DOM_EXC);
 	if (ops->shutdown)
 		ops->shutdown(d, reason);
 }
@@ -367,7 +373,7 @@ void hv_domain_destroy(struct hv_domain *d)
 	 */
 	sections_wait(hv);
 	free_domain(d);
-	tell_handler(hv, VIRQ_DOM_EXC);
+	hv_global_virq(hv, VIRQ_DOM_EXC);
 }
 
 /* ---- asking ---- */

@@ -206,18 +206,15 @@ long do_vm_assist(struct hv_vcpu *v, const uint64_t a[6])
 			       UINT64_C(1) << VMASST_TYPE_architectural_iopl |
 			       UINT64_C(1) << VMASST_TYPE_runstate_update_flag |
 			       UINT64_C(1) << VMASST_TYPE_m2p_strict;
-	uint32_t type = (uint32_t)a[1];
+	uint32_t type = (uint32_t)a[1], command = (uint32_t)a[0];
 
-	(void)v;
 	if (type >= 64 || !((known >> type) & 1))
 		return -XEN_EINVAL;
-	switch ((uint32_t)a[0]) {
-	case VMASST_CMD_enable:
-	case VMASST_CMD_disable:
-		return 0;
-	default:
+	if (command != VMASST_CMD_enable && command != VMASST_CMD_disable)
 		return -XEN_ENOSYS;
-	}
+	if (type == VMASST_TYPE_runstate_update_flag)
+		store_relaxed(&v->domain->runstate_flag, command == VMASST_CMD_enable);
+	return 0;
 }
 
 /* The device-not-available trap is the host's: it cannot be asked for, and is never set. */

@@ -11,6 +11,7 @@
 #include "guest_access.h"
 #include "irq.h"
 #include "mm.h"
+#include "runstate.h"
 #include "sched.h"
 #include "time.h"
 #include "vcpu.h"
@@ -157,6 +158,7 @@ long hv_hypercall(struct hv_vcpu *v, uint64_t nr, uint64_t args[6])
 	/* It runs, so whatever it polled for is over. */
 	if (v->polling)
 		poll_end(v);
+	runstate_check(v);
 	if (!v->preempted)
 		v->search.from = 0;
 	v->preempted = false;

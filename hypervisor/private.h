@@ -63,6 +63,8 @@ struct hv {
 #define STOP_PAUSED   4u /* hv_domain_pause */
 #define STOP_SHUTDOWN 8u /* the domain shut down, or is being destroyed */
 
+#define WATCHDOGS 2u /* per domain, as on Xen */
+
 #define POLL_NONE 0u
 #define POLL_ANY  UINT32_MAX
 
@@ -72,9 +74,19 @@ struct timers {
 	uint64_t single; /* absolute, HV_NEVER if off */
 	uint64_t period; /* 0 if off */
 	uint64_t last_tick;
-	uint64_t poll;	       /* absolute, HV_NEVER if off */
-	uint64_t armed;	       /* what the embedder was told last */
-	uint32_t tick_stopped; /* atomic: the tick waits for the vCPU to run again */
+	uint64_t poll;		      /* absolute, HV_NEVER if off */
+	uint64_t watchdog[WATCHDOGS]; /* the domain's, at its vCPU 0; absolute, HV_NEVER if off */
+	uint64_t armed;		      /* what the embedder was told last */
+	uint32_t tick_stopped;	      /* atomic: the tick waits for the vCPU to run again */
+};
+
+/* How the vCPU has spent its time; runstate.c. */
+struct runstate {
+	struct lock lock;
+	uint32_t state; /* RUNSTATE_*; atomic: its own thread looks at it without the lock */
+	uint64_t since;
+	uint64_t time[4]; /* by state, without the time since then */
+	uint64_t area;	  /* atomic; guest virtual address where the guest wants it, 0: nowhere */
 };
 
 /*
@@ -121,9 +133,9 @@ struct hv_vcpu {
 					       domain->lock */
 	uint64_t info_mfn; /* registered vcpu_info: a frame held by mm_get_frame; else HV_NEVER */
 	unsigned info_offset;
-	uint64_t started; /* when it first came up */
 
 	struct timers timers;
+	struct runstate runstate;
 	struct lock clock_lock; /* writers of info->time */
 	uint32_t time_version;	/* ours, even: never the guest's copy */
 };
@@ -158,6 +170,8 @@ struct hv_domain {
 	bool dying;	  /* under lock: allocates no port any more */
 	unsigned pause_count;
 	uint32_t shut_down;	/* atomic: 0, or the shutdown reason + 1 */
+	uint32_t runstate_flag; /* atomic: the guest wants XEN_RUNSTATE_UPDATE */
+	uint32_t watchdogs;	/* under lock: those in use, a bit each */
 	unsigned shutdown_code; /* SCHEDOP_shutdown_code + 1, 0 if unset */
 
 	uint32_t wallclock_version; /* under hv->lock */

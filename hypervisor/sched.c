@@ -7,10 +7,12 @@
 
 #include <xen/sched.h>
 
+#include "bound.h"
 #include "domain.h"
 #include "event.h"
 #include "guest_access.h"
 #include "policy.h"
+#include "runstate.h"
 #include "time.h"
 #include "vcpu.h"
 
@@ -26,6 +28,8 @@ static long do_block(struct hv_vcpu *v)
 	fetch_or_seq(&v->stopped, STOP_BLOCKED);
 	if (vcpu_has_upcall(v))
 		vcpu_let_run(v, STOP_BLOCKED);
+	else
+		runstate_changed(v);
 	return 0;
 }
 
@@ -113,6 +117,7 @@ static long do_poll(struct hv_vcpu *v, uint64_t arg)
 		store_seq(&v->poll_port, port);
 	if (p.timeout)
 		timers_set_poll(v, p.timeout);
+	runstate_changed(v);
 	return 0;
 }
 
@@ -166,6 +171,61 @@ static long do_shutdown_code(struct hv_vcpu *v, uint64_t arg)
 	return 0;
 }
 
+/* ---- watchdogs ---- */
+
+static uint64_t in_seconds(const struct hv_domain *d, uint32_t timeout)
+{
+	return now(d->hv) + timeout * UINT64_C(1000000000);
+}
+
+/* The number of a new one. Domain's lock held. */
+static long new_watchdog(struct hv_domain *d, uint32_t timeout)
+{
+	unsigned i;
+
+	for (i = 0; i < WATCHDOGS; i++) {
+		if (d->watchdogs & (1u << i))
+			continue;
+		d->watchdogs |= 1u << i;
+		timers_set_watchdog(d, i, in_seconds(d, timeout));
+		return (long)i + 1;
+	}
+	return -XEN_ENOSPC;
+}
+
+/* Domain's lock held. */
+static long feed_watchdog(struct hv_domain *d, uint32_t id, uint32_t timeout)
+{
+	unsigned i = (unsigned)index_nospec(id - 1, WATCHDOGS);
+
+	if (!(d->watchdogs & (1u << i)))
+		return -XEN_EINVAL;
+	if (timeout == 0)
+		d->watchdogs &= ~(1u << i);
+	timers_set_watchdog(d, i, timeout ? in_seconds(d, timeout) : HV_NEVER);
+	return 0;
+}
+
+/* As on Xen, a new one may have no time at all: then it is over at once. */
+static long do_watchdog(struct hv_vcpu *v, uint64_t arg)
+{
+	struct hv_domain *d = v->domain;
+	struct sched_watchdog w;
+	long rc;
+
+	if (copy_from_guest(v, &w, arg, sizeof(w)))
+		return -XEN_EFAULT;
+	if (w.id > WATCHDOGS)
+		return -XEN_EINVAL;
+	rc = policy_ask_own(v, HV_OP_WATCHDOG, w.id);
+	if (rc)
+		return rc;
+	lock_take(d->hv, &d->lock);
+	rc = w.id ? feed_watchdog(d, w.id, w.timeout) : new_watchdog(d, w.timeout);
+	lock_drop(&d->lock);
+	return rc;
+}
+
 long do_sched_op(struct hv_vcpu *v, const uint64_t a[6])
 {
 	switch ((uint32_t)a[0]) {
@@ -181,6 +241,8 @@ long do_sched_op(struct hv_vcpu *v, const uint64_t a[6])
 		return do_remote_shutdown(v, a[1]);
 	case SCHEDOP_shutdown_code:
 		return do_shutdown_code(v, a[1]);
+	case SCHEDOP_watchdog:
+		return do_watchdog(v, a[1]);
 	default:
 		return -XEN_ENOSYS;
 	}

@@ -6,9 +6,13 @@
  */
 #include "time.h"
 
+#include <xen/sched.h>
+#include <xen/vcpu.h>
+
 #include "atomic.h"
 #include "domain.h"
 #include "event.h"
+#include "runstate.h"
 #include "vcpu.h"
 
 #define TICK_NS UINT64_C(10000000)
@@ -19,9 +23,12 @@
 void timers_init(struct hv_vcpu *v, bool tick)
 {
 	struct timers *t = &v->timers;
+	unsigned i;
 
 	t->single = HV_NEVER;
 	t->poll = HV_NEVER;
+	for (i = 0; i < WATCHDOGS; i++)
+		t->watchdog[i] = HV_NEVER;
 	t->armed = HV_NEVER;
 	t->period = tick ? TICK_NS : 0;
 	t->last_tick = now(v->domain->hv);
@@ -40,11 +47,15 @@ static void arm(struct hv_vcpu *v)
 {
 	struct timers *t = &v->timers;
 	uint64_t deadline = next_tick(t);
+	unsigned i;
 
 	if (t->single < deadline)
 		deadline = t->single;
 	if (t->poll < deadline)
 		deadline = t->poll;
+	for (i = 0; i < WATCHDOGS; i++)
+		if (t->watchdog[i] < deadline)
+			deadline = t->watchdog[i];
 	if (deadline == t->armed)
 		return;
 	t->armed = deadline;
@@ -54,10 +65,13 @@ static void arm(struct hv_vcpu *v)
 void timers_stop(struct hv_vcpu *v)
 {
 	struct timers *t = &v->timers;
+	unsigned i;
 
 	lock_take(v->domain->hv, &t->lock);
 	t->single = HV_NEVER;
 	store_relaxed(&t->poll, HV_NEVER);
+	for (i = 0; i < WATCHDOGS; i++)
+		t->watchdog[i] = HV_NEVER;
 	t->period = 0;
 	arm(v);
 	lock_drop(&t->lock);
@@ -85,6 +99,11 @@ void timers_set_poll(struct hv_vcpu *v, uint64_t deadline)
 void timers_set_single(struct hv_vcpu *v, uint64_t deadline)
 {
 	set_one(v, &v->timers.single, deadline);
+}
+
+void timers_set_watchdog(struct hv_domain *d, unsigned i, uint64_t deadline)
+{
+	set_one(d->vcpu[0], &d->vcpu[0]->timers.watchdog[i], deadline);
 }
 
 /*
@@ -131,14 +150,30 @@ static void end_poll(struct hv_vcpu *v)
 	store_relaxed(&v->timers.poll, HV_NEVER);
 	if (old != STOP_BLOCKED)
 		return;
+	runstate_changed(v);
 	store_seq(&v->timers.tick_stopped, 0u);
 	v->domain->hv->ops->kick(v);
+}
+
+/* Has a watchdog not been fed? Timer lock held. */
+static bool barks(struct timers *t, uint64_t t_now)
+{
+	bool any = false;
+	unsigned i;
+
+	for (i = 0; i < WATCHDOGS; i++) {
+		if (t->watchdog[i] > t_now)
+			continue;
+		t->watchdog[i] = HV_NEVER;
+		any = true;
+	}
+	return any;
 }
 
 void hv_vcpu_timer(struct hv_vcpu *v)
 {
 	struct timers *t = &v->timers;
-	bool virq = false;
+	bool virq = false, bark;
 	uint64_t t_now;
 
 	lock_take(v->domain->hv, &t->lock);
@@ -151,12 +186,15 @@ void hv_vcpu_timer(struct hv_vcpu *v)
 		end_poll(v);
 	if (tick(v, t_now))
 		virq = true;
+	bark = barks(t, t_now);
 	t->armed = HV_NEVER - 1; /* the embedder's is spent, so it is told again whatever it is */
 	arm(v);
 	lock_drop(&t->lock);
 	/* Without the lock: this may wake the vCPU, which starts its tick again. */
 	if (virq)
 		hv_vcpu_virq(v, VIRQ_TIMER);
+	if (bark)
+		domain_shutdown(v->domain, SHUTDOWN_watchdog);
 }
 
 /*

@@ -18,6 +18,8 @@ void timers_resumed(struct hv_vcpu *v);
 
 void timers_set_single(struct hv_vcpu *v, uint64_t deadline);
 void timers_set_period(struct hv_vcpu *v, uint64_t period);
+/* One of the domain's watchdogs; HV_NEVER: it sleeps. */
+void timers_set_watchdog(struct hv_domain *d, unsigned i, uint64_t deadline);
 
 /* Write the clock into the vCPU's vcpu_info, the wall clock into the domain's shared_info. */
 void clock_update_vcpu(struct hv_vcpu *v);

@@ -14,6 +14,7 @@
 #include "entry.h"
 #include "guest_access.h"
 #include "policy.h"
+#include "runstate.h"
 #include "time.h"
 
 #define MS UINT64_C(1000000)
@@ -31,6 +32,7 @@ int vcpu_create(struct hv_domain *d, unsigned id)
 	v->domain = d;
 	v->id = id;
 	v->stopped = STOP_DOWN;
+	runstate_init(v);
 	v->info_mfn = HV_NEVER;
 	if (id < XEN_LEGACY_MAX_VCPUS) {
 		v->info = &d->shared->vcpu_info[id];
@@ -70,7 +72,10 @@ static void kick(struct hv_vcpu *v)
 
 void vcpu_stop(struct hv_vcpu *v, uint32_t reasons)
 {
-	if (fetch_or_seq(&v->stopped, reasons) == 0)
+	uint32_t old = fetch_or_seq(&v->stopped, reasons);
+
+	runstate_changed(v);
+	if (old == 0)
 		kick(v);
 }
 
@@ -81,6 +86,7 @@ bool vcpu_let_run(struct hv_vcpu *v, uint32_t reasons)
 
 	if (!(old & reasons) || (old & ~reasons))
 		return false;
+	runstate_changed(v);
 	if (load_seq(&v->timers.tick_stopped))
 		timers_resumed(v);
 	return true;
@@ -129,7 +135,6 @@ static void set_context(struct hv_vcpu *v, struct vcpu_guest_context *c)
 	entry_from_context(&v->entry, c);
 	/* Release: who sees the context (hv_vcpu_context) sees all of it, and the entry points. */
 	store_release(&v->context, c);
-	v->started = now(d->hv);
 	clock_update_vcpu(v);
 }
 
@@ -298,51 +303,6 @@ static long op_register_info(struct hv_vcpu *v, uint64_t arg, struct hv_vcpu *se
 	return rc;
 }
 
-/*
- * Who runs in a thread of the host's cannot know how long it waited for a processor: all its time
- * is its own.
- */
-static void runstate(const struct hv_vcpu *v, struct vcpu_runstate_info *r)
-{
-	uint32_t stopped = load_seq(&v->stopped);
-	uint64_t t = now(v->domain->hv);
-
-	memset(r, 0, sizeof(*r));
-	r->state = RUNSTATE_running;
-	if (stopped & ~STOP_BLOCKED)
-		r->state = RUNSTATE_offline;
-	else if (stopped)
-		r->state = RUNSTATE_blocked;
-	r->state_entry_time = v->started;
-	r->time[r->state] = t > v->started ? t - v->started : 0;
-}
-
-static long op_runstate(struct hv_vcpu *v, uint64_t arg, struct hv_vcpu *self)
-{
-	struct vcpu_runstate_info r;
-
-	runstate(v, &r);
-	return copy_to_guest(self, arg, &r, sizeof(r));
-}
-
-/* The area is written once: as its times go, no time is ever stolen from this vCPU. */
-static long op_runstate_area(struct hv_vcpu *v, uint64_t arg, struct hv_vcpu *self)
-{
-	struct vcpu_register_runstate_memory_area area;
-	struct vcpu_runstate_info r;
-
-	if (copy_from_guest(self, &area, arg, sizeof(area)))
-		return -XEN_EFAULT;
-	if (!is_canonical(area.addr.p))
-		return -XEN_EFAULT;
-	if (!area.addr.p)
-		return 0;
-	runstate(v, &r);
-	copy_to_guest(self, area.addr.p, &r, sizeof(r)); /* as on Xen, a bad address is the guest's
-							    own loss */
-	return 0;
-}
-
 static long op_set_periodic(struct hv_vcpu *v, uint64_t arg, struct hv_vcpu *self)
 {
 	struct vcpu_set_periodic_timer set;
@@ -397,9 +357,9 @@ long do_vcpu_op(struct hv_vcpu *self, const uint64_t a[6])
 	case VCPUOP_is_up:
 		return !(load_seq(&v->stopped) & STOP_DOWN);
 	case VCPUOP_get_runstate_info:
-		return op_runstate(v, a[2], self);
+		return runstate_get(v, a[2], self);
 	case VCPUOP_register_runstate_memory_area:
-		return op_runstate_area(v, a[2], self);
+		return runstate_register_area(v, a[2], self);
 	case VCPUOP_set_periodic_timer:
 		return op_set_periodic(v, a[2], self);
 	case VCPUOP_stop_periodic_timer:

@@ -113,9 +113,12 @@ static void settle_threads(struct testbed_vcpu *v)
 		uint32_t seen = atomic_load(&v->kicks);
 
 		leave_if_dead(v);
-		if (!hv_vcpu_runnable(v->hv))
+		if (!hv_vcpu_runnable(v->hv)) {
 			testbed_futex_wait(&v->kicks, seen, HV_NEVER);
-		else if (!take_upcall(v))
+			continue;
+		}
+		hv_vcpu_resumed(v->hv);
+		if (!take_upcall(v))
 			return;
 	}
 }
@@ -126,6 +129,8 @@ static void settle_virtual(struct testbed_vcpu *v)
 	for (;;) {
 		while (take_upcall(v))
 			;
+		if (hv_vcpu_runnable(v->hv))
+			hv_vcpu_resumed(v->hv);
 		if (hv_vcpu_runnable(v->hv) || hv_domain_is_shut_down(v->d->hv, NULL))
 			return;
 		testbed_run(v->d->tb);

@@ -149,6 +149,7 @@ static bool way_back(struct vcpu *v)
 		__atomic_store_n(&control->park, 0, __ATOMIC_SEQ_CST);
 		if (!hv_vcpu_runnable(v->hv) && !wait_runnable(v))
 			return false;
+		hv_vcpu_resumed(v->hv);
 		if (vcpu_follow_info(v, &v->plan)) {
 			vcpu_over_broken(v, "its vcpu_info is in a frame that it cannot map");
 			return false;

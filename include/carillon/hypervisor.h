@@ -374,6 +374,14 @@ struct vcpu_info *hv_vcpu_info(const struct hv_vcpu *v, uint64_t *mfn, unsigned 
  */
 long hv_hypercall(struct hv_vcpu *v, uint64_t nr, uint64_t args[6]);
 
+/*
+ * The vCPU, which was not runnable (or never was), runs from now on; call it before it enters the
+ * guest, and it costs next to nothing when that is no news. Until it is called, or a hypercall, the
+ * time since it became runnable counts as waited for a processor (RUNSTATE_runnable), which guests
+ * see as stolen. Brings the runstate area in the guest up to date. [vcpu]
+ */
+void hv_vcpu_resumed(struct hv_vcpu *v);
+
 /* Is the vCPU's last hypercall to be called again? [vcpu] */
 bool hv_vcpu_preempted(const struct hv_vcpu *v);
 
@@ -476,7 +484,16 @@ void hv_vcpu_virq(struct hv_vcpu *v, unsigned virq);
 void hv_domain_virq(struct hv_domain *d, unsigned virq);
 
 /*
- * Who gets a global VIRQ that the hypervisor itself raises (VIRQ_DOM_EXC): this domain from now on,
+ * Raise a global VIRQ (console input, VIRQ_DOM_EXC, the architecture's) on the one domain that
+ * handles it: see hv_set_virq_handler. VIRQ_DOM_EXC the hypervisor raises itself, when a domain
+ * shuts down and when one is gone. Those that are each domain's own (VIRQ_ARGO) go by
+ * hv_domain_virq. -EINVAL if the VIRQ does not exist or is per vCPU. Does not allocate or block.
+ * [any]
+ */
+int hv_global_virq(struct hv *hv, unsigned virq);
+
+/*
+ * Who gets a global VIRQ by hv_global_virq or from the hypervisor itself: this domain from now on,
  * instead of the privileged one; until it is destroyed, then the privileged one again. d NULL: the
  * privileged one. -EINVAL if the VIRQ does not exist or is per vCPU. [any]
  */

@@ -281,15 +281,47 @@ static void time_page(void **state)
 	assert_int_equal(s->wc_version % 2, 0);
 }
 
+/* By the embedder: on whoever handles it, bound or not; those of each vCPU are not global. */
+static void global_ones(void **state)
+{
+	struct bare *b = *state;
+	struct testbed_domain *d1 = bare_domain(b, 1, true);
+	struct hv *hv = testbed_hv(b->tb);
+
+	assert_rc(hv_global_virq(hv, VIRQ_CONSOLE), 0); /* nobody there: lost */
+	assert_rc(op_bind_virq(b->v0, VIRQ_CONSOLE, 0), 1);
+	assert_rc(op_bind_virq(testbed_vcpu(d1, 0), VIRQ_CONSOLE, 0), 1);
+	assert_bits(b->d0, 1, 0, 0);
+	assert_rc(hv_global_virq(hv, VIRQ_CONSOLE), 0);
+	assert_bits(b->d0, 1, 1, 0);
+	assert_bits(d1, 1, 0, 0);
+	mem_set_pending(b->d0, 1, false);
+	assert_rc(hv_set_virq_handler(hv, VIRQ_CONSOLE, testbed_hv_domain(d1)), 0);
+	assert_rc(hv_global_virq(hv, VIRQ_CONSOLE), 0);
+	assert_bits(b->d0, 1, 0, 0);
+	assert_bits(d1, 1, 1, 0);
+	assert_fails(hv_global_virq(hv, VIRQ_TIMER), EINVAL);
+	assert_fails(hv_global_virq(hv, VIRQ_XENPMU), EINVAL);
+	assert_fails(hv_global_virq(hv, NR_VIRQS), EINVAL);
+	assert_fails(hv_global_virq(hv, UINT32_MAX), EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		bare_test(all_numbers_on_vcpu_0),	 bare_test(per_vcpu_ones_on_vcpu_1),
-		bare_test(raised_from_outside),		 bare_test(timer_once),
-		bare_test(timer_off_and_past),		 bare_test(timer_merges_while_masked),
-		bare_test(vcpu_op_singleshot),		 bare_test(vcpu_op_periodic),
-		bare_test(periodic_and_single_together), bare_test(tick_from_the_start),
-		bare_test(timers_of_two_vcpus),		 bare_test(time_page),
+		bare_test(all_numbers_on_vcpu_0),
+		bare_test(per_vcpu_ones_on_vcpu_1),
+		bare_test(raised_from_outside),
+		bare_test(timer_once),
+		bare_test(timer_off_and_past),
+		bare_test(timer_merges_while_masked),
+		bare_test(vcpu_op_singleshot),
+		bare_test(vcpu_op_periodic),
+		bare_test(periodic_and_single_together),
+		bare_test(tick_from_the_start),
+		bare_test(timers_of_two_vcpus),
+		bare_test(time_page),
+		bare_test(global_ones),
 	};
 
 	return cmocka_run_group_tests_name("virq", tests, NULL, NULL);

@@ -1,6 +1,6 @@
 # Everything a newcomer needs; meson and ninja do the work. `make run` and `make check` install what is
 # missing when they may (root on Debian).
-.PHONY: all run check check-style check-sanitizers bench clean deps
+.PHONY: all run check check-xen bench clean
 .NOTPARALLEL:
 
 BUILD := build
@@ -20,6 +20,12 @@ run: all
 # All tests that need no emulator: in the plain build, under ASan+UBSan and TSan, and the style of the code.
 check:
 	@scripts/check.sh
+
+# The hypervisor half against real Xen, in QEMU.
+check-xen:
+	@scripts/deps.sh xen
+	@$(MAKE) --no-print-directory all
+	@scripts/check-xen.sh
 
 bench:
 	@scripts/deps.sh bench

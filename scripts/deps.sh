@@ -1,11 +1,12 @@
 #!/bin/sh
 # Install the Debian packages that a target needs, if any is missing and we may.
-# usage: deps.sh build|check|bench ...
+# usage: deps.sh build|check|bench|xen ...
 set -eu
 
 build="gcc libc6-dev make meson ninja-build pkg-config python3 libconfig-dev libelf-dev zlib1g-dev"
 check="$build git clang clang-format clang-tidy libclang-rt-14-dev libcmocka-dev libxen-dev"
 bench="$build hyperfine"
+xen="$build qemu-system-x86"
 
 wanted=
 for set in "$@"; do
@@ -13,7 +14,8 @@ for set in "$@"; do
     build) wanted="$wanted $build" ;;
     check) wanted="$wanted $check" ;;
     bench) wanted="$wanted $bench" ;;
-    *) echo "deps.sh: unknown set '$set': use build, check or bench" >&2; exit 2 ;;
+    xen) wanted="$wanted $xen" ;;
+    *) echo "deps.sh: unknown set '$set': use build, check, bench or xen" >&2; exit 2 ;;
     esac
 done
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Every claim of the README about speed and size, measured: each as a ratio against something measured in
-the same run, because the machines this runs on are shared. Prints a table; asserts nothing."""
+the same run, because the machines this runs on are shared. Prints a table and writes it to
+build/bench/results.json; asserts nothing."""
 import json
 import pathlib
 import re
@@ -10,18 +11,50 @@ import subprocess
 import tempfile
 import time
 
+from counts import ENGINE, counts, need_engine
+
 TOP = pathlib.Path(__file__).resolve().parent.parent
 BUILD = TOP / "build"
 CARILLON = str(BUILD / "carillon")
 MIB = 1 << 20
+
+rows = []
 
 
 def run(*argv, **kwargs):
     return subprocess.run(argv, check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kwargs)
 
 
-def report(what, value, unit, ratio=""):
-    print(f"{what:<52} {value:>10.1f} {unit:<4} {ratio}", flush=True)
+def report(name, values, unit, peer=None, note="", what=None, instructions=None, **more):
+    """A row of both: values are the runs', peer the name of the row that it is a ratio of."""
+    median = statistics.median(values)
+    ratio = median / next(r["median"] for r in rows if r["name"] == peer) if peer else None
+    rows.append({"name": name, "unit": unit, "median": median, "min": min(values), "max": max(values),
+                 "instructions": instructions, "peer": peer, "ratio": ratio, **more})
+    print(f"{what or name:<52} {median:>10.1f} {unit:<4} {note.format(ratio=ratio)}".rstrip(), flush=True)
+
+
+def figures(line):
+    name, unit, median, least, most, *more = line.split()
+    more = {key: float(value) for key, value in (word.split("=") for word in more)}
+    return name, unit, [float(least), float(median), float(most)], more
+
+
+def engine():
+    """The hypervisor half alone, in one process: nanoseconds against a locked operation, and instructions."""
+    counted = counts()
+    for line in run(ENGINE, "time").stdout.decode().splitlines():
+        name, unit, values, more = figures(line)
+        peer = None if name.startswith("floor/") or unit != "ns" else "floor/locked-op"
+        notes = ["{ratio:.1f} x floor/locked-op"] if peer else []
+        notes.append(f"min {values[0]:.1f}, max {values[2]:.1f}")
+        count = counted.get(name)
+        if count:
+            more |= {"instructions": count[0], "locked": count[1]}
+            notes.append(f"{count[0]:.0f} instructions, {count[1]:.0f} locked")
+        if "last_to_first_tenth" in more:
+            notes.append(f"last tenth {more['last_to_first_tenth']:.2f} x the first")
+        report(name, values, unit, peer, "; ".join(notes), **more)
 
 
 def trap():
@@ -31,9 +64,9 @@ def trap():
         pings.append(float(run(BUILD / "bench" / "pingpong", "100000").stdout))
         text = run(CARILLON, "run", "examples/traps.cfg", cwd=TOP).stderr.decode()
         traps.append(float(re.search(r"([0-9.]+) ns per hypercall", text).group(1)))
-    ping, cost = statistics.median(pings), statistics.median(traps)
-    report("eventfd ping-pong, two processes on one core", ping, "ns")
-    report("hypercall trap, process backend", cost, "ns", f"{cost / ping:.2f} of the ping-pong")
+    report("floor/eventfd-ping-pong", pings, "ns", what="eventfd ping-pong, two processes on one core")
+    report("process/trap", traps, "ns", "floor/eventfd-ping-pong", "{ratio:.2f} of the ping-pong",
+           "hypercall trap, process backend")
 
 
 def boot():
@@ -41,11 +74,10 @@ def boot():
     with tempfile.NamedTemporaryFile(suffix=".json") as out:
         run("hyperfine", "-N", "--warmup", "5", "--runs", "50", "--export-json", out.name,
             "/bin/true", f"{CARILLON} run examples/hello.cfg", cwd=TOP)
-        true, hello = json.load(open(out.name))["results"]
-    report("start and end of /bin/true", true["median"] * 1000, "ms")
-    report("boot, one line, shutdown", hello["median"] * 1000, "ms",
-           f"{hello['median'] / true['median']:.0f} x /bin/true; min {hello['min'] * 1000:.1f}, "
-           f"max {hello['max'] * 1000:.1f}")
+        true, hello = ([t * 1000 for t in r["times"]] for r in json.load(open(out.name))["results"])
+    report("floor/bin-true", true, "ms", what="start and end of /bin/true")
+    report("process/boot", hello, "ms", "floor/bin-true",
+           f"{{ratio:.0f}} x /bin/true; min {min(hello):.1f}, max {max(hello):.1f}", "boot, one line, shutdown")
 
 
 def pipe():
@@ -60,10 +92,9 @@ def pipe():
                                    (domains, f"{CARILLON} run examples/pipe.cfg <{data.name} | cat >/dev/null")):
                 start = time.monotonic()
                 run("sh", "-c", command, cwd=TOP)
-                times.append(time.monotonic() - start)
-    cat, domain = statistics.median(cats), statistics.median(domains)
-    report("64 MiB by cat, two pipes", cat * 1000, "ms")
-    report("64 MiB through driver and worker", domain * 1000, "ms", f"{domain / cat:.1f} x cat")
+                times.append((time.monotonic() - start) * 1000)
+    report("floor/cat", cats, "ms", what="64 MiB by cat, two pipes")
+    report("process/pipe", domains, "ms", "floor/cat", "{ratio:.1f} x cat", "64 MiB through driver and worker")
 
 
 def own_memory(domains):
@@ -85,9 +116,12 @@ def own_memory(domains):
 
 def memory():
     one, nine = own_memory(1), own_memory(9)
-    report("monitor's own memory, one 16 MiB domain", one / 1024, "MiB")
-    report("  each further domain", (nine - one) / 8 / 1024, "MiB", "beyond the guest's own memory")
+    report("process/memory", [one / 1024], "MiB", what="monitor's own memory, one 16 MiB domain")
+    report("process/memory-per-domain", [(nine - one) / 8 / 1024], "MiB",
+           note="beyond the guest's own memory", what="  each further domain")
 
 
-for measure in (trap, boot, pipe, memory):
+need_engine()
+for measure in (engine, trap, boot, pipe, memory):
     measure()
+(BUILD / "bench" / "results.json").write_text(json.dumps(rows, indent=1) + "\n")

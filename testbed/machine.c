@@ -37,6 +37,7 @@ void *testbed_block_alloc(struct testbed *tb, size_t size)
 	memset(block, 0, room);
 	memcpy(block, &size, sizeof(size));
 	atomic_fetch_add(&tb->blocks, 1);
+	atomic_fetch_add(&tb->bytes, size);
 	return block + align;
 }
 
@@ -51,6 +52,7 @@ void testbed_block_free(struct testbed *tb, void *p, size_t size)
 	if (was != size)
 		testbed_die("a block of %zu bytes is freed as one of %zu", was, size);
 	atomic_fetch_sub(&tb->blocks, 1);
+	atomic_fetch_sub(&tb->bytes, size);
 	free((uint8_t *)p - align);
 }
 
@@ -185,6 +187,11 @@ void testbed_fail_alloc(struct testbed *tb, uint64_t n)
 unsigned testbed_blocks(const struct testbed *tb)
 {
 	return atomic_load(&tb->blocks);
+}
+
+size_t testbed_bytes(const struct testbed *tb)
+{
+	return atomic_load(&tb->bytes);
 }
 
 static void vcpus_create(struct testbed_domain *d)

@@ -96,6 +96,7 @@ struct testbed {
 	uint64_t next_mfn;
 	_Atomic uint64_t fail_in;
 	_Atomic unsigned blocks;
+	_Atomic size_t bytes; /* in them */
 	unsigned idle_spins;
 	struct hv_ops ops;
 	int (*policy)(const struct hv_request *r, void *arg);

@@ -53,8 +53,9 @@ struct hv *testbed_hv(const struct testbed *tb);
  */
 void testbed_fail_alloc(struct testbed *tb, uint64_t n);
 
-/* Blocks that the hypervisor half and the guests hold now. */
+/* Blocks that the hypervisor half and the guests hold now, and the bytes that they asked for. */
 unsigned testbed_blocks(const struct testbed *tb);
+size_t testbed_bytes(const struct testbed *tb);
 
 /* ---- time ------------------------------------------------------------------------------------ */
 

@@ -1,0 +1,48 @@
+"""Instructions and locked operations of one event, counted by valgrind's callgrind in build/bench/engine: the
+same on every run and on every machine that has the same compiler. What the embedder's callbacks do (the
+testbed's) is not counted. Used by run.py and check-instructions."""
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+TOP = pathlib.Path(__file__).resolve().parent.parent
+ENGINE = TOP / "build" / "bench" / "engine"
+
+# Rows whose names begin so, and the function in which callgrind counts.
+ENTRIES = {"engine/": "event_send", "hypercall/": "hv_hypercall"}
+CALLBACKS = ("testbed_kick", "testbed_copy_from", "testbed_copy_to")
+
+
+def need_engine():
+    if not ENGINE.exists():
+        sys.exit("build/bench/engine: only an optimised build without sanitizers has it; "
+                 "`make clean`, then `make`")
+
+
+def count_of(file):
+    for line in file.read_text().splitlines():
+        if line.startswith("totals:"):
+            instructions, locked = map(int, line.split()[1:])
+            return instructions, locked
+    raise ValueError(f"{file}: no totals")
+
+
+def count_rows(prefix, entry):
+    # Each toggle turns counting on where it is off, and off where it is on: so callbacks, called by what
+    # is counted, are left out. A dump at each mark: what was before a row, the row, and so on.
+    with tempfile.TemporaryDirectory() as out:
+        text = subprocess.run(
+            ["valgrind", "-q", "--tool=callgrind", "--collect-bus=yes", "--dump-after=engine_mark",
+             f"--callgrind-out-file={out}/out", f"--toggle-collect={entry}",
+             *(f"--toggle-collect={f}" for f in CALLBACKS), str(ENGINE), "count", prefix],
+            check=True, stdout=subprocess.PIPE, text=True).stdout
+        for i, line in enumerate(text.splitlines()):
+            name, ops = line.split()
+            instructions, locked = count_of(pathlib.Path(out) / f"out.{2 * i + 2}")
+            yield name, (instructions / int(ops), locked / int(ops))
+
+
+def counts():
+    """By name of the row: (instructions, locked operations), each per event."""
+    return {name: count for prefix, entry in ENTRIES.items() for name, count in count_rows(prefix, entry)}

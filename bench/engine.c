@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The engine benchmark: the hypervisor half's send path and its port table, in one process, on one
+ * thread. `engine time` prints a line of figures for each row; `engine count PREFIX` does each row
+ * of that name a fixed number of times, for callgrind (counts.py). What is measured is in
+ * engine_*.c.
+ */
+#include <err.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "engine.h"
+
+#define SAMPLES	       31u
+#define OPS_PER_SAMPLE 20000u
+#define COUNT_BATCHES  4u
+#define MAX_ROWS       16u
+
+uint64_t engine_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+double engine_median(double *samples, unsigned n)
+{
+	qsort(samples, n, sizeof(*samples), compare);
+	return samples[n / 2];
+}
+
+void engine_print(const char *name, const char *unit, double *samples, unsigned n, const char *more)
+{
+	double median = engine_median(samples, n);
+
+	printf("%s %s %.2f %.2f %.2f %s\n", name, unit, median, samples[0], samples[n - 1], more);
+}
+
+/* ---- rows ---- */
+
+static void reset(const struct row *row, struct engine *e)
+{
+	if (row->reset)
+		row->reset(e);
+}
+
+/* ns per operation; what the resets cost is measured beside it and taken off. */
+static double sample(const struct row *row, struct engine *e)
+{
+	unsigned rounds = OPS_PER_SAMPLE / row->ops;
+	uint64_t start, both, resets;
+
+	start = engine_now();
+	for (unsigned i = 0; i < rounds; i++) {
+		reset(row, e);
+		row->batch(e);
+	}
+	both = engine_now() - start;
+	start = engine_now();
+	for (unsigned i = 0; i < rounds; i++)
+		reset(row, e);
+	resets = engine_now() - start;
+	return ((double)both - (double)resets) / (double)(rounds * row->ops);
+}
+
+/* A sample of each in turn, so that all see the same noise of the machine. */
+static void time_rows(void)
+{
+	static double samples[MAX_ROWS][SAMPLES];
+	static struct engine machines[MAX_ROWS];
+	const struct row *rows[MAX_ROWS] = { &floor_locked_op };
+	unsigned n = 1;
+
+	for (unsigned i = 0; i < nr_send_rows; i++)
+		rows[n++] = &send_rows[i];
+	for (unsigned i = 0; i < n; i++)
+		if (rows[i]->setup)
+			rows[i]->setup(&machines[i]);
+	for (unsigned k = 0; k < SAMPLES; k++)
+		for (unsigned i = 0; i < n; i++)
+			samples[i][k] = sample(rows[i], &machines[i]);
+	for (unsigned i = 0; i < n; i++) {
+		engine_print(rows[i]->name, "ns", samples[i], SAMPLES, "");
+		if (rows[i]->setup)
+			engine_destroy(&machines[i]);
+	}
+}
+
+/* callgrind writes down here what it counted since it was here last. */
+__attribute__((noinline)) void engine_mark(void);
+
+void engine_mark(void)
+{
+	__asm__ volatile("");
+}
+
+static void count_row(const struct row *row)
+{
+	struct engine e;
+
+	row->setup(&e);
+	/* once before, so that nothing is counted that happens the first time only */
+	for (unsigned i = 0; i <= COUNT_BATCHES; i++) {
+		reset(row, &e);
+		row->batch(&e);
+		if (i == 0 || i == COUNT_BATCHES)
+			engine_mark();
+	}
+	printf("%s %u\n", row->name, COUNT_BATCHES * row->ops);
+	engine_destroy(&e);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 2 && strcmp(argv[1], "time") == 0) {
+		time_rows();
+		measure_cache_line();
+		measure_ports();
+		return 0;
+	}
+	if (argc != 3 || strcmp(argv[1], "count") != 0)
+		errx(2, "usage: engine time | count PREFIX");
+	for (unsigned i = 0; i < nr_send_rows; i++)
+		if (strncmp(send_rows[i].name, argv[2], strlen(argv[2])) == 0)
+			count_row(&send_rows[i]);
+	return 0;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of the engine benchmark share: a machine of two domains in the testbed, rows that
+ * are measured, and how figures are printed. The rows themselves are in engine_*.c.
+ */
+#ifndef BENCH_ENGINE_H
+#define BENCH_ENGINE_H
+
+#include <stdint.h>
+
+#include <testbed.h>
+
+#define ENGINE_VCPUS 4u /* of the domain that receives */
+
+/* ---- engine_machine.c ---- */
+
+/* `from` sends, and is in the 2-level ABI; `to` receives. Both are raw: no guest half. */
+struct engine {
+	struct testbed *tb;
+	struct testbed_domain *from, *to;
+	struct hv_vcpu *sender;
+	struct shared_info *shared;			       /* of `to`, as what follows */
+	struct evtchn_fifo_control_block *block[ENGINE_VCPUS]; /* FIFO */
+	event_word_t *words;				       /* of the first 1,024 ports */
+
+	/* engine_send.c's */
+	struct evtchn_send *args;
+	uint32_t tail;
+};
+
+/* Two domains with `pages` pages each for what they give the hypervisor. */
+void engine_create(struct engine *e, unsigned pages);
+void engine_destroy(struct engine *e);
+/* Into the FIFO ABI, with control blocks for that many vCPUs and words for that many ports. */
+void engine_fifo(struct testbed_domain *d, unsigned vcpus, uint32_t ports,
+		 struct evtchn_fifo_control_block **blocks, event_word_t **words);
+/* EVTCHNOP_* with an argument that is read back; ends the program if it fails. */
+void engine_call(struct testbed_vcpu *v, unsigned op, void *arg, size_t n);
+
+/* ---- rows: something done many times ---- */
+
+struct row {
+	const char *name;
+	unsigned ops; /* in a batch */
+	void (*setup)(struct engine *e);
+	/* What the guest would do between two batches. Not part of the figure. May be NULL. */
+	void (*reset)(struct engine *e);
+	void (*batch)(struct engine *e);
+};
+
+extern const struct row send_rows[];
+extern const unsigned nr_send_rows;
+extern const struct row floor_locked_op;
+
+/* ---- engine.c ---- */
+
+uint64_t engine_now(void);			   /* ns */
+double engine_median(double *samples, unsigned n); /* sorts them */
+/* A line for run.py: name, unit, median, minimum, maximum, and more in its words. */
+void engine_print(const char *name, const char *unit, double *samples, unsigned n,
+		  const char *more);
+
+/* ---- what is measured as a whole: they print ---- */
+
+void measure_cache_line(void); /* engine_floor.c */
+void measure_ports(void);      /* engine_ports.c */
+
+#endif

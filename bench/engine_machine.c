@@ -14,7 +14,7 @@ void engine_call(struct testbed_vcpu *v, unsigned op, void *arg, size_t n)
 {
 	uint64_t va = testbed_place(v, AT_OK, 0, arg, n);
 	long rc = hv_hypercall(testbed_hv_vcpu(v), __HYPERVISOR_event_channel_op,
-			       (const uint64_t[6]){ op, va });
+			       (uint64_t[6]){ op, va });
 
 	if (rc || !testbed_fetch(v, va, arg, n))
 		errx(1, "event channel operation %u: %ld", op, rc);

@@ -72,7 +72,7 @@ static void send(struct engine *e, uint32_t port)
 
 static void send_by_hypercall(struct engine *e, unsigned arg)
 {
-	const uint64_t args[6] = { EVTCHNOP_send, (uintptr_t)&e->args[arg] };
+	uint64_t args[6] = { EVTCHNOP_send, (uintptr_t)&e->args[arg] };
 
 	hv_hypercall(e->sender, __HYPERVISOR_event_channel_op, args);
 }

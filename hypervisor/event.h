@@ -14,8 +14,7 @@
 /* ---- event_send.c ---- */
 
 /*
- * EVTCHNOP_send on one of the domain's ports; s: where the calling thread counts itself as a
- * sender.
+ * EVTCHNOP_send on one of the domain's ports; s: the section of the vCPU whose thread this is.
  */
 long event_send(struct hv_domain *d, struct section *s, uint32_t port);
 /* The port of a pirq, if it is bound: its event. [any] */

@@ -34,9 +34,19 @@ static void select_word(struct hv_vcpu *v, uint32_t port)
 	vcpu_mark_pending(v, info);
 }
 
+/* Apart, so that set_pending() has no call to come back from. */
+static __attribute__((noinline)) void deliver_to_polled(struct hv_domain *d, uint32_t port,
+							struct hv_vcpu *v, bool masked)
+{
+	if (!masked)
+		select_word(v, port);
+	poll_wake(d, port);
+}
+
 static void set_pending(struct hv_domain *d, uint32_t port, struct hv_vcpu *v)
 {
 	struct shared_info *s = d->shared;
+	bool masked;
 
 	fetch_add_relaxed(&v->counters.sends, UINT64_C(1));
 	if (set_bit_seq(s->evtchn_pending, port)) {
@@ -47,9 +57,11 @@ static void set_pending(struct hv_domain *d, uint32_t port, struct hv_vcpu *v)
 	 * Pairs with the guest's unmask, which clears the mask and then looks at pending, and with
 	 * ours below: either it sees our bit, or we see the port unmasked.
 	 */
-	if (!test_bit_seq(s->evtchn_mask, port))
+	masked = test_bit_seq(s->evtchn_mask, port);
+	if (poll_wanted(d))
+		deliver_to_polled(d, port, v, masked);
+	else if (!masked)
 		select_word(v, port);
-	poll_check(d, port);
 }
 
 static void unmask(struct hv_domain *d, uint32_t port, struct hv_vcpu *v)

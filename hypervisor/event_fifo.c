@@ -26,9 +26,9 @@
 #define LINK	EVTCHN_FIFO_LINK_MASK
 
 /* A queue's number, as a port keeps it. */
-static unsigned queue_id(const struct hv_vcpu *v, unsigned priority)
+static uint16_t queue_id(const struct hv_vcpu *v, unsigned priority)
 {
-	return v->id * EVTCHN_FIFO_MAX_QUEUES + priority;
+	return (uint16_t)(v->id * EVTCHN_FIFO_MAX_QUEUES + priority);
 }
 
 static struct fifo_queue *queue_of(struct fifo *f, unsigned id)
@@ -36,18 +36,19 @@ static struct fifo_queue *queue_of(struct fifo *f, unsigned id)
 	return &f->vcpu[id / EVTCHN_FIFO_MAX_QUEUES].queue[id % EVTCHN_FIFO_MAX_QUEUES];
 }
 
-static void lock_queues(struct hv_domain *d, unsigned a, unsigned b)
+/* In the order of their addresses: it is that of vCPUs, then of priorities. */
+static void lock_queues(const struct hv *hv, struct fifo_queue *a, struct fifo_queue *b)
 {
-	lock_take(d->hv, &queue_of(d->fifo, a < b ? a : b)->lock);
+	lock_take(hv, a < b ? &a->lock : &b->lock);
 	if (a != b)
-		lock_take(d->hv, &queue_of(d->fifo, a < b ? b : a)->lock);
+		lock_take(hv, a < b ? &b->lock : &a->lock);
 }
 
-static void unlock_queues(struct hv_domain *d, unsigned a, unsigned b)
+static void unlock_queues(struct fifo_queue *a, struct fifo_queue *b)
 {
 	if (a != b)
-		lock_drop(&queue_of(d->fifo, b)->lock);
-	lock_drop(&queue_of(d->fifo, a)->lock);
+		lock_drop(&b->lock);
+	lock_drop(&a->lock);
 }
 
 /*
@@ -55,17 +56,33 @@ static void unlock_queues(struct hv_domain *d, unsigned a, unsigned b)
  * this port LINKED then. We start over only when another sender of the same port has just moved it,
  * so somebody always gets on, and nobody gives up.
  */
-static unsigned lock_port(struct hv_domain *d, const struct port *p, unsigned to)
+static __attribute__((noinline)) struct fifo_queue *lock_port(struct hv_domain *d,
+							      const struct port *p,
+							      struct fifo_queue *to)
 {
 	for (;;) {
-		unsigned from = load_relaxed(&p->fifo_queue);
+		unsigned id = load_relaxed(&p->fifo_queue);
+		struct fifo_queue *from = queue_of(d->fifo, id);
 
-		lock_queues(d, from, to);
+		lock_queues(d->hv, from, to);
 		/* Written only under the lock of the queue that it names (link_port). */
-		if (load_relaxed(&p->fifo_queue) == from)
+		if (load_relaxed(&p->fifo_queue) == id)
 			return from;
-		unlock_queues(d, from, to);
+		unlock_queues(from, to);
 	}
+}
+
+/* The same, when it was most likely on this queue before; to_id is its number. */
+static struct fifo_queue *lock_port_again(struct hv_domain *d, const struct port *p,
+					  struct fifo_queue *to, unsigned to_id)
+{
+	if (load_relaxed(&p->fifo_queue) != to_id)
+		return lock_port(d, p, to);
+	lock_take(d->hv, &to->lock);
+	if (load_relaxed(&p->fifo_queue) == to_id)
+		return to;
+	lock_drop(&to->lock);
+	return lock_port(d, p, to);
 }
 
 /*
@@ -83,9 +100,13 @@ static unsigned lock_port(struct hv_domain *d, const struct port *p, unsigned to
  */
 static bool link_behind(event_word_t *tail, uint32_t port)
 {
-	/* Pairs with the guest's taking off of the tail. */
-	event_word_t old = fetch_or_seq(tail, port);
+	event_word_t old = load_seq(tail);
 
+	/* Often so, and for good: with nothing written there is nothing to take back. */
+	if (!(old & LINKED))
+		return false;
+	/* Pairs with the guest's taking off of the tail. */
+	old = fetch_or_seq(tail, port);
 	if (!(old & LINKED))
 		fetch_and_seq(tail, ~LINK);
 	return (old & LINKED) && !(old & LINK);
@@ -93,26 +114,30 @@ static bool link_behind(event_word_t *tail, uint32_t port)
 
 /*
  * Put a port whose word we have just made LINKED at the end of a queue. True: it is the first one
- * there and the guest has not been told. Both queues are locked; `from` is the one it was last on.
+ * there. Both queues are locked; `from` is the one it was last on.
  */
-static bool link_port(struct fifo *f, struct port *p, uint32_t port, unsigned from, unsigned to,
-		      struct evtchn_fifo_control_block *block)
+static bool link_port(const struct fifo *f, uint32_t port, struct fifo_queue *from,
+		      struct fifo_queue *to)
 {
-	struct fifo_queue *q = queue_of(f, to);
-	unsigned priority = to % EVTCHN_FIFO_MAX_QUEUES;
 	uint32_t tail;
 
 	/*
 	 * It was the tail over there, and taken off: that queue is empty. Its next event must not
 	 * be linked behind a port that is on another queue; nor this one behind itself.
 	 */
-	if (queue_of(f, from)->tail == port)
-		queue_of(f, from)->tail = 0;
-	store_relaxed(&p->fifo_queue, (uint16_t)to);
-	tail = q->tail;
-	q->tail = port;
-	if (tail && link_behind(fifo_word(f, tail), port))
-		return false;
+	if (from->tail == port)
+		from->tail = 0;
+	tail = to->tail;
+	to->tail = port;
+	return !tail || !link_behind(fifo_word_known(f, tail), port);
+}
+
+/*
+ * The port is the first one of its queue. True: the guest has not been told that there is one.
+ * Queue locked.
+ */
+static bool begin_queue(struct evtchn_fifo_control_block *block, unsigned priority, uint32_t port)
+{
 	/*
 	 * The guest has taken all off, and reads the head only when it is told: by the ready bit,
 	 * which it clears before it reads the head. So the head is stored first.
@@ -142,15 +167,17 @@ static void tell(struct hv_vcpu *v)
 		vcpu_mark_pending(v, info);
 }
 
-/* The port was seen pending, not masked and not linked. */
-static void queue_port(struct hv_domain *d, struct port *p, uint32_t port, struct hv_vcpu *v,
-		       struct evtchn_fifo_control_block *block)
+/* The port, whose word this is, was seen pending, not masked and not linked. */
+static __attribute__((noinline)) void queue_port(struct hv_domain *d, uint32_t port,
+						 event_word_t *word, struct hv_vcpu *v,
+						 struct evtchn_fifo_control_block *block)
 {
-	unsigned to = queue_id(v, load_relaxed(&p->fifo_priority));
-	event_word_t *word = fifo_word(d->fifo, port);
-	unsigned from = lock_port(d, p, to);
-	bool first = false;
+	struct port *p = port_known(d, port);
+	unsigned priority = load_relaxed(&p->fifo_priority);
+	struct fifo_queue *to = &d->fifo->vcpu[v->id].queue[priority];
+	struct fifo_queue *from = lock_port_again(d, p, to, queue_id(v, priority));
 	event_word_t old = load_seq(word);
+	bool first = false;
 
 	/*
 	 * Again, now that no other sender can queue it: one may have, and the guest may have taken
@@ -167,10 +194,13 @@ static void queue_port(struct hv_domain *d, struct port *p, uint32_t port, struc
 		old = fetch_or_seq(word, LINKED);
 		if (old & LINK)
 			fetch_and_seq(word, ~LINK);
-		if (!(old & LINKED))
-			first = link_port(d->fifo, p, port, from, to, block);
+		if (!(old & LINKED)) {
+			store_relaxed(&p->fifo_queue, queue_id(v, priority));
+			first = link_port(d->fifo, port, from, to) &&
+				begin_queue(block, priority, port);
+		}
 	}
-	unlock_queues(d, from, to);
+	unlock_queues(from, to);
 	if (first)
 		tell(v);
 }
@@ -192,16 +222,25 @@ static event_word_t *remember(const struct fifo *f, struct port *p, uint32_t por
 	return fifo_word(f, port);
 }
 
+/* word: NULL if there is nothing to queue. Apart, so that fifo_raise() need not come back. */
+static __attribute__((noinline)) void deliver_to_polled(struct hv_domain *d, uint32_t port,
+							event_word_t *word, struct hv_vcpu *v,
+							struct evtchn_fifo_control_block *block)
+{
+	if (word)
+		queue_port(d, port, word, v, block);
+	poll_wake(d, port);
+}
+
 void fifo_raise(struct hv_domain *d, uint32_t port, struct hv_vcpu *v)
 {
 	struct fifo *f = d->fifo;
-	struct port *p = port_find(d, port);
 	event_word_t *word = fifo_word(f, port);
 	struct evtchn_fifo_control_block *block;
 	event_word_t old;
 
 	if (!word)
-		word = remember(f, p, port);
+		word = remember(f, port_known(d, port), port);
 	if (!word)
 		return;
 	/* Acquire: pairs with the release in map_block(). */
@@ -215,12 +254,12 @@ void fifo_raise(struct hv_domain *d, uint32_t port, struct hv_vcpu *v)
 	 * have taken it off and be about to clear PENDING.
 	 */
 	old = fetch_or_seq(word, PENDING);
-	if (!(old & (MASKED | LINKED)))
-		queue_port(d, p, port, v, block);
 	if (old & PENDING)
 		fetch_add_relaxed(&v->counters.merged, UINT64_C(1));
-	else
-		poll_check(d, port);
+	if (!(old & PENDING) && poll_wanted(d))
+		deliver_to_polled(d, port, old & (MASKED | LINKED) ? NULL : word, v, block);
+	else if (!(old & (MASKED | LINKED)))
+		queue_port(d, port, word, v, block);
 }
 
 static void set_pending(struct hv_domain *d, uint32_t port, struct hv_vcpu *v)
@@ -244,7 +283,7 @@ static void unmask(struct hv_domain *d, uint32_t port, struct hv_vcpu *v)
 	 */
 	old = fetch_and_seq(word, ~MASKED);
 	if ((old & (PENDING | LINKED)) == PENDING && block)
-		queue_port(d, port_find(d, port), port, v, block);
+		queue_port(d, port, word, v, block);
 }
 
 /* LINKED and the link stay: the guest takes the port off, and finds it not pending. */

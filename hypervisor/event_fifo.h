@@ -43,6 +43,12 @@ struct fifo {
 
 extern const struct event_abi event_fifo;
 
+/* The event word of a port that is known to have one: it has been queued. */
+static inline event_word_t *fifo_word_known(const struct fifo *f, uint32_t port)
+{
+	return &f->page[port / FIFO_PAGE_WORDS][port % FIFO_PAGE_WORDS];
+}
+
 /* The event word of a port; NULL if its page has not been added yet. */
 static inline event_word_t *fifo_word(const struct fifo *f, uint32_t port)
 {
@@ -51,8 +57,7 @@ static inline event_word_t *fifo_word(const struct fifo *f, uint32_t port)
 
 	if (port >= words)
 		return NULL;
-	port = (uint32_t)index_nospec(port, words);
-	return &f->page[port / FIFO_PAGE_WORDS][port % FIFO_PAGE_WORDS];
+	return fifo_word_known(f, (uint32_t)index_nospec(port, words));
 }
 
 /* Make the port pending and queue it. In a read section, or with the domain's lock held. */

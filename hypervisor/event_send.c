@@ -25,16 +25,15 @@ static void raise_port(struct hv_domain *d, uint32_t port, uint64_t word)
  * The other end. It may be closing at this moment: then it is free already and the event is
  * dropped, as if it came later; or we were in time, and the closer clears the bit that we set,
  * after us.
+ *
+ * The domain and its port are there: we have seen our end connected in this section, and a domain
+ * leaves the table only after it has disconnected all its ports and waited for the sections.
  */
 static void raise_remote(const struct hv *hv, uint64_t word)
 {
-	struct hv_domain *d = domain_lookup(hv, word_dom(word));
-	const struct port *p = d ? port_find(d, word_number(word)) : NULL;
-	uint64_t w;
+	struct hv_domain *d = domain_known(hv, word_dom(word));
+	uint64_t w = load_seq(&port_known(d, word_number(word))->word);
 
-	if (!p)
-		return;
-	w = load_seq(&p->word);
 	if (word_usable(w))
 		raise_port(d, word_number(word), w);
 }
@@ -63,14 +62,14 @@ long event_send(struct hv_domain *d, struct section *s, uint32_t port)
 	default:
 		rc = -XEN_EINVAL;
 	}
-	section_leave(s, phase);
+	section_leave_own(s, phase);
 	return rc;
 }
 
 /* A port that interrupts raise; 0 is none. */
-static void raise_bound(struct hv_domain *d, struct section *s, const uint32_t *bound,
-			enum port_state state)
+static void raise_bound(struct hv_domain *d, const uint32_t *bound, enum port_state state)
 {
+	struct section *s = &d->hv->section; /* it may be on any thread */
 	unsigned phase = section_enter(s, &d->hv->phase);
 	uint32_t port = load_seq(bound);
 	const struct port *p = port ? port_find(d, port) : NULL;
@@ -83,7 +82,7 @@ static void raise_bound(struct hv_domain *d, struct section *s, const uint32_t *
 
 void event_send_pirq(struct hv_domain *d, const uint32_t *port)
 {
-	raise_bound(d, &d->hv->section, port, PORT_PIRQ);
+	raise_bound(d, port, PORT_PIRQ);
 }
 
 bool virq_is_global(unsigned virq)
@@ -95,7 +94,7 @@ bool virq_is_global(unsigned virq)
 void hv_vcpu_virq(struct hv_vcpu *v, unsigned virq)
 {
 	if (virq < NR_VIRQS)
-		raise_bound(v->domain, &v->section, &v->virq_port[virq], PORT_VIRQ);
+		raise_bound(v->domain, &v->virq_port[virq], PORT_VIRQ);
 }
 
 void hv_domain_virq(struct hv_domain *d, unsigned virq)
@@ -113,6 +112,6 @@ long event_port_poll(struct hv_domain *d, struct section *s, uint32_t port)
 		return -XEN_EINVAL;
 	phase = section_enter(s, &d->hv->phase);
 	rc = domain_abi(d)->is_pending(d, port);
-	section_leave(s, phase);
+	section_leave_own(s, phase);
 	return rc;
 }

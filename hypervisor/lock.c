@@ -19,14 +19,10 @@ void relax(const struct hv *hv)
 #endif
 }
 
-void lock_take(const struct hv *hv, struct lock *l)
+void lock_wait(const struct hv *hv, struct lock *l)
 {
-	while (exchange_acquire(&l->taken, 1u))
+	do
 		while (load_relaxed(&l->taken))
 			relax(hv);
-}
-
-void lock_drop(struct lock *l)
-{
-	store_release(&l->taken, 0u);
+	while (exchange_acquire(&l->taken, 1u));
 }

@@ -13,16 +13,29 @@
 
 #include <stdint.h>
 
+#include "atomic.h"
+
 struct hv;
 
 struct lock {
 	uint32_t taken;
 };
 
-void lock_take(const struct hv *hv, struct lock *l);
-void lock_drop(struct lock *l);
-
 /* One turn of a busy wait. */
 void relax(const struct hv *hv);
+
+/* Somebody has it. */
+void lock_wait(const struct hv *hv, struct lock *l);
+
+static inline void lock_take(const struct hv *hv, struct lock *l)
+{
+	if (exchange_acquire(&l->taken, 1u))
+		lock_wait(hv, l);
+}
+
+static inline void lock_drop(struct lock *l)
+{
+	store_release(&l->taken, 0u);
+}
 
 #endif

@@ -81,19 +81,23 @@ static inline bool word_usable(uint64_t w)
 	return word_state(w) > PORT_RESERVED;
 }
 
+/* A port that is known to exist: a number of our own, as in another port's word or a pirq. */
+static inline struct port *port_known(const struct hv_domain *d, uint32_t port)
+{
+	const struct port_group *g = d->groups[port / (GROUP_BUCKETS * BUCKET_PORTS)];
+
+	return &g->bucket[port / BUCKET_PORTS % GROUP_BUCKETS]->port[port % BUCKET_PORTS];
+}
+
 /* NULL beyond the last bucket. No lock needed: buckets stay until the domain dies. */
 static inline struct port *port_find(const struct hv_domain *d, uint32_t port)
 {
 	/* Acquire: pairs with the release in ports.c that published the bucket. */
 	uint32_t valid = load_acquire(&d->valid_ports);
-	const struct port_group *g;
-	uint32_t i;
 
 	if (port >= valid)
 		return NULL;
-	i = (uint32_t)index_nospec(port, valid);
-	g = d->groups[i / (GROUP_BUCKETS * BUCKET_PORTS)];
-	return &g->bucket[i / BUCKET_PORTS % GROUP_BUCKETS]->port[i % BUCKET_PORTS];
+	return port_known(d, (uint32_t)index_nospec(port, valid));
 }
 
 /* Port 0 and the first bucket; and everything gone. */

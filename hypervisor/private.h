@@ -41,7 +41,7 @@ struct domain_page {
 };
 
 struct hv {
-	struct section section; /* the embedder's threads' */
+	struct section section; /* of all threads, where it is not a vCPU's on its own thread */
 	const struct hv_ops *ops;
 	void *ctx;
 
@@ -120,7 +120,7 @@ struct hv_vcpu {
 			       own thread only */
 	struct hv_counters counters; /* each atomic, relaxed */
 
-	struct section section;
+	struct section section; /* its own thread's alone */
 
 	/* This vCPU's own thread. */
 	bool polling; /* poll_port and the domain's poll mask are set, since its last hypercall */

@@ -101,8 +101,8 @@ static long do_poll(struct hv_vcpu *v, uint64_t arg)
 	if (p.nr_ports > POLL_MAX_PORTS)
 		return -XEN_EINVAL;
 	/*
-	 * Pairs with poll_check(): we say that we poll, then look; a sender sets pending, then asks
-	 * who polls.
+	 * Pairs with poll_wanted(): we say that we poll, then look; a sender sets pending, then
+	 * asks who polls.
 	 */
 	poll_begin(v);
 	rc = vcpu_has_upcall(v) ? 1 : any_pending(v, &p, &port);

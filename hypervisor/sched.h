@@ -15,18 +15,17 @@ long do_sched_op_compat(struct hv_vcpu *v, const uint64_t a[6]);
 void poll_wake(struct hv_domain *d, uint32_t port);
 
 /*
- * The port has just become pending: does anybody poll? Pairs with do_poll(), which says that it
- * polls, then looks.
+ * A port has just become pending: does anybody poll? Then poll_wake(). Pairs with do_poll(), which
+ * says that it polls, then looks.
  */
-static inline void poll_check(struct hv_domain *d, uint32_t port)
+static inline bool poll_wanted(const struct hv_domain *d)
 {
+	uint64_t any = 0;
 	unsigned i;
 
 	for (i = 0; i < sizeof(d->poll_mask) / sizeof(d->poll_mask[0]); i++)
-		if (load_seq(&d->poll_mask[i])) {
-			poll_wake(d, port);
-			return;
-		}
+		any |= load_seq(&d->poll_mask[i]);
+	return any != 0;
 }
 
 /* The vCPU's thread is back in its guest: it polls no more. On its own thread. */

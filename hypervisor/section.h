@@ -14,8 +14,8 @@
 struct hv;
 
 /*
- * One place where senders count themselves: each vCPU has one, and the hypervisor for the
- * embedder's threads.
+ * One place where senders count themselves: each vCPU has one for its own thread, and the
+ * hypervisor one for all others.
  */
 struct section {
 	uint32_t inside[2]; /* how many are in, by the phase in which they entered */
@@ -42,6 +42,15 @@ static inline void section_leave(struct section *s, unsigned p)
 {
 	/* Release: what we did in there is done for whoever reads that we left. */
 	fetch_sub_release(&s->inside[p], 1u);
+}
+
+/*
+ * The same of a section that only this thread counts itself in, a vCPU's: nobody else writes
+ * between our load and our store, so they need not be one step.
+ */
+static inline void section_leave_own(struct section *s, unsigned p)
+{
+	store_release(&s->inside[p], load_relaxed(&s->inside[p]) - 1);
 }
 
 void section_add(struct hv *hv, struct section *s);

@@ -104,7 +104,8 @@ void vcpu_mark_pending(struct hv_vcpu *v, struct vcpu_info *info)
 	if (exchange_seq(&info->evtchn_upcall_pending, (uint8_t)1))
 		return;
 	fetch_add_relaxed(&v->counters.kicks, UINT64_C(1));
-	vcpu_let_run(v, STOP_BLOCKED);
+	if (load_seq(&v->stopped) & STOP_BLOCKED)
+		vcpu_let_run(v, STOP_BLOCKED);
 	/*
 	 * Whatever upcall_mask reads: guests unmask with a plain store, and then look only after
 	 * they were interrupted.

@@ -86,9 +86,55 @@ void guest_wallclock(struct guest *g, uint64_t *sec, uint32_t *nsec)
 	*nsec = (uint32_t)(ns % NS_PER_SEC);
 }
 
+/* The earlier of the two wishes. Events disabled. */
+static int set_timer(struct guest *g, struct guest_cpu *cpu)
+{
+	uint64_t next = cpu->timer_kernel;
+
+	if (!next || (cpu->timer_late && cpu->timer_late < next))
+		next = cpu->timer_late;
+	cpu->timer_set = next;
+	return (int)hypercall(g, __HYPERVISOR_set_timer_op, next, 0, 0);
+}
+
 int guest_set_timer(struct guest *g, uint64_t deadline)
 {
-	return (int)hypercall(g, __HYPERVISOR_set_timer_op, deadline, 0, 0);
+	guest_flags_t flags = guest_local_irq_save(g);
+	struct guest_cpu *cpu = this_cpu(g);
+	int rc;
+
+	cpu->timer_kernel = deadline;
+	rc = set_timer(g, cpu);
+	guest_local_irq_restore(g, flags);
+	return rc;
+}
+
+int clock_set_late(struct guest *g, struct guest_cpu *cpu, uint64_t deadline)
+{
+	uint64_t next = cpu->timer_kernel;
+
+	cpu->timer_late = deadline;
+	if (!next || (deadline && deadline < next))
+		next = deadline;
+	/*
+	 * Set to that already? One that has been reached may be over, before anybody here kept an
+	 * account of it.
+	 */
+	if (!next || (next == cpu->timer_set && next > guest_clock(g)))
+		return 0;
+	return set_timer(g, cpu);
+}
+
+/*
+ * The hypervisor's timer is one. When it has been reached it is over; what the kernel had asked for
+ * is over too if its time has come: its handlers are about to be called.
+ */
+void clock_expired(struct guest_cpu *cpu, uint64_t now)
+{
+	if (cpu->timer_kernel <= now)
+		cpu->timer_kernel = 0;
+	if (cpu->timer_set <= now)
+		cpu->timer_set = 0;
 }
 
 int guest_stop_periodic_tick(struct guest *g, unsigned cpu)

@@ -60,6 +60,11 @@ void table_fini(struct guest *g, struct table *t)
 	guest_free(g, t->leaves, table_dir_size(t->limit));
 }
 
+static unsigned nr_irqs_of(const struct guest_config *cfg)
+{
+	return cfg->nr_irqs ? cfg->nr_irqs : DEFAULT_NR_IRQS;
+}
+
 static int config_check(const struct guest_port_ops *ops, const struct guest_config *cfg)
 {
 	if (!ops->hypercall || !ops->this_cpu || !ops->alloc || !ops->free || !ops->cycles)
@@ -67,6 +72,8 @@ static int config_check(const struct guest_port_ops *ops, const struct guest_con
 	if (!cfg->shared_info || !cfg->nr_cpus || cfg->nr_cpus > GUEST_MAX_CPUS)
 		return -XEN_EINVAL;
 	if (cfg->nr_cpus > XEN_LEGACY_MAX_VCPUS && !ops->frame_of)
+		return -XEN_EINVAL;
+	if (cfg->nr_legacy_pirqs > nr_irqs_of(cfg) || cfg->nr_legacy_pirqs > MAX_PIRQS)
 		return -XEN_EINVAL;
 	return cfg->nr_irqs > MAX_NR_IRQS ? -XEN_EINVAL : 0;
 }
@@ -83,6 +90,7 @@ static int cpus_create(struct guest *g)
 		if (i < XEN_LEGACY_MAX_VCPUS)
 			g->cpus[i].vcpu_info = &g->shared->vcpu_info[i];
 	}
+	g->cpus[0].ready = true;
 	return 0;
 }
 
@@ -108,7 +116,7 @@ int guest_create(struct guest **out, const struct guest_port_ops *ops, void *ctx
 
 	rc = cpus_create(g);
 	if (!rc)
-		rc = irqs_init(g, cfg->nr_irqs ? cfg->nr_irqs : DEFAULT_NR_IRQS);
+		rc = irqs_init(g, nr_irqs_of(cfg), cfg->nr_legacy_pirqs);
 	if (!rc)
 		rc = table_init(g, &g->pirqs, MAX_PIRQS);
 	if (!rc)
@@ -178,5 +186,7 @@ int guest_cpu_init(struct guest *g)
 			return rc;
 	}
 	store_sc(&cpu->vcpu_info->evtchn_upcall_mask, (uint8_t)1);
+	/* IRQs may be moved here. Pairs with cpu_ready. */
+	store_release(&cpu->ready, true);
 	return 0;
 }

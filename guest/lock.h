@@ -2,7 +2,7 @@
 /*
  * The spin lock of the guest half. Every lock that a handler may want is taken with events
  * disabled, else the upcall would wait for the CPU that it interrupted. Order: map_lock, then a
- * descriptor's lock, then irqs.lock.
+ * descriptor's lock, then irqs.lock or a CPU's late_lock.
  */
 #ifndef GUEST_LOCK_H
 #define GUEST_LOCK_H

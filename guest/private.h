@@ -29,7 +29,26 @@ struct guest_cpu {
 	bool in_upcall;
 	bool upcall_again;   /* a nested upcall was here */
 	uint64_t spurious;   /* events that nobody wanted; others read it */
+	uint64_t handled;    /* interrupts, all IRQs; others read it */
+	uint64_t nested;     /* upcalls that interrupted a handler; others read it */
 	uint64_t last_clock; /* latest time that guest_clock told on this CPU */
+	bool ready;	     /* guest_cpu_init has been here; others read it */
+
+	/* irq/: the handlers on this CPU's stack. */
+	bool may_nest;	  /* the innermost is one that upcalls may interrupt */
+	unsigned nesting; /* upcalls on the stack */
+	unsigned passes;  /* over handlers, on the stack */
+	unsigned lines;	  /* movable ones that notify this CPU; atomic, anybody's */
+	/* guest_raise_irq's, to be handled when no handler is on the stack. */
+	struct irq_desc *raised, *last_raised;
+
+	/* clock.c: the two wishes that share the CPU's timer, and what it is set to; 0: off. */
+	uint64_t timer_kernel, timer_late, timer_set;
+	/* events/late.c: eois that are delayed, by when they are due. Any CPU removes its own. */
+	struct lock late_lock;
+	struct irq_desc *late;
+	uint64_t late_delayed; /* so far; others read it */
+
 	/* IRQ of each per-CPU source, 0: none. Under map_lock. */
 	unsigned virq_irq[NR_VIRQS];
 	unsigned ipi_irq;
@@ -42,9 +61,20 @@ struct guest_cpu {
 struct irqs {
 	struct table table; /* irq -> struct irq_desc */
 	unsigned fresh;	    /* numbers from here on have never been used; under map_lock */
-	struct lock lock;   /* innermost; for the two lists */
+	unsigned nr_fixed;  /* numbers below are of pirqs */
+	const struct irq_fixed_ops *fixed;
+	struct lock lock; /* innermost; for the two lists */
 	struct irq_desc *free;
 	struct irq_action *free_actions;
+};
+
+/*
+ * How an IRQ with a fixed number gets its line: one reference for each of its handlers. unbind: the
+ * handler has gone. As guest_bind_pirq_to_irq and guest_unbind_irq, contexts too.
+ */
+struct irq_fixed_ops {
+	int (*bind)(struct guest *g, unsigned irq, bool share);
+	int (*unbind)(struct guest *g, unsigned irq);
 };
 
 struct guest {
@@ -55,6 +85,9 @@ struct guest {
 	struct guest_cpu *cpus;
 
 	struct irqs irqs;
+	const struct guest_irq_hooks *hooks; /* atomic */
+	guest_balancer balancer;
+	void *balancer_arg;
 
 	/*
 	 * Sources, ports and IRQ numbers being bound and unbound: held over the hypercalls, so that
@@ -88,6 +121,13 @@ static inline long hypercall(const struct guest *g, unsigned nr, uint64_t a0, ui
 {
 	return g->ops->hypercall(g->ctx, nr, a0, a1, a2, 0, 0);
 }
+
+/*
+ * The late eois' wish to the timer of this CPU (0: none), and what VIRQ_TIMER means to the two. In
+ * clock.c; events disabled. set: what the hypercall answered.
+ */
+int clock_set_late(struct guest *g, struct guest_cpu *cpu, uint64_t deadline);
+void clock_expired(struct guest_cpu *cpu, uint64_t now);
 
 /* A structure as a hypercall's argument. */
 static inline uint64_t hypercall_arg(void *p)

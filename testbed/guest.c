@@ -126,12 +126,13 @@ static const struct guest_port_ops port_ops = {
 	.relax = port_relax,
 };
 
-int testbed_guest_create(struct testbed_domain *d, unsigned nr_irqs)
+int testbed_guest_create(struct testbed_domain *d, const struct testbed_domain_config *wish)
 {
 	struct guest_config cfg = {
 		.shared_info = d->shared_info,
 		.nr_cpus = d->nr_vcpus,
-		.nr_irqs = nr_irqs,
+		.nr_irqs = wish->nr_irqs,
+		.nr_legacy_pirqs = wish->nr_legacy_pirqs,
 	};
 	struct testbed_vcpu *before = testbed_on(&d->vcpus[0]);
 	int rc = guest_create(&d->guest, &port_ops, d, &cfg);

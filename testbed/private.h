@@ -147,6 +147,6 @@ void testbed_clock_start(struct testbed *tb);
 void testbed_clock_stop(struct testbed *tb);
 
 /* guest.c */
-int testbed_guest_create(struct testbed_domain *d, unsigned nr_irqs);
+int testbed_guest_create(struct testbed_domain *d, const struct testbed_domain_config *wish);
 
 #endif

@@ -21,6 +21,30 @@ int guest_bind_interdomain_to_irq(struct guest *g, domid_t remote_dom, evtchn_po
 	return events_bind(g, &r);
 }
 
+static int bind_late(struct guest *g, const struct bind_request *r)
+{
+	int rc = late_prepare(g);
+
+	return rc ? rc : events_bind(g, r);
+}
+
+int guest_bind_evtchn_to_irq_lateeoi(struct guest *g, evtchn_port_t port)
+{
+	const struct bind_request r = { .type = SOURCE_EVTCHN, .number = port, .late = true };
+
+	return port && port < g->abi->nr_ports ? bind_late(g, &r) : -XEN_EINVAL;
+}
+
+int guest_bind_interdomain_evtchn_to_irq_lateeoi(struct guest *g, domid_t remote_dom,
+						 evtchn_port_t remote_port)
+{
+	const struct bind_request r = {
+		.type = SOURCE_INTERDOMAIN, .number = remote_port, .dom = remote_dom, .late = true
+	};
+
+	return bind_late(g, &r);
+}
+
 int guest_bind_virq_to_irq(struct guest *g, unsigned virq, unsigned cpu)
 {
 	const struct bind_request r = { .type = SOURCE_VIRQ, .number = virq, .cpu = cpu };
@@ -37,10 +61,11 @@ int guest_bind_ipi_to_irq(struct guest *g, unsigned cpu)
 
 int guest_bind_pirq_to_irq(struct guest *g, unsigned pirq, bool shareable)
 {
-	const struct bind_request r = { .type = SOURCE_PIRQ,
-					.number = pirq,
-					.shareable = shareable };
+	struct bind_request r = { .type = SOURCE_PIRQ, .number = pirq, .shareable = shareable };
 
+	/* 2 is 9, if IRQs are pirqs. */
+	if (pirq && pirq < g->irqs.nr_fixed)
+		r.number = irq_to_desc(g, pirq)->irq;
 	return pirq < g->pirqs.limit ? events_bind(g, &r) : -XEN_EINVAL;
 }
 
@@ -88,6 +113,17 @@ int guest_bind_interdomain_to_irqhandler(struct guest *g, domid_t remote_dom,
 	const struct handler h = { handler, flags, name, dev };
 
 	return add_handler(g, guest_bind_interdomain_to_irq(g, remote_dom, remote_port), &h, true);
+}
+
+int guest_bind_interdomain_evtchn_to_irqhandler_lateeoi(struct guest *g, domid_t remote_dom,
+							evtchn_port_t remote_port,
+							guest_irq_handler handler, unsigned flags,
+							const char *name, void *dev)
+{
+	const struct handler h = { handler, flags, name, dev };
+	int irq = guest_bind_interdomain_evtchn_to_irq_lateeoi(g, remote_dom, remote_port);
+
+	return add_handler(g, irq, &h, true);
 }
 
 int guest_bind_virq_to_irqhandler(struct guest *g, unsigned virq, unsigned cpu,

@@ -104,8 +104,8 @@ static bool virq_is_percpu(unsigned virq)
 static void choose_chip(const struct bind_request *r, const struct bound *b,
 			const struct irq_chip **chip, const struct irq_flow **flow)
 {
-	*chip = &irq_chip_dynamic;
-	*flow = &irq_flow_level;
+	*chip = r->late ? &irq_chip_late : &irq_chip_dynamic;
+	*flow = r->late ? &irq_flow_edge : &irq_flow_level;
 	if (r->type == SOURCE_IPI || (r->type == SOURCE_VIRQ && virq_is_percpu(r->number))) {
 		*chip = &irq_chip_percpu;
 		*flow = &irq_flow_percpu;
@@ -115,11 +115,14 @@ static void choose_chip(const struct bind_request *r, const struct bound *b,
 	}
 }
 
-/* Where the IRQ of a per-CPU source is noted, or NULL. */
+/*
+ * Where the IRQ of a source of a CPU is noted, or NULL. The domain's VIRQs are bound on CPU 0, and
+ * may have moved since.
+ */
 static unsigned *percpu_note(struct guest *g, enum source_type type, unsigned number, unsigned cpu)
 {
 	if (type == SOURCE_VIRQ)
-		return &g->cpus[cpu].virq_irq[number];
+		return &g->cpus[virq_is_percpu(number) ? cpu : 0].virq_irq[number];
 	return type == SOURCE_IPI ? &g->cpus[cpu].ipi_irq : NULL;
 }
 
@@ -127,6 +130,9 @@ static struct irq_desc *find_bound(struct guest *g, const struct bind_request *r
 {
 	const unsigned *note = percpu_note(g, r->type, r->number, r->cpu);
 
+	/* The hypervisor says what is wrong with one of the domain's on another CPU. */
+	if (r->type == SOURCE_VIRQ && r->cpu && !virq_is_percpu(r->number))
+		return NULL;
 	if (note)
 		return *note ? irq_to_desc(g, *note) : NULL;
 	if (r->type == SOURCE_EVTCHN)
@@ -165,6 +171,16 @@ static void connect(struct guest *g, struct irq_desc *desc, const struct bind_re
 		table_set(&g->pirqs, r->number, desc);
 }
 
+/* A pirq may have a number of its own. */
+static int get_desc(struct guest *g, const struct bind_request *r, struct irq_desc **desc)
+{
+	if (r->type == SOURCE_PIRQ && r->number && r->number < g->irqs.nr_fixed) {
+		*desc = irq_to_desc(g, r->number);
+		return irq_desc_get_fixed(g, *desc);
+	}
+	return irq_desc_get(g, desc);
+}
+
 /*
  * map_lock is held. The memory first, so that little can fail once the hypervisor has made the
  * port.
@@ -178,7 +194,7 @@ static int bind_new(struct guest *g, const struct bind_request *r)
 	rc = r->type == SOURCE_PIRQ ? table_reserve(g, &g->pirqs, r->number) : 0;
 	if (rc)
 		return rc;
-	rc = irq_desc_get(g, &desc);
+	rc = get_desc(g, r, &desc);
 	if (rc)
 		return rc;
 	rc = open_source(g, r, &b);
@@ -198,20 +214,32 @@ put_desc:
 	return rc;
 }
 
+static int bind_locked(struct guest *g, const struct bind_request *r)
+{
+	struct irq_desc *desc = find_bound(g, r);
+
+	if (!desc)
+		return bind_new(g, r);
+	/* Whose driver does not say eoi would be stopped by one who must, and the reverse. */
+	if (r->late != (desc->chip == &irq_chip_late))
+		return -XEN_EBUSY;
+	desc->src.refs++;
+	return (int)desc->irq;
+}
+
 int events_bind(struct guest *g, const struct bind_request *r)
 {
-	guest_flags_t flags = lock_irqsave(g, &g->map_lock);
-	struct irq_desc *desc = find_bound(g, r);
+	guest_flags_t flags;
 	int irq;
 
-	if (desc) {
-		desc->src.refs++;
-		irq = (int)desc->irq;
-	} else {
-		irq = bind_new(g, r);
+	for (;;) {
+		flags = lock_irqsave(g, &g->map_lock);
+		irq = bind_locked(g, r);
+		unlock_irqrestore(g, &g->map_lock, flags);
+		if (irq != -XEN_EAGAIN)
+			return irq;
+		cpu_relax(g); /* a fixed number whose last handler is about to return */
 	}
-	unlock_irqrestore(g, &g->map_lock, flags);
-	return irq;
 }
 
 /* The last reference has gone. map_lock is held; the order is the story. */

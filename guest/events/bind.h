@@ -15,6 +15,7 @@ struct bind_request {
 	unsigned cpu;
 	domid_t dom;
 	bool shareable;
+	bool late; /* eoi by the driver */
 };
 
 /* What the hypervisor made of it. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The chips whose lines are event channels. They differ in name, and in that a pirq has a real line
- * behind it, which has to be told when it was handled. When a chip's functions are called is the
- * flows' matter (irq/flow.c).
+ * The chips whose lines are event channels. They differ in name, in that a pirq has a real line
+ * behind it, which has to be told when it was handled, and in that a per-CPU port never moves. When
+ * a chip's functions are called is the flows' matter (irq/flow.c). Late eoi has a file of its own.
  */
 #include "events.h"
 
@@ -18,9 +18,37 @@ static void port_unmask(struct guest *g, struct irq_desc *desc)
 	g->abi->unmask(g, desc->line);
 }
 
-static void port_ack(struct guest *g, struct irq_desc *desc)
+static bool port_ack(struct guest *g, struct irq_desc *desc)
 {
-	g->abi->clear_pending(g, desc->line);
+	return g->abi->clear_pending(g, desc->line);
+}
+
+void port_retrigger(struct guest *g, struct irq_desc *desc)
+{
+	g->abi->set_pending(g, desc->line);
+}
+
+unsigned port_cpu(const struct irq_desc *desc)
+{
+	return desc->src.cpu;
+}
+
+bool port_suits(const struct irq_desc *desc, const struct irq_flow *flow)
+{
+	(void)desc;
+	return flow == &irq_flow_level || flow == &irq_flow_edge || flow == &irq_flow_fasteoi;
+}
+
+/* A line that waits for its eoi would wait for ever with a flow that gives none. */
+static bool pirq_suits(const struct irq_desc *desc, const struct irq_flow *flow)
+{
+	return port_suits(desc, flow) && !(desc->src.needs_eoi && flow == &irq_flow_edge);
+}
+
+static bool percpu_suits(const struct irq_desc *desc, const struct irq_flow *flow)
+{
+	(void)desc;
+	return flow == &irq_flow_percpu;
 }
 
 /*
@@ -37,9 +65,14 @@ static void pirq_eoi(struct guest *g, struct irq_desc *desc)
 
 const struct irq_chip irq_chip_dynamic = {
 	.name = "xen-dyn",
+	.spread = true,
 	.mask = port_mask,
 	.unmask = port_unmask,
 	.ack = port_ack,
+	.retrigger = port_retrigger,
+	.cpu = port_cpu,
+	.set_affinity = events_move,
+	.suits = port_suits,
 };
 
 const struct irq_chip irq_chip_percpu = {
@@ -48,6 +81,9 @@ const struct irq_chip irq_chip_percpu = {
 	.mask = port_mask,
 	.unmask = port_unmask,
 	.ack = port_ack,
+	.retrigger = port_retrigger,
+	.cpu = port_cpu,
+	.suits = percpu_suits,
 };
 
 const struct irq_chip irq_chip_pirq = {
@@ -56,4 +92,8 @@ const struct irq_chip irq_chip_pirq = {
 	.unmask = port_unmask,
 	.ack = port_ack,
 	.eoi = pirq_eoi,
+	.retrigger = port_retrigger,
+	.cpu = port_cpu,
+	.set_affinity = events_move,
+	.suits = pirq_suits,
 };

@@ -42,9 +42,16 @@ struct events_abi {
 	 * at once.
 	 */
 	void (*unmask)(struct guest *g, evtchn_port_t port);
-	void (*clear_pending)(struct guest *g, evtchn_port_t port);
+	/* Answers whether it was pending. */
+	bool (*clear_pending)(struct guest *g, evtchn_port_t port);
+	/* Announces nothing: masked, or unmasked by the caller afterwards. */
+	void (*set_pending)(struct guest *g, evtchn_port_t port);
 
-	/* Bring every event of this CPU that has been announced to events_dispatch. */
+	/*
+	 * Bring every event of this CPU that has been announced to events_dispatch. nestable: it
+	 * may be called in an upcall that has interrupted a handler, so from inside itself.
+	 */
+	bool nestable;
 	void (*handle)(struct guest *g, struct guest_cpu *cpu);
 };
 
@@ -53,6 +60,20 @@ extern const struct events_abi events_abi_2l;
 extern const struct irq_chip irq_chip_dynamic;
 extern const struct irq_chip irq_chip_percpu;
 extern const struct irq_chip irq_chip_pirq;
+extern const struct irq_chip irq_chip_late;
+
+/* What the chips share. */
+void port_retrigger(struct guest *g, struct irq_desc *desc);
+unsigned port_cpu(const struct irq_desc *desc);
+bool port_suits(const struct irq_desc *desc, const struct irq_flow *flow);
+
+/* move.c, as irq_chip.set_affinity. */
+int events_move(struct guest *g, struct irq_desc *desc, unsigned cpu);
+
+/* late.c: every CPU's VIRQ_TIMER also ends delayed eois. 0, or why not. [task] */
+int late_prepare(struct guest *g);
+
+extern const struct irq_fixed_ops events_fixed_ops;
 
 int events_init(struct guest *g);
 void events_fini(struct guest *g);

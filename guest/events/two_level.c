@@ -78,13 +78,19 @@ static bool two_level_mask(struct guest *g, evtchn_port_t port)
 		 bit_of(port));
 }
 
-static void two_level_clear_pending(struct guest *g, evtchn_port_t port)
+static bool two_level_clear_pending(struct guest *g, evtchn_port_t port)
 {
 	/*
 	 * What the sender wrote before it set the bit is seen after this; what it sends from now on
 	 * sets the bit again.
 	 */
-	fetch_and_sc(&g->shared->evtchn_pending[port / WORD_BITS], ~bit_of(port));
+	return fetch_and_sc(&g->shared->evtchn_pending[port / WORD_BITS], ~bit_of(port)) &
+	       bit_of(port);
+}
+
+static void two_level_set_pending(struct guest *g, evtchn_port_t port)
+{
+	fetch_or_sc(&g->shared->evtchn_pending[port / WORD_BITS], bit_of(port));
 }
 
 static void two_level_unmask(struct guest *g, evtchn_port_t port)
@@ -179,5 +185,7 @@ const struct events_abi events_abi_2l = {
 	.mask = two_level_mask,
 	.unmask = two_level_unmask,
 	.clear_pending = two_level_clear_pending,
+	.set_pending = two_level_set_pending,
+	.nestable = true, /* what the inner round has taken, the outer one does not find */
 	.handle = two_level_handle,
 };

@@ -11,6 +11,7 @@ int events_init(struct guest *g)
 	int rc;
 
 	g->abi = &events_abi_2l;
+	g->irqs.fixed = &events_fixed_ops;
 	rc = table_init(g, &g->ports, g->abi->nr_ports);
 	return rc ? rc : g->abi->init(g);
 }
@@ -26,15 +27,19 @@ void guest_upcall(struct guest *g)
 {
 	struct guest_cpu *cpu = this_cpu(g);
 	uint8_t *pending = &cpu->vcpu_info->evtchn_upcall_pending;
+	bool inside = load_relaxed(&cpu->in_upcall);
 
-	if (load_relaxed(&cpu->in_upcall)) {
+	if (inside && !(g->abi->nestable && irq_may_nest(cpu))) {
 		/* Cleared also here, or returning from this upcall would raise it again at once. */
 		xchg_sc(pending, (uint8_t)0);
 		store_relaxed(&cpu->upcall_again, true);
 		return;
 	}
 
+	if (inside)
+		count_one(&cpu->nested);
 	store_relaxed(&cpu->in_upcall, true);
+	cpu->nesting++;
 	do {
 		store_relaxed(&cpu->upcall_again, false);
 		/*
@@ -45,7 +50,8 @@ void guest_upcall(struct guest *g)
 		xchg_sc(pending, (uint8_t)0);
 		g->abi->handle(g, cpu);
 	} while (load_sc(pending) || load_relaxed(&cpu->upcall_again));
-	store_relaxed(&cpu->in_upcall, false);
+	cpu->nesting--;
+	store_relaxed(&cpu->in_upcall, inside);
 }
 
 /*

@@ -11,10 +11,46 @@ static size_t desc_size(const struct guest *g)
 	return sizeof(struct irq_desc) + g->nr_cpus * sizeof(uint64_t);
 }
 
-int irqs_init(struct guest *g, unsigned nr_irqs)
+/* A descriptor of that number, which nobody has yet. */
+static int desc_make(struct guest *g, unsigned irq, struct irq_desc **out)
 {
-	g->irqs.fresh = 1; /* 0 is no IRQ */
-	return table_init(g, &g->irqs.table, nr_irqs);
+	struct irq_desc *desc;
+
+	if (table_reserve(g, &g->irqs.table, irq))
+		return -XEN_ENOMEM;
+	desc = guest_alloc(g, desc_size(g));
+	if (!desc)
+		return -XEN_ENOMEM;
+	desc->irq = irq;
+	desc->depth = 1;
+	table_set(&g->irqs.table, irq, desc);
+	*out = desc;
+	return 0;
+}
+
+#define CASCADE	    2u /* of a PC's two controllers */
+#define CASCADED_AS 9u
+
+int irqs_init(struct guest *g, unsigned nr_irqs, unsigned nr_fixed)
+{
+	struct irq_desc *desc;
+	unsigned irq;
+	int rc;
+
+	g->irqs.fresh = nr_fixed > 1 ? nr_fixed : 1; /* 0 is no IRQ */
+	g->irqs.nr_fixed = nr_fixed;
+	rc = table_init(g, &g->irqs.table, nr_irqs);
+	for (irq = 1; !rc && irq < nr_fixed; irq++) {
+		if (irq == CASCADE && nr_fixed > CASCADED_AS)
+			continue;
+		rc = desc_make(g, irq, &desc);
+		if (rc)
+			return rc;
+		desc->fixed = true;
+		if (irq == CASCADED_AS)
+			table_set(&g->irqs.table, CASCADE, desc);
+	}
+	return rc;
 }
 
 static void free_actions(struct guest *g, struct irq_action *action, bool by_free_link)
@@ -34,8 +70,8 @@ void irqs_fini(struct guest *g)
 
 	for (irq = 0; g->irqs.table.leaves && irq < g->irqs.fresh; irq++) {
 		desc = irq_to_desc(g, irq);
-		if (!desc)
-			continue;
+		if (!desc || desc->irq != irq)
+			continue; /* CASCADE: freed by its own number */
 		free_actions(g, desc->actions, false);
 		free_actions(g, desc->dead, true);
 		guest_free(g, desc, desc_size(g));
@@ -57,36 +93,57 @@ static struct irq_desc *pop_free(struct guest *g)
 	return desc;
 }
 
+/*
+ * Nothing of an earlier life is left. With the lock, as a CPU's timer may have found it on its list
+ * of late eois a moment before it left that.
+ */
+static void desc_reset(struct guest *g, struct irq_desc *desc)
+{
+	unsigned cpu;
+
+	lock_acquire(g, &desc->lock);
+	for (cpu = 0; cpu < g->nr_cpus; cpu++)
+		store_relaxed(&desc->count[cpu], (uint64_t)0);
+	desc->unclaimed = (struct irq_unclaimed){ 0 };
+	desc->affinity = (struct irq_affinity){ 0 };
+	desc->late = (struct irq_late){ 0 };
+	lock_release(&desc->lock);
+}
+
 int irq_desc_get(struct guest *g, struct irq_desc **out)
 {
 	struct irqs *irqs = &g->irqs;
+	unsigned irq = irqs->fresh;
 	struct irq_desc *desc;
-	unsigned cpu;
+	int rc;
 
 	desc = pop_free(g);
 	if (desc) {
-		for (cpu = 0; cpu < g->nr_cpus; cpu++)
-			store_relaxed(&desc->count[cpu], (uint64_t)0);
+		desc_reset(g, desc);
 		*out = desc;
 		return 0;
 	}
-	if (irqs->fresh >= irqs->table.limit)
+	if (irq >= irqs->table.limit)
 		return -XEN_ENOSPC;
-	if (table_reserve(g, &irqs->table, irqs->fresh))
-		return -XEN_ENOMEM;
-	desc = guest_alloc(g, desc_size(g));
-	if (!desc)
-		return -XEN_ENOMEM;
-	desc->irq = irqs->fresh;
-	desc->depth = 1;
-	table_set(&irqs->table, desc->irq, desc);
-	store_release(&irqs->fresh, desc->irq + 1);
-	*out = desc;
+	rc = desc_make(g, irq, out);
+	if (!rc)
+		store_release(&irqs->fresh, irq + 1);
+	return rc;
+}
+
+int irq_desc_get_fixed(struct guest *g, struct irq_desc *desc)
+{
+	/* Not bound, so no pass begins: what has ended has ended. */
+	if (load_acquire(&desc->passes) & 1)
+		return -XEN_EAGAIN;
+	desc_reset(g, desc);
 	return 0;
 }
 
 static void push_free(struct guest *g, struct irq_desc *desc)
 {
+	if (desc->fixed)
+		return;
 	lock_acquire(g, &g->irqs.lock);
 	desc->next_free = g->irqs.free;
 	g->irqs.free = desc;
@@ -115,9 +172,11 @@ void irq_desc_bind(struct guest *g, struct irq_desc *desc, const struct irq_chip
 
 	desc->chip = chip;
 	desc->flow = flow;
-	desc->again = false;
+	desc->pending = false;
+	desc->stuck = false;
 	store_relaxed(&desc->line, line);
 	chip->mask(g, desc);
+	irq_count_line(g, desc, 1);
 	unlock_irqrestore(g, &desc->lock, flags);
 }
 
@@ -128,6 +187,7 @@ int irq_desc_unbind(struct guest *g, struct irq_desc *desc)
 
 	if (!desc->actions) {
 		desc->chip->mask(g, desc);
+		irq_count_line(g, desc, -1);
 		desc->chip = NULL;
 		store_relaxed(&desc->line, 0u);
 		rc = 0;

@@ -1,11 +1,78 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Flow handlers: from an event that has arrived to the handlers of its IRQ, and what the line sees
- * of it before and after. One pass at a time runs over an IRQ's handlers, whatever the flow. The
- * one rule for all: ack comes before the handlers. An event that the other side sends while they
- * run is then pending again, and is not lost.
+ * of it before and after. The rules for all of them are in irq.h.
  */
 #include "irq.h"
+
+/*
+ * Events are enabled for a handler that wants it. Upcalls look at may_nest, which is the innermost
+ * handler's.
+ */
+static enum guest_irqreturn call_handler(struct guest *g, struct guest_cpu *cpu,
+					 const struct irq_desc *desc,
+					 const struct irq_action *action)
+{
+	bool outer = load_relaxed(&cpu->may_nest), nest = action->flags & GUEST_IRQF_NESTED;
+	enum guest_irqreturn answer;
+
+	store_relaxed(&cpu->may_nest, nest);
+	if (nest)
+		guest_local_irq_enable(g);
+	answer = action->handler(g, desc->irq, action->dev);
+	/* Also one that enabled events unasked: from here on upcalls would be in the way. */
+	if (!guest_irqs_disabled(g))
+		guest_local_irq_disable(g);
+	store_relaxed(&cpu->may_nest, outer);
+	return answer;
+}
+
+bool irq_may_nest(const struct guest_cpu *cpu)
+{
+	return load_relaxed(&cpu->may_nest) && cpu->nesting < GUEST_MAX_NESTING;
+}
+
+static void tell_entropy(struct guest *g, const struct irq_desc *desc)
+{
+	const struct guest_irq_hooks *hooks = load_acquire(&g->hooks);
+
+	if (hooks && hooks->entropy)
+		hooks->entropy(hooks->arg, desc->irq, g->ops->cycles(g->ctx));
+}
+
+/* Every handler that is there; whether there was one, and whether one claims the interrupt. */
+static void call_handlers(struct guest *g, struct irq_desc *desc, struct guest_cpu *cpu,
+			  bool *called, bool *claimed)
+{
+	struct irq_action *action;
+
+	*called = false;
+	*claimed = false;
+	for (action = load_acquire(&desc->actions); action; action = load_acquire(&action->next)) {
+		if (load_relaxed(&action->dead))
+			continue;
+		*called = true;
+		if (call_handler(g, cpu, desc, action) == GUEST_IRQ_HANDLED)
+			*claimed = true;
+	}
+}
+
+static bool wanted(const struct irq_desc *desc)
+{
+	return desc->actions && !desc->depth;
+}
+
+/*
+ * The last handler was removed after the event had been taken, before it was called. The line is
+ * masked by that, and the next handler finds the event; if there is one already, it missed it when
+ * it unmasked.
+ */
+static void put_back(struct guest *g, struct irq_desc *desc)
+{
+	desc->chip->retrigger(g, desc);
+	if (wanted(desc))
+		desc->chip->unmask(g, desc);
+}
 
 /*
  * One pass. The descriptor's lock is held before and after, not meanwhile: a handler may enable,
@@ -14,39 +81,41 @@
  */
 static void run_handlers(struct guest *g, struct irq_desc *desc, struct guest_cpu *cpu)
 {
-	struct irq_action *action;
-	bool called = false, handled = false;
+	bool called, claimed, stuck;
 
 	store_relaxed(&desc->pass_cpu, cpu->nr);
 	store_release(&desc->passes, desc->passes + 1);
 	count_one(&desc->count[cpu->nr]);
+	count_one(&cpu->handled);
+	cpu->passes++;
 	lock_release(&desc->lock);
 
-	for (action = load_acquire(&desc->actions); action; action = load_acquire(&action->next)) {
-		if (load_relaxed(&action->dead))
-			continue;
-		called = true;
-		if (action->handler(g, desc->irq, action->dev) == GUEST_IRQ_HANDLED)
-			handled = true;
-		/*
-		 * One that enabled events got upcalls, which only left a note. From here on they
-		 * would be in the way.
-		 */
-		if (!guest_irqs_disabled(g))
-			guest_local_irq_disable(g);
-	}
-	/* None called: another CPU was removing the last one. That is not the sender's fault. */
-	if (called && !handled)
+	tell_entropy(g, desc);
+	call_handlers(g, desc, cpu, &called, &claimed);
+	if (called && !claimed)
 		count_one(&cpu->spurious);
+	stuck = called && irq_note(g, desc, claimed);
+	if (stuck)
+		irq_stuck(g, desc);
 
 	lock_acquire(g, &desc->lock);
+	if (!called && desc->chip)
+		put_back(g, desc);
+	cpu->passes--;
 	store_release(&desc->passes, desc->passes + 1);
 	irq_pass_ended(g, desc);
 }
 
-static bool wanted(const struct irq_desc *desc)
+/*
+ * Take the event; and now that it is taken, and before the next one can be on its way to two CPUs,
+ * is the time for the line to move.
+ */
+static bool take(struct guest *g, struct irq_desc *desc)
 {
-	return desc->actions && !desc->depth;
+	if (!desc->chip->ack(g, desc))
+		return false;
+	irq_move_now(g, desc);
+	return true;
 }
 
 /*
@@ -56,8 +125,6 @@ static bool wanted(const struct irq_desc *desc)
  */
 static void handle_level(struct guest *g, struct irq_desc *desc, struct guest_cpu *cpu)
 {
-	unsigned line = desc->line;
-
 	desc->chip->mask(g, desc);
 	/*
 	 * No ack in these cases: the event stays pending for who unmasks (the pass that runs
@@ -65,67 +132,94 @@ static void handle_level(struct guest *g, struct irq_desc *desc, struct guest_cp
 	 */
 	if (irq_running(desc) || !wanted(desc))
 		return;
-	desc->chip->ack(g, desc);
-	run_handlers(g, desc, cpu);
-	if (desc->line != line)
-		return; /* a handler unbound it: the line is closed */
-	if (desc->chip->eoi)
-		desc->chip->eoi(g, desc);
+	if (take(g, desc)) {
+		run_handlers(g, desc, cpu);
+		if (!desc->chip)
+			return; /* a handler unbound it: the line is closed */
+		if (desc->chip->eoi)
+			desc->chip->eoi(g, desc);
+	}
 	if (wanted(desc))
 		desc->chip->unmask(g, desc);
 }
 
 /*
- * Edge: not masked while the handlers run, so that the next edge is seen. It may be seen on another
- * CPU, if the line was moved there meanwhile: that CPU masks it and leaves it to this one, which
- * takes it in another pass.
+ * Not masked while the handlers run, so that the next event is seen. It may be seen on another CPU,
+ * if the line was moved there meanwhile: that CPU masks it and leaves it to this one, which takes
+ * it in another pass.
  */
-static void handle_edge(struct guest *g, struct irq_desc *desc, struct guest_cpu *cpu)
+static void handle_unmasked(struct guest *g, struct irq_desc *desc, struct guest_cpu *cpu, bool eoi)
 {
-	unsigned line = desc->line;
+	bool again, taken;
 
 	if (irq_running(desc) || !wanted(desc)) {
 		desc->chip->mask(g, desc);
-		desc->again = irq_running(desc);
+		desc->pending = irq_running(desc);
 		return;
 	}
-	desc->chip->ack(g, desc);
-	for (;;) {
-		run_handlers(g, desc, cpu);
-		if (desc->line != line || !desc->again)
-			return;
-		desc->again = false;
-		if (!wanted(desc))
-			return; /* masked and pending: enable finds it */
+	for (again = false;; again = true) {
+		taken = take(g, desc);
 		/*
 		 * In this order, else what the next pass will have handled is sent to the other CPU
 		 * once more.
 		 */
-		desc->chip->ack(g, desc);
-		desc->chip->unmask(g, desc);
+		if (again)
+			desc->chip->unmask(g, desc);
+		if (!taken)
+			return;
+		run_handlers(g, desc, cpu);
+		if (!desc->chip)
+			return; /* a handler unbound it: the line is closed */
+		if (eoi && desc->chip->eoi)
+			desc->chip->eoi(g, desc);
+		if (!desc->pending)
+			return;
+		desc->pending = false;
+		if (!wanted(desc))
+			return; /* masked and pending: enable finds it */
 	}
 }
 
+/* Edge: the next event may come at any time. */
+static void handle_edge(struct guest *g, struct irq_desc *desc, struct guest_cpu *cpu)
+{
+	handle_unmasked(g, desc, cpu, false);
+}
+
+/* Fasteoi: the line itself keeps silent until its eoi, so there is no need to mask it. */
+static void handle_fasteoi(struct guest *g, struct irq_desc *desc, struct guest_cpu *cpu)
+{
+	handle_unmasked(g, desc, cpu, true);
+}
+
 /*
- * Per CPU: no other CPU ever handles it, and this one is in the upcall. Masked only while it is
- * disabled.
+ * Per CPU: no other CPU ever handles it. A pass that runs is one that this upcall has interrupted.
+ * Masked only then, and while it is disabled.
  */
 static void handle_percpu(struct guest *g, struct irq_desc *desc, struct guest_cpu *cpu)
 {
-	if (!wanted(desc)) {
-		desc->chip->mask(g, desc);
-		return;
+	handle_unmasked(g, desc, cpu, false);
+}
+
+/* Simple: there is no line, `pending` is all that there is of the event. */
+static void handle_simple(struct guest *g, struct irq_desc *desc, struct guest_cpu *cpu)
+{
+	while (desc->pending && !irq_running(desc) && desc->chip && wanted(desc)) {
+		desc->pending = false;
+		run_handlers(g, desc, cpu);
 	}
-	desc->chip->ack(g, desc);
-	run_handlers(g, desc, cpu);
 }
 
 const struct irq_flow irq_flow_level = { "level", handle_level };
 const struct irq_flow irq_flow_edge = { "edge", handle_edge };
+const struct irq_flow irq_flow_fasteoi = { "fasteoi", handle_fasteoi };
 const struct irq_flow irq_flow_percpu = { "percpu", handle_percpu };
+const struct irq_flow irq_flow_simple = { "simple", handle_simple };
 
 void irq_handle(struct guest *g, struct irq_desc *desc, unsigned line)
 {
+	struct guest_cpu *cpu = this_cpu(g);
+
 	lock_acquire(g, &desc->lock);
 	/*
 	 * Unbound since the caller looked: another CPU closed the line. If it has an IRQ again,
@@ -133,6 +227,7 @@ void irq_handle(struct guest *g, struct irq_desc *desc, unsigned line)
 	 * it here.
 	 */
 	if (desc->line == line)
-		desc->flow->handle(g, desc, this_cpu(g));
+		desc->flow->handle(g, desc, cpu);
 	lock_release(&desc->lock);
+	irq_run_raised(g, cpu);
 }

@@ -3,23 +3,56 @@
  * The IRQ core: descriptors, chips, flow handlers. Here an IRQ is a number with handlers and some
  * chip; that its line is an event channel is known only to events/, which makes the descriptors and
  * brings the events.
+ *
+ * The rules, for all that follows:
+ *
+ * - A descriptor's lock is a leaf but for irqs.lock and a CPU's late_lock. Chips and flows are
+ *   called with it held and events disabled, so they neither wait nor allocate; handlers and hooks
+ *   are called without it, by run_handlers (flow.c) alone.
+ *
+ * - One pass over an IRQ's handlers at a time, whatever the flow and the CPU. A flow that finds one
+ *   running leaves the event where that pass will find it.
+ *
+ * - Ack comes before the handlers: an event that the other side sends while they run is then
+ * pending again, and is not lost. One that was taken when nobody is there to be called is put back
+ *   (retrigger).
+ *
+ * - A line moves to another CPU while it is masked and no pass runs, or in the ack of the next
+ * event (affinity.c).
  */
 #ifndef GUEST_IRQ_H
 #define GUEST_IRQ_H
 
 #include "../private.h"
 
-/* What can be done to a line. Called with the descriptor's lock held and events disabled. */
+struct irq_flow;
+
+/* What can be done to a line. */
 struct irq_chip {
 	const char *name;
 	bool percpu; /* its IRQs belong to one CPU each */
+	bool spread; /* its IRQs are offered to the balancer */
 	void (*mask)(struct guest *g, struct irq_desc *desc);
 	/* What is pending fires now. */
 	void (*unmask)(struct guest *g, struct irq_desc *desc);
-	/* Take the event: what comes from now on is a new one. */
-	void (*ack)(struct guest *g, struct irq_desc *desc);
+	/*
+	 * Take the event: what comes from now on is a new one. False: there was none, as another
+	 * CPU, which had the line until a moment ago, has taken it.
+	 */
+	bool (*ack)(struct guest *g, struct irq_desc *desc);
 	/* Handled. NULL: the line need not know. */
 	void (*eoi)(struct guest *g, struct irq_desc *desc);
+	/* The event that was taken is there again: it fires when the line is not masked (any more).
+	 */
+	void (*retrigger)(struct guest *g, struct irq_desc *desc);
+	/* The last handler has gone: mask, and forget what it still owed. NULL: mask will do. */
+	void (*shutdown)(struct guest *g, struct irq_desc *desc);
+	/* The CPU that the line notifies, and have it notify another. NULL: it has no CPU / stays.
+	 */
+	unsigned (*cpu)(const struct irq_desc *desc);
+	int (*set_affinity)(struct guest *g, struct irq_desc *desc, unsigned cpu);
+	/* May the IRQ have this flow? */
+	bool (*suits)(const struct irq_desc *desc, const struct irq_flow *flow);
 };
 
 /* How an event of an IRQ is brought to its handlers: irq/flow.c. */
@@ -30,7 +63,9 @@ struct irq_flow {
 
 extern const struct irq_flow irq_flow_level;
 extern const struct irq_flow irq_flow_edge;
+extern const struct irq_flow irq_flow_fasteoi;
 extern const struct irq_flow irq_flow_percpu;
+extern const struct irq_flow irq_flow_simple;
 
 /*
  * One handler. Recycled, never freed before the guest is: a handler may remove itself, and memory
@@ -46,9 +81,13 @@ struct irq_action {
 	struct irq_action *next_free;
 };
 
+/* Flag of an action: the guest half's own, which drivers neither see nor share with. */
+#define IRQF_INTERNAL 0x80000000u
+
 /*
  * Where the IRQ's events come from: events/'s alone. Under map_lock; type, needs_eoi and number do
- * not change while the IRQ is bound, so chips read them too.
+ * not change while the IRQ is bound, so chips read them too. cpu changes under the descriptor's
+ * lock as well, and is read under either.
  */
 struct irq_source {
 	unsigned char type; /* enum source_type */
@@ -58,10 +97,38 @@ struct irq_source {
 	unsigned refs;
 };
 
+/* Late eoi: events/late.c's alone. */
+struct irq_late {
+	bool masked;	      /* as mask and unmask want it; the port also is while an eoi is due */
+	bool owed;	      /* the driver has taken an event and not said eoi */
+	unsigned char in_row; /* spurious eois since the last that was not */
+	unsigned cpu;	      /* on whose list, while `due` is not 0 */
+	uint64_t due;	      /* when the delayed eoi takes effect, 0: none */
+	struct irq_desc *next;
+	uint64_t spurious, delayed, delay;
+};
+
+/* Which CPUs: affinity.c's alone. */
+struct irq_affinity {
+	bool set;  /* else every CPU */
+	bool move; /* to `cpu`, when the next event is taken */
+	unsigned cpu;
+	struct guest_cpumask mask;
+};
+
+/* Events that no handler claims: spurious.c's alone. Of the pass that runs; total: atomic. */
+struct irq_unclaimed {
+	unsigned seen;	   /* events since the first one of this count */
+	unsigned in_count; /* of these: unclaimed */
+	uint64_t last;	   /* when */
+	uint64_t total;
+};
+
 struct irq_desc {
 	struct lock lock;	     /* for all down to `count`, unless said */
 	unsigned irq;		     /* never changes */
-	unsigned line;		     /* the chip's number (the port), 0: not bound; atomic */
+	bool fixed;		     /* its number is a pirq's; never changes */
+	unsigned line;		     /* the chip's number (the port), 0: none; atomic */
 	const struct irq_chip *chip; /* NULL: not bound */
 	const struct irq_flow *flow;
 	struct irq_action *actions;
@@ -73,17 +140,32 @@ struct irq_desc {
 	 */
 	unsigned passes;
 	unsigned pass_cpu; /* the CPU of the pass that runs; atomic */
-	bool again;	   /* edge: another event came while a pass ran, and was left masked */
-	bool released;	   /* unbound by a handler: the number is free when the pass ends */
+	/*
+	 * Another event came while a pass ran, and was left masked (edge, fasteoi); an event that
+	 * no pass has begun to handle (simple).
+	 */
+	bool pending;
+	bool stuck;    /* one of `depth` is from too many unclaimed events */
+	bool released; /* unbound by a handler: the number is free when the pass ends */
+	bool soft;     /* guest_alloc_irq's; soft.c */
+	bool queued;   /* on the list of a CPU's raised IRQs; soft.c */
+	struct irq_desc *next_raised;
+	struct irq_affinity affinity;
+	struct irq_unclaimed unclaimed;
+	struct irq_late late;
 	struct irq_source src;
 	struct irq_desc *next_free;
 	uint64_t count[]; /* per CPU, each written by that CPU only */
 };
 
-int irqs_init(struct guest *g, unsigned nr_irqs);
+/* nr_fixed: IRQs below it are of pirqs (fixed), the others are handed out. */
+int irqs_init(struct guest *g, unsigned nr_irqs, unsigned nr_fixed);
 void irqs_fini(struct guest *g);
 
-/* The descriptor of a number that has ever been used, or NULL. [any] */
+/*
+ * The descriptor of a number that has ever been used, or NULL. Its own number may be another: 2 and
+ * 9 are one. [any]
+ */
 static inline struct irq_desc *irq_to_desc(const struct guest *g, unsigned irq)
 {
 	return table_get(&g->irqs.table, irq);
@@ -91,6 +173,11 @@ static inline struct irq_desc *irq_to_desc(const struct guest *g, unsigned irq)
 
 /* A descriptor with a number of its own, not bound. -ENOSPC, -ENOMEM. Under map_lock. */
 int irq_desc_get(struct guest *g, struct irq_desc **out);
+/*
+ * A fixed one, to be bound. -EAGAIN: handlers of its last life are still running; let go of
+ * map_lock, which they may want, and come again. Under map_lock.
+ */
+int irq_desc_get_fixed(struct guest *g, struct irq_desc *desc);
 /*
  * It has no handler and is not bound (any more). If a pass still runs, the number is free only at
  * its end.
@@ -109,14 +196,40 @@ int irq_desc_unbind(struct guest *g, struct irq_desc *desc);
  */
 void irq_handle(struct guest *g, struct irq_desc *desc, unsigned line);
 
+/* An upcall has interrupted a handler: is that one of those that may be? */
+bool irq_may_nest(const struct guest_cpu *cpu);
+
+/*
+ * A handler of the guest half's own on a per-CPU IRQ, before those of drivers, which do not notice.
+ * -EEXIST: it is there. [task]
+ */
+int irq_add_internal(struct guest *g, unsigned irq, guest_irq_handler handler, const char *name);
+
 /* A pass is running: with the lock held it stays so or not. */
 static inline bool irq_running(const struct irq_desc *desc)
 {
 	return load_relaxed(&desc->passes) & 1;
 }
 
-/* Between desc.c, flow.c and manage.c. */
+/* ---- between the files of irq/. The descriptor's lock is held, unless said ------------------ */
+
 void irq_action_recycle(struct guest *g, struct irq_action *action);
 void irq_pass_ended(struct guest *g, struct irq_desc *desc);
+bool irq_has_drivers(const struct irq_desc *desc);
+
+/* affinity.c. A move that is due, at ack; a bound or unbound line's part in the CPUs' loads. */
+void irq_move_now(struct guest *g, struct irq_desc *desc);
+void irq_count_line(struct guest *g, const struct irq_desc *desc, int change);
+/* The first handler has come; without the lock. [task] */
+void irq_offer(struct guest *g, struct irq_desc *desc);
+
+/* spurious.c. A pass has ended; true: disable the IRQ. Of that pass, without the lock. */
+bool irq_note(struct guest *g, struct irq_desc *desc, bool claimed);
+void irq_stuck(struct guest *g, struct irq_desc *desc);
+void irq_unstick(struct guest *g, struct irq_desc *desc);
+
+extern const struct irq_chip irq_chip_soft;
+/* soft.c. Raised IRQs of this CPU, unless it is in a handler. Without the lock, events disabled. */
+void irq_run_raised(struct guest *g, struct guest_cpu *cpu);
 
 #endif

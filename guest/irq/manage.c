@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What drivers do with an IRQ: request, free, disable, enable. The passes over the handlers are in
- * flow.c, binding IRQs to event channels is in events/bind.c.
+ * What drivers do with an IRQ: request, free, disable, enable, choose a flow. The passes over the
+ * handlers are in flow.c, binding IRQs to event channels is in events/bind.c.
  */
 #include "irq.h"
 
-#define IRQF_ALL (GUEST_IRQF_SHARED | GUEST_IRQF_NO_AUTOEN | GUEST_IRQF_PERCPU)
+#define IRQF_ALL                                                                                  \
+	(GUEST_IRQF_SHARED | GUEST_IRQF_NO_AUTOEN | GUEST_IRQF_PERCPU | GUEST_IRQF_NO_BALANCING | \
+	 GUEST_IRQF_NESTED)
 
 /*
  * A run of handlers that could have begun before the caller's change is waited for; not one in
@@ -34,15 +36,29 @@ static struct irq_action *action_get(struct guest *g)
 	return action ? action : guest_alloc(g, sizeof(*action));
 }
 
+bool irq_has_drivers(const struct irq_desc *desc)
+{
+	const struct irq_action *a = desc->actions;
+
+	/* There is at most one of the others, at the head. */
+	if (a && (a->flags & IRQF_INTERNAL))
+		a = a->next;
+	return a;
+}
+
 /* May the new one stand beside those that are there? */
 static int may_join(const struct irq_desc *desc, const struct irq_action *added)
 {
 	const struct irq_action *a;
 	const unsigned alike = GUEST_IRQF_SHARED | GUEST_IRQF_PERCPU;
 
-	if (!desc->chip || ((added->flags & GUEST_IRQF_PERCPU) && !desc->chip->percpu))
+	if (!desc->chip)
+		return desc->soft ? -XEN_ENOSYS : -XEN_EINVAL;
+	if ((added->flags & GUEST_IRQF_PERCPU) && !desc->chip->percpu)
 		return -XEN_EINVAL;
 	for (a = desc->actions; a; a = a->next) {
+		if (a->flags & IRQF_INTERNAL)
+			continue;
 		if (!(added->flags & GUEST_IRQF_SHARED) ||
 		    (a->flags & alike) != (added->flags & alike))
 			return -XEN_EBUSY;
@@ -52,60 +68,137 @@ static int may_join(const struct irq_desc *desc, const struct irq_action *added)
 	return 0;
 }
 
+static void set_depth(struct guest *g, struct irq_desc *desc, unsigned depth)
+{
+	desc->depth = depth;
+	if (depth)
+		desc->chip->mask(g, desc);
+	else
+		desc->chip->unmask(g, desc);
+}
+
 /*
  * At the end, so that handlers are called in the order in which they came. A pass may be running:
  * it sees the new one whole or not.
  */
 static void action_append(struct guest *g, struct irq_desc *desc, struct irq_action *added)
 {
-	bool first = !desc->actions;
+	bool first = !irq_has_drivers(desc);
 	struct irq_action **end = &desc->actions;
 
 	while (*end)
 		end = &(*end)->next;
 	store_release(end, added);
-	if (!first)
-		return;
-	desc->depth = added->flags & GUEST_IRQF_NO_AUTOEN ? 1 : 0;
-	if (!desc->depth)
-		desc->chip->unmask(g, desc);
+	if (first)
+		set_depth(g, desc, added->flags & GUEST_IRQF_NO_AUTOEN ? 1 : 0);
+	else
+		irq_unstick(g, desc);
+}
+
+static int flags_check(guest_irq_handler handler, unsigned flags, const void *dev)
+{
+	if (!handler || (flags & ~IRQF_ALL))
+		return -XEN_EINVAL;
+	/* Starting disabled is not for one of several to decide. */
+	if ((flags & GUEST_IRQF_SHARED) && (!dev || (flags & GUEST_IRQF_NO_AUTOEN)))
+		return -XEN_EINVAL;
+	return 0;
+}
+
+/* first: there was none before. */
+static int action_add(struct guest *g, struct irq_desc *desc, const struct irq_action *wish,
+		      bool *first)
+{
+	struct irq_action *action = action_get(g);
+	guest_flags_t flags;
+	int rc;
+
+	if (!action)
+		return -XEN_ENOMEM;
+	*action = *wish;
+	flags = lock_irqsave(g, &desc->lock);
+	*first = !irq_has_drivers(desc);
+	rc = may_join(desc, action);
+	if (rc)
+		irq_action_recycle(g, action);
+	else
+		action_append(g, desc, action);
+	lock_release(&desc->lock);
+	irq_run_raised(g, this_cpu(g));
+	guest_local_irq_restore(g, flags);
+	return rc;
 }
 
 int guest_request_irq(struct guest *g, unsigned irq, guest_irq_handler handler, unsigned flags,
 		      const char *name, void *dev)
 {
 	struct irq_desc *desc = irq_to_desc(g, irq);
-	struct irq_action *action;
-	guest_flags_t saved;
+	bool first;
 	int rc;
 
-	if (!desc || !handler || (flags & ~IRQF_ALL))
+	if (!desc)
 		return -XEN_EINVAL;
-	/* Starting disabled is not for one of several to decide. */
-	if ((flags & GUEST_IRQF_SHARED) && (!dev || (flags & GUEST_IRQF_NO_AUTOEN)))
-		return -XEN_EINVAL;
-	action = action_get(g);
-	if (!action)
-		return -XEN_ENOMEM;
-	*action =
-		(struct irq_action){ .handler = handler, .dev = dev, .name = name, .flags = flags };
-
-	saved = lock_irqsave(g, &desc->lock);
-	rc = may_join(desc, action);
+	rc = flags_check(handler, flags, dev);
+	if (!rc && desc->fixed)
+		rc = g->irqs.fixed->bind(g, desc->irq, flags & GUEST_IRQF_SHARED);
 	if (rc)
-		irq_action_recycle(g, action);
-	else
-		action_append(g, desc, action);
-	unlock_irqrestore(g, &desc->lock, saved);
+		return rc;
+	rc = action_add(g, desc,
+			&(struct irq_action){
+				.handler = handler, .dev = dev, .name = name, .flags = flags },
+			&first);
+	if (rc && desc->fixed)
+		(void)g->irqs.fixed->unbind(g, desc->irq);
+	if (!rc && first)
+		irq_offer(g, desc);
 	return rc;
 }
 
-/* Take the handler out of the list; the last one shuts the line down. The lock is held. */
+int irq_add_internal(struct guest *g, unsigned irq, guest_irq_handler handler, const char *name)
+{
+	struct irq_desc *desc = irq_to_desc(g, irq);
+	struct irq_action *action = action_get(g);
+	guest_flags_t flags;
+	int rc = 0;
+
+	if (!action)
+		return -XEN_ENOMEM;
+	*action = (struct irq_action){ .handler = handler, .name = name, .flags = IRQF_INTERNAL };
+	flags = lock_irqsave(g, &desc->lock);
+	if (desc->actions && (desc->actions->flags & IRQF_INTERNAL)) {
+		irq_action_recycle(g, action);
+		rc = -XEN_EEXIST;
+	} else {
+		action->next = desc->actions;
+		store_release(&desc->actions, action);
+		if (!action->next)
+			set_depth(g, desc, 0);
+	}
+	unlock_irqrestore(g, &desc->lock, flags);
+	return rc;
+}
+
+/* The last handler has gone: the line is shut down, unless the guest half itself needs it. */
+static void last_removed(struct guest *g, struct irq_desc *desc)
+{
+	desc->stuck = false;
+	if (desc->actions) {
+		set_depth(g, desc, 0);
+		return;
+	}
+	desc->depth = 1;
+	if (desc->chip->shutdown)
+		desc->chip->shutdown(g, desc);
+	else
+		desc->chip->mask(g, desc);
+}
+
+/* Take the handler out of the list. The lock is held. */
 static struct irq_action *action_remove(struct guest *g, struct irq_desc *desc, const void *dev)
 {
 	struct irq_action **link = &desc->actions, *action;
 
-	while (*link && (*link)->dev != dev)
+	while (*link && ((*link)->dev != dev || ((*link)->flags & IRQF_INTERNAL)))
 		link = &(*link)->next;
 	action = *link;
 	if (!action)
@@ -116,10 +209,8 @@ static struct irq_action *action_remove(struct guest *g, struct irq_desc *desc, 
 	 */
 	store_relaxed(&action->dead, true);
 	store_release(link, action->next);
-	if (!desc->actions) {
-		desc->depth = 1;
-		desc->chip->mask(g, desc);
-	}
+	if (!irq_has_drivers(desc))
+		last_removed(g, desc);
 	return action;
 }
 
@@ -146,13 +237,15 @@ int guest_free_irq(struct guest *g, unsigned irq, void *dev)
 	unlock_irqrestore(g, &desc->lock, flags);
 	if (!action)
 		return -XEN_ENOENT;
-	if (own)
-		return 0;
-
-	wait_for_pass(g, desc);
-	flags = guest_local_irq_save(g);
-	irq_action_recycle(g, action);
-	guest_local_irq_restore(g, flags);
+	if (!own) {
+		wait_for_pass(g, desc);
+		flags = guest_local_irq_save(g);
+		irq_action_recycle(g, action);
+		guest_local_irq_restore(g, flags);
+	}
+	/* What closing the port answers concerns nobody: the handler has gone. */
+	if (desc->fixed)
+		(void)g->irqs.fixed->unbind(g, desc->irq);
 	return 0;
 }
 
@@ -166,14 +259,19 @@ static int change_depth(struct guest *g, unsigned irq, bool enable)
 	if (!desc)
 		return rc;
 	flags = lock_irqsave(g, &desc->lock);
-	if (desc->actions && (!enable || desc->depth)) {
+	if (irq_has_drivers(desc) && (!enable || desc->depth)) {
 		rc = 0;
 		if (!enable && !desc->depth++)
 			desc->chip->mask(g, desc);
 		else if (enable && !--desc->depth)
 			desc->chip->unmask(g, desc);
+		/* Who takes back a disable takes back whichever there is. */
+		if (!desc->depth)
+			desc->stuck = false;
 	}
-	unlock_irqrestore(g, &desc->lock, flags);
+	lock_release(&desc->lock);
+	irq_run_raised(g, this_cpu(g));
+	guest_local_irq_restore(g, flags);
 	return rc;
 }
 
@@ -196,13 +294,48 @@ int guest_enable_irq(struct guest *g, unsigned irq)
 	return change_depth(g, irq, true);
 }
 
-uint64_t guest_irq_count(const struct guest *g, unsigned irq)
+int guest_synchronize_irq(struct guest *g, unsigned irq)
 {
-	const struct irq_desc *desc = irq_to_desc(g, irq);
-	uint64_t sum = 0;
-	unsigned cpu;
+	struct irq_desc *desc = irq_to_desc(g, irq);
+	guest_flags_t flags;
 
-	for (cpu = 0; desc && cpu < g->nr_cpus; cpu++)
-		sum += load_relaxed(&desc->count[cpu]);
-	return sum;
+	if (!desc)
+		return -XEN_EINVAL;
+	/*
+	 * With the lock once, though nothing is changed under it: a pass that begins later has seen
+	 * what the caller did before, as if it had.
+	 */
+	flags = lock_irqsave(g, &desc->lock);
+	unlock_irqrestore(g, &desc->lock, flags);
+	wait_for_pass(g, desc);
+	return 0;
+}
+
+static const struct irq_flow *const flows[] = {
+	[GUEST_FLOW_LEVEL] = &irq_flow_level,	  [GUEST_FLOW_EDGE] = &irq_flow_edge,
+	[GUEST_FLOW_FASTEOI] = &irq_flow_fasteoi, [GUEST_FLOW_PERCPU] = &irq_flow_percpu,
+	[GUEST_FLOW_SIMPLE] = &irq_flow_simple,
+};
+
+int guest_set_irq_flow(struct guest *g, unsigned irq, enum guest_irq_flow flow)
+{
+	struct irq_desc *desc = irq_to_desc(g, irq);
+	guest_flags_t flags;
+	int rc = 0;
+
+	if (!desc || (unsigned)flow >= sizeof(flows) / sizeof(flows[0]))
+		return -XEN_EINVAL;
+	flags = lock_irqsave(g, &desc->lock);
+	if (desc->soft && !desc->chip && flow == GUEST_FLOW_SIMPLE) {
+		desc->chip = &irq_chip_soft;
+		desc->flow = flows[flow];
+	} else if (!desc->chip || !desc->chip->suits(desc, flows[flow])) {
+		rc = -XEN_EINVAL;
+	} else if (desc->actions || irq_running(desc)) {
+		rc = -XEN_EBUSY;
+	} else {
+		desc->flow = flows[flow];
+	}
+	unlock_irqrestore(g, &desc->lock, flags);
+	return rc;
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The table of interrupts, as text. Nothing else prints in this half, so the little formatting that
- * it takes is here.
+ * The numbers of interrupts, and their table as text. Nothing else prints in this half, so the
+ * little formatting that it takes is here.
  */
 #include "irq.h"
+
+#define NS_PER_MS UINT64_C(1000000)
 
 #define COUNT_WIDTH 10u
 #define CHIP_WIDTH  10u
@@ -63,28 +65,26 @@ static void start(struct line *l)
 	l->text[0] = '\0';
 }
 
-static void put_names(struct guest *g, struct line *l, struct irq_desc *desc)
+static void put_trouble(struct line *l, const struct irq_desc *desc)
 {
-	const struct irq_action *a;
+	uint64_t unclaimed = load_relaxed(&desc->unclaimed.total);
 
-	/* Under the lock, as another CPU may free one and its name with it. */
-	guest_flags_t flags = lock_irqsave(g, &desc->lock);
-
-	if (desc->chip) {
-		put(l, "  ");
-		put_left(l, desc->chip->name, CHIP_WIDTH);
-		put(l, "  ");
-		put_left(l, desc->flow->name, desc->actions ? FLOW_WIDTH : 0);
+	if (unclaimed) {
+		put(l, "  unclaimed: ");
+		put_number(l, unclaimed, 0);
 	}
-	for (a = desc->actions; a; a = a->next) {
-		put(l, a == desc->actions ? "  " : ", ");
-		put(l, a->name ? a->name : "?");
+	if (desc->late.delayed) {
+		put(l, "  delayed: ");
+		put_number(l, desc->late.delayed, 0);
+		put(l, ", ms: ");
+		put_number(l, desc->late.delay / NS_PER_MS, 0);
 	}
-	unlock_irqrestore(g, &desc->lock, flags);
 }
 
-static void show_irq(struct guest *g, struct line *l, struct irq_desc *desc)
+/* Names under the lock, as another CPU may free a handler and its name with it. */
+static void put_irq(struct guest *g, struct line *l, const struct irq_desc *desc)
 {
+	const struct irq_action *a;
 	unsigned cpu;
 
 	start(l);
@@ -94,7 +94,27 @@ static void show_irq(struct guest *g, struct line *l, struct irq_desc *desc)
 		put(l, " ");
 		put_number(l, load_relaxed(&desc->count[cpu]), COUNT_WIDTH);
 	}
-	put_names(g, l, desc);
+	put(l, "  ");
+	put_left(l, desc->chip->name, CHIP_WIDTH);
+	put(l, "  ");
+	put_left(l, desc->flow->name, desc->actions ? FLOW_WIDTH : 0);
+	for (a = desc->actions; a; a = a->next) {
+		put(l, a == desc->actions ? "  " : ", ");
+		put(l, a->name ? a->name : "?");
+	}
+	put_trouble(l, desc);
+}
+
+/* False: the number is free at present. */
+static bool show_irq(struct guest *g, struct line *l, struct irq_desc *desc)
+{
+	guest_flags_t flags = lock_irqsave(g, &desc->lock);
+	bool bound = desc->chip;
+
+	if (bound)
+		put_irq(g, l, desc);
+	unlock_irqrestore(g, &desc->lock, flags);
+	return bound;
 }
 
 static void show_head(struct guest *g, struct line *l)
@@ -111,17 +131,48 @@ static void show_head(struct guest *g, struct line *l)
 	}
 }
 
-static void show_spurious(struct guest *g, struct line *l)
+enum cpu_counter {
+	SPURIOUS,
+	DELAYED,
+	NESTED
+};
+
+static uint64_t counter_of(const struct guest_cpu *cpu, enum cpu_counter which)
 {
+	switch (which) {
+	case SPURIOUS:
+		return load_relaxed(&cpu->spurious);
+	case DELAYED:
+		return load_relaxed(&cpu->late_delayed);
+	case NESTED:
+		return load_relaxed(&cpu->nested);
+	}
+	return 0;
+}
+
+/* Answers the sum. */
+static uint64_t show_counter(struct guest *g, struct line *l, enum cpu_counter which)
+{
+	static const struct {
+		const char *tag, *text;
+	} words[] = {
+		[SPURIOUS] = { "SPU:", "  spurious: no IRQ, or no handler's" },
+		[DELAYED] = { "LTE:", "  late eois that were delayed" },
+		[NESTED] = { "NST:", "  upcalls that interrupted a handler" },
+	};
+	uint64_t n, sum = 0;
 	unsigned cpu;
 
 	start(l);
-	put(l, "SPU:");
+	put(l, words[which].tag);
 	for (cpu = 0; cpu < g->nr_cpus; cpu++) {
+		n = counter_of(&g->cpus[cpu], which);
 		put(l, " ");
-		put_number(l, load_relaxed(&g->cpus[cpu].spurious), COUNT_WIDTH);
+		put_number(l, n, COUNT_WIDTH);
+		sum += n;
 	}
-	put(l, "  spurious: no IRQ, or no handler's");
+	put(l, words[which].text);
+	return sum;
 }
 
 void guest_show_interrupts(struct guest *g, void (*emit)(void *arg, const char *line), void *arg)
@@ -139,12 +190,54 @@ void guest_show_interrupts(struct guest *g, void (*emit)(void *arg, const char *
 	emit(arg, l.text);
 	for (irq = 1; irq < end; irq++) {
 		desc = irq_to_desc(g, irq);
-		if (!load_relaxed(&desc->line))
-			continue; /* free at present */
-		show_irq(g, &l, desc);
-		emit(arg, l.text);
+		if (desc && desc->irq == irq && show_irq(g, &l, desc))
+			emit(arg, l.text);
 	}
-	show_spurious(g, &l);
+	(void)show_counter(g, &l, SPURIOUS);
 	emit(arg, l.text);
+	if (show_counter(g, &l, DELAYED))
+		emit(arg, l.text);
+	if (show_counter(g, &l, NESTED))
+		emit(arg, l.text);
 	guest_free(g, l.text, l.room);
+}
+
+uint64_t guest_irq_count_cpu(const struct guest *g, unsigned irq, unsigned cpu)
+{
+	const struct irq_desc *desc = irq_to_desc(g, irq);
+
+	return desc && cpu < g->nr_cpus ? load_relaxed(&desc->count[cpu]) : 0;
+}
+
+uint64_t guest_irq_count(const struct guest *g, unsigned irq)
+{
+	uint64_t sum = 0;
+	unsigned cpu;
+
+	for (cpu = 0; cpu < g->nr_cpus; cpu++)
+		sum += guest_irq_count_cpu(g, irq, cpu);
+	return sum;
+}
+
+int guest_irq_get_stats(struct guest *g, unsigned irq, struct guest_irq_stats *stats)
+{
+	struct irq_desc *desc = irq_to_desc(g, irq);
+	guest_flags_t flags;
+	int rc = -XEN_EINVAL;
+
+	if (!desc)
+		return rc;
+	flags = lock_irqsave(g, &desc->lock);
+	if (desc->chip) {
+		rc = 0;
+		*stats = (struct guest_irq_stats){
+			.handled = guest_irq_count(g, irq),
+			.unclaimed = load_relaxed(&desc->unclaimed.total),
+			.late_spurious = desc->late.spurious,
+			.late_delayed = desc->late.delayed,
+			.late_delay = desc->late.delay,
+		};
+	}
+	unlock_irqrestore(g, &desc->lock, flags);
+	return rc;
 }

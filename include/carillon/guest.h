@@ -65,7 +65,30 @@ struct guest_config {
 	struct shared_info *shared_info; /* mapped, page-aligned */
 	unsigned nr_cpus;		 /* possible CPUs; 1 .. GUEST_MAX_CPUS */
 	unsigned nr_irqs; /* IRQ numbers 0 .. nr_irqs - 1 may be handed out; 0: a default of 1024 */
+	/*
+	 * IRQs 1 .. nr_legacy_pirqs - 1 are the pirqs of the same number, whether bound or not, and
+	 * all others get numbers above: guest_request_irq alone binds them, the last guest_free_irq
+	 * closes them. From 10 on, 2 is another name of 9, as on a PC (its 2 is only the second
+	 * controller's way through the first). 0: there is no such range.
+	 */
+	unsigned nr_legacy_pirqs;
 };
+
+/* A set of CPUs. The helpers do not check `cpu` against nr_cpus, only against GUEST_MAX_CPUS. */
+struct guest_cpumask {
+	uint64_t bits[GUEST_MAX_CPUS / 64];
+};
+
+static inline void guest_cpumask_set(struct guest_cpumask *mask, unsigned cpu)
+{
+	if (cpu < GUEST_MAX_CPUS)
+		mask->bits[cpu / 64] |= UINT64_C(1) << cpu % 64;
+}
+
+static inline bool guest_cpumask_test(const struct guest_cpumask *mask, unsigned cpu)
+{
+	return cpu < GUEST_MAX_CPUS && (mask->bits[cpu / 64] >> cpu % 64 & 1);
+}
 
 /* ---- life --------------------------------------------------------------------------------- */
 
@@ -134,6 +157,8 @@ enum guest_irqreturn {
 
 typedef enum guest_irqreturn (*guest_irq_handler)(struct guest *g, unsigned irq, void *dev);
 
+/* ---- GUEST_IRQF_*: how guest_request_irq is to treat the handler --------------------------- */
+
 /* Other handlers may share the IRQ; all of them say so, dev is not NULL. */
 #define GUEST_IRQF_SHARED 0x1u
 /* Starts disabled: depth 1. Not together with SHARED. */
@@ -143,14 +168,29 @@ typedef enum guest_irqreturn (*guest_irq_handler)(struct guest *g, unsigned irq,
  * profiling). It is -EINVAL on any other. Those are handled without masking whether said or not.
  */
 #define GUEST_IRQF_PERCPU 0x4u
+/* While this handler is there, the IRQ stays on its CPU: neither guest_irq_set_affinity nor the
+ * balancer moves it. */
+#define GUEST_IRQF_NO_BALANCING 0x8u
+/*
+ * The handler is called with events enabled, so that those of other IRQs may interrupt it, and each
+ * other, up to GUEST_MAX_NESTING upcalls deep on one stack; what comes beyond that waits for the
+ * upcall before it. Its own IRQ's next event waits for its end. (A handler without this flag that
+ * enables events is not interrupted: what arrives waits for its end.)
+ */
+#define GUEST_IRQF_NESTED 0x10u
+
+#define GUEST_MAX_NESTING 4u
 
 /*
  * Add a handler to a bound IRQ. The first one starts the line, and what is pending then is
  * delivered; the last guest_free_irq shuts it down. Handlers are called in the order of their
- * requests, events disabled; one that enables them finds them disabled again after it. name must
- * outlive it. -EINVAL (no such IRQ, no handler, unknown flags, SHARED without dev or with
- * NO_AUTOEN, PERCPU on an IRQ that is not), -EBUSY (not shared by all, flags differ, dev is there
- * already), -ENOMEM. [task]
+ * requests, events disabled unless NESTED is said; one that enables them finds them disabled again
+ * after it. name must outlive it. A handler that joins an IRQ which was disabled because nobody
+ * claimed it (guest_irq_hooks) gives it another chance. -EINVAL (no such IRQ, no handler, unknown
+ * flags, SHARED without dev or with NO_AUTOEN, PERCPU on an IRQ that is not), -ENOSYS (from
+ * guest_alloc_irq, and no flow has been chosen yet), -EBUSY (not shared by all, flags differ, dev
+ * is there already), -ENOMEM; for an IRQ below nr_legacy_pirqs also what guest_bind_pirq_to_irq
+ * answers. [task]
  */
 int guest_request_irq(struct guest *g, unsigned irq, guest_irq_handler handler, unsigned flags,
 		      const char *name, void *dev);
@@ -172,6 +212,115 @@ int guest_free_irq(struct guest *g, unsigned irq, void *dev);
 int guest_disable_irq(struct guest *g, unsigned irq);
 int guest_disable_irq_nosync(struct guest *g, unsigned irq);
 int guest_enable_irq(struct guest *g, unsigned irq);
+
+/*
+ * Wait until handlers of that IRQ that are running now on another CPU have returned; what the
+ * caller wrote before is seen by those that run later. Disables nothing. At once in a handler of
+ * that IRQ. -EINVAL: no such IRQ. [task]
+ */
+int guest_synchronize_irq(struct guest *g, unsigned irq);
+
+/* ---- flows: what is done to the line around the handlers ---------------------------------- */
+
+enum guest_irq_flow {
+	GUEST_FLOW_LEVEL,   /* masked while the handlers run, then eoi */
+	GUEST_FLOW_EDGE,    /* not masked; what comes meanwhile makes them run again */
+	GUEST_FLOW_FASTEOI, /* not masked, then eoi: for a line that is silent until its eoi */
+	GUEST_FLOW_PERCPU,  /* no other CPU can be concerned */
+	GUEST_FLOW_SIMPLE,  /* there is no line: raised by guest_raise_irq */
+};
+
+/*
+ * Choose another flow than the one that binding chose (level; edge for a pirq without eoi).
+ * -EINVAL: no such IRQ, or one that does not suit it: percpu suits per-CPU IRQs, which have no
+ * other; simple suits those of guest_alloc_irq, likewise; a pirq that needs its eoi cannot be edge.
+ * -EBUSY: it has handlers, or they are running. [task]
+ */
+int guest_set_irq_flow(struct guest *g, unsigned irq, enum guest_irq_flow flow);
+
+/*
+ * An IRQ without an event channel, for the kernel to raise itself, and its end. It is of no use
+ * until guest_set_irq_flow has made it GUEST_FLOW_SIMPLE. The IRQ, or -ENOSPC, -ENOMEM. Giving
+ * back: -EINVAL if it is not from here, -EBUSY while it has handlers. [task]
+ */
+int guest_alloc_irq(struct guest *g);
+int guest_dealloc_irq(struct guest *g, unsigned irq);
+
+/*
+ * Call the IRQ's handlers on this CPU, before this returns; in a handler, or if it runs on another
+ * CPU: when that has ended (so nothing nests). While it is disabled or has no handler it stays
+ * pending, once. -EINVAL: not from guest_alloc_irq, or without a flow. [any]
+ */
+int guest_raise_irq(struct guest *g, unsigned irq);
+
+/* ---- affinity: which CPU ------------------------------------------------------------------ */
+
+/*
+ * Have the IRQ on one CPU of the mask: it stays where it is if that is in the mask, else it goes to
+ * the CPU with the fewest IRQs of those that guest_cpu_init has prepared. It moves at once, or, if
+ * its handlers are running, when its next event is taken (which is still handled on the old CPU).
+ * No event is lost or handled twice. -EINVAL: no such IRQ, no such CPU in the mask, or it has no
+ * CPU (guest_alloc_irq); -EIO: it is per-CPU or has a handler with NO_BALANCING; or what the
+ * hypercall answered, and nothing has changed. [any]
+ */
+int guest_irq_set_affinity(struct guest *g, unsigned irq, const struct guest_cpumask *mask);
+
+/*
+ * The mask that was set last (every CPU if none was; the one CPU of a per-CPU IRQ), also if the
+ * move is still to come; and the CPU on which its events really arrive now. -EINVAL: no such IRQ,
+ * or no CPU. [any]
+ */
+int guest_irq_get_affinity(struct guest *g, unsigned irq, struct guest_cpumask *mask);
+int guest_irq_effective_cpu(struct guest *g, unsigned irq);
+
+/* What a CPU has to do, as a balancer sees it. */
+struct guest_cpu_load {
+	uint64_t handled; /* interrupts, all IRQs, since the guest was made */
+	unsigned irqs;	  /* movable IRQs whose events arrive there */
+	bool usable;	  /* prepared, and in the IRQ's affinity mask */
+};
+
+/*
+ * Chooses a CPU for an IRQ that is on `cpu` now; loads has one entry for each of nr_cpus. What is
+ * not usable means no change. Called in [task] context without locks.
+ */
+typedef unsigned (*guest_balancer)(void *arg, unsigned irq, unsigned cpu,
+				   const struct guest_cpu_load *loads, unsigned nr_cpus);
+
+/*
+ * With a balancer, the IRQs of ports (interdomain channels and those bound by number; pirqs and
+ * per-CPU IRQs stay where they are put) are offered to it at their first guest_request_irq, and all
+ * of them by guest_balance_irqs, which a kernel may call now and then. NULL, as at the beginning:
+ * never. [boot], and [task] if no other CPU requests or balances at that moment; balance [task]
+ */
+void guest_set_balancer(struct guest *g, guest_balancer balancer, void *arg);
+void guest_balance_irqs(struct guest *g);
+
+/* A balancer: the CPU with the fewest IRQs, if that makes the numbers more even. */
+unsigned guest_balance_spread(void *arg, unsigned irq, unsigned cpu,
+			      const struct guest_cpu_load *loads, unsigned nr_cpus);
+
+/* ---- hooks -------------------------------------------------------------------------------- */
+
+/* What the kernel wants to know of interrupts. Each may be NULL. */
+struct guest_irq_hooks {
+	void *arg;
+	/*
+	 * An interrupt arrived on this CPU when the counter was at `cycles`: entropy. Before its
+	 * handlers, as [any], events disabled.
+	 */
+	void (*entropy)(void *arg, unsigned irq, uint64_t cycles);
+	/*
+	 * Of 100,000 interrupts in a row more than 99,900 were not claimed by any handler, no two
+	 * of them more than 100 ms apart: the IRQ has just been disabled once (guest_enable_irq
+	 * takes that back). As [any], events disabled.
+	 */
+	void (*unclaimed)(void *arg, unsigned irq);
+};
+
+/* NULL: none. hooks must outlive the guest, or the next call and every handler then running. [any]
+ */
+void guest_set_irq_hooks(struct guest *g, const struct guest_irq_hooks *hooks);
 
 /* ---- event channels as IRQs --------------------------------------------------------------- */
 
@@ -216,6 +365,32 @@ int guest_bind_pirq_to_irqhandler(struct guest *g, unsigned pirq, guest_irq_hand
 				  unsigned flags, const char *name, void *dev);
 int guest_unbind_from_irqhandler(struct guest *g, unsigned irq, void *dev);
 
+/*
+ * Late eoi, for a backend whose peer may be hostile: bound as above, but the port stays masked from
+ * an event until the driver says that it has dealt with it, by guest_irq_lateeoi, once, from its
+ * handler or from a thread. An event that was not worth the interrupt is reported as spurious: the
+ * first is free, after the second in a row the port stays masked for 1 ms more, then 2 ms, doubling
+ * up to 1 s; one that is not spurious ends the row. So a peer that storms costs little.
+ *
+ * The delay is ended by VIRQ_TIMER of the CPU that called guest_irq_lateeoi. Binding one binds that
+ * on every CPU (by a reference and a handler of its own, which do not keep the kernel from
+ * requesting the IRQ); the kernel's own timer handler may then be called earlier than it asked for,
+ * and a disabled VIRQ_TIMER holds delayed ports up.
+ *
+ * Binding: as above, and -EBUSY: the port is bound without late eoi (or the other way round).
+ * lateeoi: -EINVAL: not such an IRQ, unknown flags, or no eoi is owed. bind [task], lateeoi [any]
+ */
+#define GUEST_EOI_SPURIOUS 0x1u
+
+int guest_bind_evtchn_to_irq_lateeoi(struct guest *g, evtchn_port_t port);
+int guest_bind_interdomain_evtchn_to_irq_lateeoi(struct guest *g, domid_t remote_dom,
+						 evtchn_port_t remote_port);
+int guest_bind_interdomain_evtchn_to_irqhandler_lateeoi(struct guest *g, domid_t remote_dom,
+							evtchn_port_t remote_port,
+							guest_irq_handler handler, unsigned flags,
+							const char *name, void *dev);
+int guest_irq_lateeoi(struct guest *g, unsigned irq, unsigned flags);
+
 /* Port of an IRQ (0: none), IRQ of a port (-ENOENT: none). [any] */
 evtchn_port_t guest_irq_port(const struct guest *g, unsigned irq);
 int guest_port_irq(const struct guest *g, evtchn_port_t port);
@@ -250,14 +425,30 @@ int guest_stop_periodic_tick(struct guest *g, unsigned cpu);
 /* ---- looking at it ------------------------------------------------------------------------ */
 
 /*
- * Print the table of /proc/interrupts: per IRQ the count of each CPU, chip, flow type, names; then
- * the spurious count. `emit` gets each line's text, without its newline. Spurious: for a port
- * without an IRQ, or not claimed by any handler. Without memory for a line, one that says so.
+ * Print the table of /proc/interrupts: per IRQ the count of each CPU, chip, flow type, names, and
+ * what was unclaimed or delayed; then per CPU the spurious count and, if there were any, delayed
+ * late eois and nested upcalls. `emit` gets each line's text, without its newline. Spurious: for a
+ * port without an IRQ, or not claimed by any handler. Without memory for a line, one that says so.
  * [task]
  */
 void guest_show_interrupts(struct guest *g, void (*emit)(void *arg, const char *line), void *arg);
 
 /* How often an IRQ was handled since it was bound, over all CPUs; 0: no such IRQ. [any] */
 uint64_t guest_irq_count(const struct guest *g, unsigned irq);
+
+/* The same for one CPU; 0 also if there is no such CPU. [any] */
+uint64_t guest_irq_count_cpu(const struct guest *g, unsigned irq, unsigned cpu);
+
+/* Since the IRQ was bound. */
+struct guest_irq_stats {
+	uint64_t handled;	/* guest_irq_count */
+	uint64_t unclaimed;	/* no handler said that it was its own */
+	uint64_t late_spurious; /* late eois that said spurious */
+	uint64_t late_delayed;	/* of these: that were delayed */
+	uint64_t late_delay;	/* ns, by all of these together */
+};
+
+/* -EINVAL: no such IRQ. [any] */
+int guest_irq_get_stats(struct guest *g, unsigned irq, struct guest_irq_stats *stats);
 
 #endif

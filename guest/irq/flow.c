@@ -201,13 +201,18 @@ static void handle_percpu(struct guest *g, struct irq_desc *desc, struct guest_c
 	handle_unmasked(g, desc, cpu, false);
 }
 
-/* Simple: there is no line, `pending` is all that there is of the event. */
+/*
+ * Simple: there is no line, `pending` is all that there is of the event. Raised again meanwhile, it
+ * waits for its turn behind the others.
+ */
 static void handle_simple(struct guest *g, struct irq_desc *desc, struct guest_cpu *cpu)
 {
-	while (desc->pending && !irq_running(desc) && desc->chip && wanted(desc)) {
-		desc->pending = false;
-		run_handlers(g, desc, cpu);
-	}
+	if (!desc->pending || irq_running(desc) || !wanted(desc))
+		return;
+	desc->pending = false;
+	run_handlers(g, desc, cpu);
+	if (desc->chip)
+		desc->chip->unmask(g, desc);
 }
 
 const struct irq_flow irq_flow_level = { "level", handle_level };

@@ -127,7 +127,7 @@ struct evil {
 	struct record *victim;
 	unsigned irqs, last;
 	uint64_t cycles;
-	bool free, again;
+	bool free;
 };
 
 static void on_interrupt(void *arg, unsigned irq, uint64_t cycles)
@@ -142,8 +142,6 @@ static void on_interrupt(void *arg, unsigned irq, uint64_t cycles)
 	/* at the worst moment: the event has been taken, its handler not yet called */
 	e->free = false;
 	assert_rc(guest_free_irq(e->g, irq, e->victim), 0);
-	if (e->again)
-		assert_rc(guest_request_irq(e->g, irq, record_run, 0, "again", e->victim), 0);
 }
 
 static void taken_but_not_lost(void **state)

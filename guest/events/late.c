@@ -30,10 +30,15 @@ static void late_unmask(struct guest *g, struct irq_desc *desc)
 	open_port(g, desc);
 }
 
-/* Masked before it is taken, so that the peer's next event finds it shut. */
+/*
+ * Masked before it is taken, so that the peer's next event finds it shut. One that is seen while an
+ * eoi is still due, as a CPU that had the port before had read it already, waits for that.
+ */
 static bool late_ack(struct guest *g, struct irq_desc *desc)
 {
 	(void)g->abi->mask(g, desc->line);
+	if (desc->late.owed || desc->late.due)
+		return false;
 	if (g->abi->clear_pending(g, desc->line)) {
 		desc->late.owed = true;
 		return true;

@@ -80,7 +80,7 @@ int guest_alloc_irq(struct guest *g)
 	if (!rc) {
 		lock_acquire(g, &desc->lock);
 		desc->soft = true;
-		desc->pending = false;
+		desc->pending = false; /* raised before it was given back: not for who has it now */
 		desc->stuck = false;
 		lock_release(&desc->lock);
 		rc = (int)desc->irq;
@@ -100,7 +100,6 @@ static int give_back(struct guest *g, struct irq_desc *desc)
 		rc = -XEN_EBUSY;
 	if (!rc) {
 		desc->soft = false;
-		desc->pending = false;
 		desc->chip = NULL;
 	}
 	unlock_irqrestore(g, &desc->lock, flags);

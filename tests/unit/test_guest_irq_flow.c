@@ -482,6 +482,38 @@ static void nesting_is_bounded(void **state)
 	assert_string_equal(n.log, "defFED");
 }
 
+struct twice {
+	evtchn_port_t tx;
+	struct record *inner;
+};
+
+static void interrupted_twice(struct guest *g, unsigned irq, struct record *r)
+{
+	struct twice *t = r->arg;
+
+	(void)irq;
+	for (unsigned i = 1; i <= 3; i++) {
+		assert_rc(guest_notify_port(g, t->tx), 0);
+		assert_int_equal(t->inner->runs, i);
+	}
+}
+
+/* One that may be interrupted may be again, though who interrupted it may not. */
+static void interrupted_again(void **state)
+{
+	struct guests *m = *state;
+	struct record inner = RECORD;
+	struct twice t = { .inner = &inner };
+	struct record outer = { .answer = GUEST_IRQ_HANDLED, .also = interrupted_twice, .arg = &t };
+	unsigned irq = bind_loop_to(m->a, &t.tx), self = bind_self(m->a, &outer, GUEST_IRQF_NESTED);
+
+	assert_rc(guest_request_irq(m->a, irq, record_run, 0, "inner", &inner), 0);
+	guest_local_irq_enable(m->a);
+	assert_rc(guest_notify_irq(m->a, self), 0);
+	assert_int_equal(outer.runs, 1);
+	assert_int_equal(inner.runs, 3);
+}
+
 struct again {
 	unsigned inside, deepest;
 	evtchn_port_t tx;
@@ -547,6 +579,7 @@ int main(void)
 		guests_test(raising_does_not_nest),
 		guests_test(given_back_while_raised),
 		guests_test(nesting_is_bounded),
+		guests_test(interrupted_again),
 		guests_test(a_handler_does_not_interrupt_itself),
 	};
 

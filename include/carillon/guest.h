@@ -118,8 +118,9 @@ int guest_cpu_init(struct guest *g);
 
 /*
  * The upcall: the port's entry code calls it with the upcall mask set, on this CPU. Handles
- * everything pending for the CPU, returns with the mask set. Not reentrant per CPU: a nested call
- * (a handler that enabled events) only notes that there is more.
+ * everything pending for the CPU, returns with the mask set. A nested call (a handler that enabled
+ * events) only notes that there is more, unless that handler may be interrupted
+ * (GUEST_IRQF_NESTED).
  */
 void guest_upcall(struct guest *g);
 

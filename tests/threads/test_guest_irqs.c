@@ -180,6 +180,7 @@ static void sync_cpu0(struct testbed_vcpu *v, void *arg)
 	while (!atomic_load(&s->line.stop)) {
 		guest_notify_irq(g, s->line.irq);
 		testbed_point(v);
+		sched_yield();
 	}
 }
 
@@ -227,7 +228,7 @@ static void synchronize_waits(void **state)
 
 /* ---- the handler is replaced while its events arrive ----------------------------------------- */
 
-#define REPLACED 600u
+#define REPLACED 2000u
 
 struct replace {
 	struct line line;
@@ -241,6 +242,7 @@ static void replace_sender(struct testbed_vcpu *v, void *arg)
 	while (!atomic_load(&r->line.stop)) {
 		guest_notify_irq(testbed_guest(r->db), r->line.tx);
 		testbed_point(v);
+		sched_yield();
 	}
 }
 
@@ -280,8 +282,18 @@ static void replace_cpu2(struct testbed_vcpu *v, void *arg)
 	}
 }
 
+/* Between an event's being taken and its handler's being called. */
+static void replace_dawdle(void *arg, unsigned irq, uint64_t cycles)
+{
+	(void)arg;
+	(void)irq;
+	if (cycles % 2)
+		sched_yield();
+}
+
 static void replaced_under_load(void **state)
 {
+	static const struct guest_irq_hooks hooks = { .entropy = replace_dawdle };
 	struct testbed *tb = testbed_create(TESTBED_THREADS);
 	struct replace r = { .line.d = load_domain(tb, 1, 3, true),
 			     .db = load_domain(tb, 2, 1, true) };
@@ -294,6 +306,7 @@ static void replaced_under_load(void **state)
 	assert_true(port > 0 && irq > 0 && tx > 0);
 	r.line.tx = (unsigned)tx;
 	r.line.irq = (unsigned)irq;
+	guest_set_irq_hooks(a, &hooks);
 	assert_int_equal(guest_set_irq_flow(a, r.line.irq, GUEST_FLOW_EDGE), 0);
 	assert_int_equal(guest_request_irq(a, r.line.irq, line_handler, 0, "line", &r.line), 0);
 	testbed_thread(testbed_vcpu(r.line.d, 0), line_listener, &r);

@@ -17,8 +17,7 @@ void irq_count_line(struct guest *g, const struct irq_desc *desc, int change)
 		fetch_add_relaxed(&g->cpus[desc->chip->cpu(desc)].lines, (unsigned)change);
 }
 
-/* The lock is held, and no pass runs or the event has just been taken. */
-static int move_to(struct guest *g, struct irq_desc *desc, unsigned cpu)
+int irq_move(struct guest *g, struct irq_desc *desc, unsigned cpu)
 {
 	unsigned from = desc->chip->cpu(desc);
 	int rc;
@@ -39,13 +38,13 @@ void irq_move_now(struct guest *g, struct irq_desc *desc)
 	/* If the hypervisor will not have it, the IRQ stays where it is: nobody is there to be
 	 * told. */
 	if (desc->affinity.move)
-		(void)move_to(g, desc, desc->affinity.cpu);
+		(void)irq_move(g, desc, desc->affinity.cpu);
 }
 
 static int move_or_note(struct guest *g, struct irq_desc *desc, unsigned cpu)
 {
 	if (!irq_running(desc))
-		return move_to(g, desc, cpu);
+		return irq_move(g, desc, cpu);
 	/*
 	 * Its handlers run. Moved now, the next event would find another CPU in them; the pass
 	 * could be kept from overlapping, but drivers that count on one CPU could not.

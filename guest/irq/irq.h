@@ -217,7 +217,12 @@ void irq_action_recycle(struct guest *g, struct irq_action *action);
 void irq_pass_ended(struct guest *g, struct irq_desc *desc);
 bool irq_has_drivers(const struct irq_desc *desc);
 
-/* affinity.c. A move that is due, at ack; a bound or unbound line's part in the CPUs' loads. */
+/*
+ * affinity.c. Move the line, and its part in the CPUs' loads; no pass runs, or its event has just
+ * been taken, or its CPU is dead. The chip's answer. Then: a move that is due, at ack; a bound or
+ * unbound line's part in the loads.
+ */
+int irq_move(struct guest *g, struct irq_desc *desc, unsigned cpu);
 void irq_move_now(struct guest *g, struct irq_desc *desc);
 void irq_count_line(struct guest *g, const struct irq_desc *desc, int change);
 /* The first handler has come; without the lock. [task] */

@@ -31,6 +31,7 @@ int hv_create(struct hv **out, const struct hv_ops *ops, void *ctx)
 		return -XEN_ENOMEM;
 	hv->ops = ops;
 	hv->ctx = ctx;
+	irq_init(hv);
 	section_add(hv, &hv->section);
 	*out = hv;
 	return 0;
@@ -260,6 +261,7 @@ int hv_domain_create(struct hv *hv, const struct hv_domain_config *cfg, struct h
 	d->user = cfg->user;
 	d->shared = cfg->shared_info;
 	d->shared_mfn = HV_NEVER;
+	d->eoi_map_mfn = HV_NEVER;
 	d->abi = &event_2l;
 	d->port_limit = port_limit(cfg->max_evtchn_port);
 	rc = make_parts(d, cfg);
@@ -366,6 +368,7 @@ void hv_domain_destroy(struct hv_domain *d)
 	 */
 	event_close_all(d);
 	pirqs_unmap_all(d);
+	irq_leave_foreground(d);
 	leave_table(d);
 	/*
 	 * Whoever found it in the table while sending is out after this, and nobody finds it any

@@ -52,6 +52,9 @@ void event_fifo_leave(struct hv_domain *d);
 
 /* ---- event_channel.c ---- */
 
+/* EVTCHNOP_unmask; s: the calling thread's section. -XEN_EINVAL: no such port. */
+long event_unmask(struct hv_domain *d, struct section *s, uint32_t port);
+
 long do_event_channel_op(struct hv_vcpu *v, const uint64_t a[6]);
 long do_event_channel_op_compat(struct hv_vcpu *v, const uint64_t a[6]);
 

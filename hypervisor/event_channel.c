@@ -150,7 +150,7 @@ static long bind_pirq_locked(struct hv_vcpu *v, struct evtchn_bind_pirq *a)
 	if (port < 0)
 		return port;
 	/* The port first, as binding the pirq starts the line, and that may raise it at once. */
-	open_port(d, (uint32_t)port, port_word(PORT_PIRQ, 0, 0, a->pirq));
+	open_port(d, (uint32_t)port, port_word(PORT_PIRQ, pirq_vcpu(d, a->pirq), 0, a->pirq));
 	rc = pirq_bind(d, a->pirq, (uint32_t)port, a->flags & BIND_PIRQ__WILL_SHARE);
 	if (rc) {
 		/*
@@ -226,13 +226,15 @@ static long port_status(struct hv_vcpu *v, struct evtchn_status *s)
 	return rc;
 }
 
-static bool movable(uint64_t w)
+/* Domain's lock held. */
+static bool movable(const struct hv_domain *d, uint64_t w)
 {
 	switch (word_state(w)) {
 	case PORT_UNBOUND:
 	case PORT_INTERDOMAIN:
-	case PORT_PIRQ:
 		return true;
+	case PORT_PIRQ:
+		return !pirq_is_percpu(d, word_number(w));
 	case PORT_VIRQ:
 		return virq_is_global(word_number(w));
 	default:
@@ -246,6 +248,7 @@ static long bind_vcpu(struct hv_vcpu *v, const struct evtchn_bind_vcpu *a)
 	struct hv_vcpu *to = vcpu_find(d, a->vcpu);
 	struct port *p;
 	uint64_t w;
+	bool moves;
 
 	if (!to)
 		return -XEN_ENOENT;
@@ -254,10 +257,11 @@ static long bind_vcpu(struct hv_vcpu *v, const struct evtchn_bind_vcpu *a)
 		return -XEN_EINVAL;
 	lock_take(d->hv, &d->lock);
 	w = load_relaxed(&p->word);
-	if (movable(w))
+	moves = movable(d, w);
+	if (moves)
 		store_seq(&p->word, port_word(word_state(w), to->id, word_dom(w), word_number(w)));
 	lock_drop(&d->lock);
-	if (!movable(w))
+	if (!moves)
 		return -XEN_EINVAL;
 	/* When the guest hears that it moved, no sender notifies the old vCPU any more. */
 	if (word_vcpu(w) != to->id)
@@ -265,20 +269,19 @@ static long bind_vcpu(struct hv_vcpu *v, const struct evtchn_bind_vcpu *a)
 	return 0;
 }
 
-static long unmask(struct hv_vcpu *v, const struct evtchn_unmask *a)
+long event_unmask(struct hv_domain *d, struct section *s, uint32_t port)
 {
-	struct hv_domain *d = v->domain;
-	const struct port *p = port_find(d, a->port);
+	const struct port *p = port_find(d, port);
 	unsigned phase;
 	uint64_t w;
 
 	if (!p)
 		return -XEN_EINVAL;
-	phase = section_enter(&v->section, &d->hv->phase);
+	phase = section_enter(s, &d->hv->phase);
 	w = load_seq(&p->word);
 	if (word_usable(w))
-		domain_abi(d)->unmask(d, a->port, d->vcpu[word_vcpu(w)]);
-	section_leave_own(&v->section, phase);
+		domain_abi(d)->unmask(d, port, d->vcpu[word_vcpu(w)]);
+	section_leave_own(s, phase);
 	return 0;
 }
 
@@ -390,7 +393,7 @@ static long run_op(struct hv_vcpu *v, uint32_t op, union argument *u)
 	case EVTCHNOP_bind_vcpu:
 		return bind_vcpu(v, &u->bind_vcpu);
 	case EVTCHNOP_unmask:
-		return unmask(v, &u->unmask);
+		return event_unmask(v->domain, &v->section, u->unmask.port);
 	case EVTCHNOP_reset:
 		return reset(v, &u->reset, false);
 	case EVTCHNOP_reset_cont:

@@ -52,6 +52,11 @@ struct hv {
 	struct irq_line *lines[HV_MAX_LINES];	   /* atomic; a line stays until hv_destroy */
 	struct clock clock;
 
+	struct hv_domain *foreground; /* atomic; compared, never followed */
+	uint64_t eoi_timeout;	      /* atomic: ns, HV_NEVER: no eoi is forced */
+	struct lock irq_timer_lock;
+	uint64_t irq_timer_armed; /* what the embedder was told last; under that lock */
+
 	struct lock section_lock;
 	struct section *sections;
 	uint32_t phase; /* atomic; section.c */
@@ -178,6 +183,9 @@ struct hv_domain {
 
 	unsigned nr_pirqs;
 	struct pirq *pirqs;
+	uint64_t eoi_map_mfn; /* a frame held by mm_get_frame, HV_NEVER: none. Under lock */
+	uint64_t *eoi_map;    /* that frame: a bit for each pirq that needs an eoi; the guest's */
+	bool eoi_unmasks;     /* eoi unmasks the port too */
 
 	struct hv_domain *next; /* hv->first's list */
 };

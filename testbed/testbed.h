@@ -228,4 +228,14 @@ const char *testbed_line_log(struct testbed_line *l);
 bool testbed_line_enabled(const struct testbed_line *l); /* between startup and shutdown, not masked
 							  */
 
+/* The deadline for lines that the hypervisor set last (hv_ops.set_line_timer). */
+uint64_t testbed_line_deadline(const struct testbed *tb);
+
+/*
+ * What hv_ops.irq_may_deliver answers from now on; NULL: always 0. Before threads use lines.
+ */
+void testbed_deliver_if(struct testbed *tb,
+			int (*may)(void *arg, struct hv_domain *d, unsigned pirq, unsigned line),
+			void *arg);
+
 #endif

@@ -152,6 +152,20 @@ struct hv_ops {
 	void (*set_timer)(struct hv_vcpu *v, uint64_t deadline);
 
 	/*
+	 * (Re)arm the hypervisor's one deadline for interrupt lines; HV_NEVER disarms it. At or
+	 * after it the embedder calls hv_irq_timer(), but not from here. Calls are serialised; on
+	 * any thread. Locks held. May be NULL: a line waits for its guests' eois for ever.
+	 */
+	void (*set_line_timer)(void *ctx, uint64_t deadline);
+
+	/*
+	 * Is this domain to get what a line signals now? 0: yes. Anything else: it is not told, and
+	 * not waited for. A level that nobody gets stays masked until somebody binds or unbinds, or
+	 * hv_irq_resample. Locks held. May be NULL: always.
+	 */
+	int (*irq_may_deliver)(struct hv_domain *d, unsigned pirq, unsigned line);
+
+	/*
 	 * Copy n bytes between the hypervisor and guest virtual addresses of this vCPU. -EFAULT if
 	 * any byte of the range is not mapped (or, for copy_to, not writable); then how many bytes
 	 * were copied is undefined. On the thread of v. Must not wait for the guest. NULL for both:
@@ -271,8 +285,8 @@ void hv_domain_unpause(struct hv_domain *d);
 
 /*
  * The embedder gives up on it: as SCHEDOP_shutdown with SHUTDOWN_crash from inside. As after every
- * shutdown, it keeps what it has until hv_domain_destroy: peers' ports stay bound to it, and a
- * level line that it has not eoi'd stays masked for those who share it. [any]
+ * shutdown, it keeps what it has until hv_domain_destroy: peers' ports stay bound to it, and so do
+ * its ports to lines, but no line waits for its eoi any more. [any]
  */
 void hv_domain_crash(struct hv_domain *d);
 /* Has it shut down? Then *reason (which may be NULL) is SHUTDOWN_*. [look] */
@@ -419,11 +433,16 @@ int hv_vcpu_trap(const struct hv_vcpu *v, unsigned vector, struct hv_trap *out);
 
 /* ---- interrupt lines ------------------------------------------------------------------------- */
 
+#define HV_MAX_LINE_GUESTS 32u /* domains that share one line at most; Xen's default */
+#define HV_MAX_CHAINED	   32u /* children of a chained line at most */
+
 enum hv_irq_flow {
 	HV_IRQ_LEVEL, /* masked and acked on arrival, unmasked when every domain that got it has
-			 eoi'd */
+			 eoi'd, or its eoi was forced */
 	HV_IRQ_EDGE, /* acked on arrival, never masked for delivery; an edge while one is in service
 			is delivered after it */
+	HV_IRQ_PERCPU,	/* each vCPU has its own (hv_vcpu_map_pirq); acked, never masked, no eoi */
+	HV_IRQ_CHAINED, /* other lines' signals come through it: only by hv_irq_chain */
 };
 
 /*
@@ -440,31 +459,127 @@ struct hv_irq_chip {
 	void (*unmask)(void *data, unsigned line);
 	/*
 	 * Level lines: is it asserted now? Sampled after startup and each unmask, and delivered
-	 * again if so. The embedder asserts first, then calls hv_irq_raise. Edge
-	 * lines: not called, may be NULL.
+	 * again if so. The embedder asserts first, then calls hv_irq_raise. Others: not called, may
+	 * be NULL.
 	 */
 	bool (*asserted)(void *data, unsigned line);
 };
 
 /*
  * Describe a line, 0 .. HV_MAX_LINES - 1, for good: chip and data are used until hv_destroy.
- * -EINVAL (no such line, a callback is missing), -EBUSY if it is described already, -ENOMEM [any]
+ * -EINVAL (no such line, invalid, a callback is missing, HV_IRQ_CHAINED), -EBUSY if it is described
+ * already, or per-CPU and mapped, -ENOMEM [any]
  */
 int hv_irq_register(struct hv *hv, unsigned line, enum hv_irq_flow flow,
 		    const struct hv_irq_chip *chip, void *data);
 
 /*
- * The controller signals: an edge arrived, or a level line became asserted. Nothing happens while
- * nobody is bound: an edge is lost, a level is sampled later. Does not allocate or block. [any]
+ * The controller signals: an edge arrived, or a level line became asserted; of a chained line: one
+ * of its children did. Nothing happens while nobody is bound: an edge is lost, a level is sampled
+ * later. Nothing to per-CPU lines. Does not allocate or block. [any]
  */
 void hv_irq_raise(struct hv *hv, unsigned line);
 
+/* A per-CPU line signals to this vCPU; other lines: nothing happens. Contexts likewise. [any] */
+void hv_irq_raise_vcpu(struct hv_vcpu *v, unsigned line);
+
+/*
+ * Look at a level line again that nobody had in service because nobody was to have it
+ * (irq_may_deliver refused): for when that has changed. [any]
+ */
+void hv_irq_resample(struct hv *hv, unsigned line);
+
+/*
+ * A line on which several others signal, as a GPIO controller has. Nobody binds it; it is enabled
+ * from this call on. Each hv_irq_raise of it masks and acks it, asks `status` once, raises the
+ * children whose bits are set as hv_irq_raise would, lowest first, and unmasks it. So the embedder
+ * sets the child's status first, then raises; what a child signals while others are looked at is
+ * found by its own raise. A child is an ordinary line with a chip of its own, which for levels must
+ * keep it out of `status` while it is masked.
+ */
+struct hv_irq_demux {
+	const unsigned *child; /* bit i of status is line child[i] */
+	unsigned nr;	       /* 1 .. HV_MAX_CHAINED */
+	/*
+	 * Which children signal now? Asking takes edges away. Called as the chip's functions are.
+	 */
+	uint32_t (*status)(void *data, unsigned line);
+};
+
+/*
+ * Describe a chained line, as hv_irq_register does; demux, and the numbers in it, do not change
+ * until hv_destroy. Children may be described before or later. Chains are one deep. -EINVAL: as
+ * there; a child is no line, is chained or is the line itself; the line is a child. -EBUSY: it is
+ * described or mapped already, a child is another's; -ENOMEM [any]
+ */
+int hv_irq_chain(struct hv *hv, unsigned line, const struct hv_irq_chip *chip, void *data,
+		 const struct hv_irq_demux *demux);
+
+/*
+ * Does anything signal on this line? Between begin and end nobody can bind it, and whatever it
+ * signals is acked (a level: and masked) and remembered. begin: -EBUSY: somebody is bound, or it is
+ * being probed; -EINVAL: no such line, not described, chained, invalid. end: 1 if it signalled, 0
+ * if not, -EINVAL if it was not being probed. [any]
+ */
+int hv_irq_probe_begin(struct hv *hv, unsigned line);
+int hv_irq_probe_end(struct hv *hv, unsigned line);
+
+/*
+ * This number is no line (any more), for good: it is shut down, nothing that was sent is waited
+ * for, it can be neither described nor mapped nor bound. Ports that are bound to it stay so until
+ * they are closed and hear nothing. -EINVAL: out of range; -ENOMEM [any]
+ */
+int hv_irq_invalidate(struct hv *hv, unsigned line);
+
+/* Flags of a line, described or not. */
+#define HV_IRQ_FOCUS 1u /* of those bound, only the domain in the foreground gets it */
+
+/* -EINVAL: no such line or flag; -ENOMEM [any] */
+int hv_irq_set_flags(struct hv *hv, unsigned line, unsigned flags);
+
+/*
+ * The domain that the user looks at: lines with HV_IRQ_FOCUS are its own from now on. What the one
+ * before has in service is not waited for any more; a level that is still asserted is delivered to
+ * this one. While it is not bound, or NULL: edges are lost, levels wait. A domain that is destroyed
+ * leaves the foreground empty. [any]
+ */
+void hv_set_foreground(struct hv *hv, struct hv_domain *d);
+
+/*
+ * How long a level line waits for eois before they are forced, from its next signal on; HV_NEVER:
+ * for ever. At first 1 ms, as on Xen. Without hv_ops.set_line_timer: for ever. -EINVAL: 0 [any]
+ */
+int hv_set_eoi_timeout(struct hv *hv, uint64_t ns);
+
+/*
+ * The deadline of hv_ops.set_line_timer was reached (or any time: it looks at the clock). Forces
+ * what is due: those who have not eoi'd are not waited for any more; the eoi that each of them
+ * still owes is taken for what it is when it comes, so that it does not end a later one's service.
+ * [any]
+ */
+void hv_irq_timer(struct hv *hv);
+
 /*
  * Allow a domain to use a line, and map it to one of its pirq numbers. shareable: other domains may
- * have it too, as long as all say so. -EBUSY: another domain has it unshareably; -EEXIST: that pirq
- * is mapped; -EINVAL: no such pirq or line; -ENOMEM [any]
+ * have it too, as long as all say so. A line that is not described yet can be mapped and bound. A
+ * privileged domain may map any line itself that is described and that no domain has unshareably.
+ * -EBUSY: another domain has it unshareably; -EEXIST: that pirq or that line is mapped; -EINVAL: no
+ * such pirq or line, or it is chained, per-CPU or invalid; -ENOMEM [any]
  */
 int hv_domain_map_pirq(struct hv_domain *d, unsigned pirq, unsigned line, bool shareable);
+
+/*
+ * The same of a per-CPU line, for one vCPU: the port that is bound to this pirq notifies that vCPU
+ * and cannot be moved. Lines of other vCPUs need pirqs of their own. -EINVAL also: the line is not
+ * per-CPU; -EEXIST: that pirq is mapped, or the vCPU's line is [any]
+ */
+int hv_vcpu_map_pirq(struct hv_vcpu *v, unsigned pirq, unsigned line);
+
+/*
+ * Take it away again. A port that is bound to it stays so until it is closed and hears nothing;
+ * until then the number is not free. -EINVAL: it is not mapped [any]
+ */
+int hv_domain_unmap_pirq(struct hv_domain *d, unsigned pirq);
 
 /* ---- events from outside the guests ---------------------------------------------------------- */
 

@@ -169,7 +169,7 @@ static bool vcpu_has(const struct hv_vcpu *v, const struct irq_line *line)
 	unsigned i;
 
 	for (i = 0; i < d->nr_pirqs; i++)
-		if (d->pirqs[i].line == line && d->pirqs[i].vcpu == v->id)
+		if (d->pirqs[i].line == line && d->pirqs[i].percpu && d->pirqs[i].vcpu == v->id)
 			return true;
 	return false;
 }

@@ -15,6 +15,8 @@
 
 struct top {
 	unsigned on_crash;
+	uint64_t eoi_timeout_ms;
+	const char *foreground;
 	const config_setting_t *domains, *devices, *shared_memory, *event_channels;
 };
 
@@ -22,6 +24,8 @@ static const char *const on_crash_choices[] = { "end", "continue", NULL };
 
 static const struct config_key top_keys[] = {
 	CONFIG_KEY(top, on_crash, KEY_CHOICE, .choices = on_crash_choices),
+	CONFIG_KEY(top, eoi_timeout_ms, KEY_UINT, .max = 3600000),
+	CONFIG_KEY(top, foreground, KEY_NAME),
 	CONFIG_KEY(top, domains, KEY_CUSTOM, .required = true),
 	CONFIG_KEY(top, devices, KEY_CUSTOM),
 	CONFIG_KEY(top, shared_memory, KEY_CUSTOM),
@@ -382,17 +386,21 @@ static int read_channel(struct config *cfg, const config_setting_t *group, void 
 static int read_all(struct config *cfg)
 {
 	const config_setting_t *root = config_root_setting(cfg->file);
-	struct top top = { 0 };
+	struct top top = { .eoi_timeout_ms = CONFIG_EOI_TIMEOUT_MS };
 	unsigned i;
 
 	if (config_read_group(cfg, root, top_keys, &top))
 		return -1;
 	cfg->on_crash = top.on_crash;
+	cfg->eoi_timeout_ms = top.eoi_timeout_ms;
 	if (READ_LIST(cfg, top.domains, "a domain", domains, nr_domains, read_domain))
 		return -1;
 	if (!cfg->nr_domains || cfg->nr_domains > CONFIG_MAX_DOMAINS)
 		return config_error(cfg, top.domains, "%u domains; use 1 to %u", cfg->nr_domains,
 				    CONFIG_MAX_DOMAINS);
+	if (top.foreground &&
+	    find_domain(cfg, member(root, "foreground"), top.foreground, &cfg->foreground))
+		return -1;
 	if (READ_LIST(cfg, top.devices, "a device", devices, nr_devices, read_device) ||
 	    READ_LIST(cfg, top.shared_memory, "a region", shared, nr_shared, read_shared) ||
 	    READ_LIST(cfg, top.event_channels, "a channel", channels, nr_channels, read_channel))

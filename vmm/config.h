@@ -18,6 +18,12 @@
 
 struct config_setting_t;
 struct config_t;
+/*
+ * How long a level waits for eois. Far longer than Xen's 1 ms: a vCPU is a thread of the host,
+ * which may not run for a while.
+ */
+#define CONFIG_EOI_TIMEOUT_MS 1000u
+
 struct device_type;
 
 /* One key of a group: what it may be, and where its value goes. Tables end with a NULL name. */
@@ -75,6 +81,7 @@ struct config_device {
 					     */
 	unsigned nr_owners;
 	bool shared; /* its line may have several owners */
+	bool focus;  /* only the one in the foreground gets its lines */
 	uint64_t lines[2];
 	const char *input, *output; /* chardev */
 	uint64_t pages;
@@ -100,8 +107,10 @@ struct config_channel {
 
 struct config {
 	const char *path;
-	struct config_t *file; /* what the strings point into */
-	unsigned on_crash;     /* 0: ends the machine, 1: the others go on */
+	struct config_t *file;	 /* what the strings point into */
+	unsigned on_crash;	 /* 0: ends the machine, 1: the others go on */
+	uint64_t eoi_timeout_ms; /* 0: never */
+	unsigned foreground;	 /* domain's index */
 	struct config_domain *domains;
 	struct config_device *devices;
 	struct config_shared *shared;

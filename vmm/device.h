@@ -48,12 +48,13 @@ struct device_type {
 };
 
 /* What every device has. */
-#define DEVICE_KEYS                                              \
-	{ .name = "type",                                        \
-	  .kind = KEY_STRING,                                    \
-	  .required = true,                                      \
-	  .offset = offsetof(struct config_device, type_name) }, \
-		CONFIG_KEY(config_device, name, KEY_NAME, .required = true)
+#define DEVICE_KEYS                                                          \
+	{ .name = "type",                                                    \
+	  .kind = KEY_STRING,                                                \
+	  .required = true,                                                  \
+	  .offset = offsetof(struct config_device, type_name) },             \
+		CONFIG_KEY(config_device, name, KEY_NAME, .required = true), \
+		CONFIG_KEY(config_device, focus, KEY_BOOL)
 #define DEVICE_LINE_KEY(key, index)                                                           \
 	{                                                                                     \
 		.name = (key), .kind = KEY_UINT,                                              \

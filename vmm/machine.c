@@ -177,6 +177,8 @@ static int plan_device(struct machine *m, unsigned index)
 		return 1;
 	}
 	status = dev->type->create(dev);
+	for (i = 0; cfg->focus && i < dev->type->nr_lines; i++)
+		hv_irq_set_flags(m->hv, (unsigned)cfg->lines[i], HV_IRQ_FOCUS);
 	for (i = 0; i < cfg->nr_owners && !status; i++)
 		status = plan_device_owner(m, dev, &m->domains[cfg->owners[i]]);
 	return status;
@@ -199,6 +201,8 @@ static int plan(struct machine *m)
 		m->regions[i] = MEMORY_NONE;
 	for (i = 0; i < cfg->nr_domains && !status; i++)
 		status = domain_plan(m, &m->domains[i], &cfg->domains[i]);
+	if (!status)
+		hv_set_foreground(m->hv, m->domains[cfg->foreground].hv);
 	for (i = 0; i < cfg->nr_devices && !status; i++)
 		status = plan_device(m, i);
 	return status ? status : plan_channels(m);
@@ -454,6 +458,24 @@ static int set_up_signals(sigset_t *ends)
 	return signalfd(-1, ends, SFD_CLOEXEC);
 }
 
+static void force_eois(struct timer *t, void *arg)
+{
+	struct machine *m = arg;
+
+	(void)t;
+	hv_irq_timer(m->hv);
+}
+
+/* Lines, once there is a hypervisor: before any of them is described. */
+static void set_up_lines(struct machine *m)
+{
+	uint64_t ms = m->cfg->eoi_timeout_ms;
+
+	m->irqchip.hv = m->hv;
+	timer_add(&m->timers, &m->line_timer, force_eois, m);
+	hv_set_eoi_timeout(m->hv, ms ? ms * 1000000 : HV_NEVER);
+}
+
 int machine_run(const struct config *cfg)
 {
 	struct machine *m = calloc(1, sizeof(*m));
@@ -475,9 +497,10 @@ int machine_run(const struct config *cfg)
 	if (status)
 		message("no machine can be made: %m; raise the limit of open files (ulimit -n), or run it where "
 			"the container's policy allows eventfd, timerfd and signalfd");
-	m->irqchip.hv = m->hv;
-	if (!status)
+	if (!status) {
+		set_up_lines(m);
 		status = plan(m);
+	}
 	if (!status)
 		status = start(m);
 	if (!status)

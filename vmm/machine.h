@@ -59,7 +59,8 @@ struct machine {
 	struct clock clock;
 	struct timer_queue timers;
 	struct irqchip irqchip;
-	struct domain *domains; /* as many as the file says, in its order */
+	struct timer line_timer; /* when eois are forced */
+	struct domain *domains;	 /* as many as the file says, in its order */
 	struct device *devices;
 	struct memory *regions; /* shared memory */
 	uint64_t next_mfn;

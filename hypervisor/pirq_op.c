@@ -112,9 +112,11 @@ static long op_status(struct hv_vcpu *v, uint64_t arg)
 	p = pirq_find(d, q.irq);
 	if (!p)
 		return -XEN_EINVAL;
-	/* Xen says so of each: who wants to know better has the page. */
-	q.flags = XENIRQSTAT_needs_eoi;
+	q.flags = 0;
 	lock_take(d->hv, &d->lock);
+	/* Xen 4.17 says so of every pirq, so that only who has the page knows better. */
+	if (p->state != PIRQ_MAPPED || irq_needs_eoi(d->hv, p->line))
+		q.flags |= XENIRQSTAT_needs_eoi;
 	if (p->state == PIRQ_MAPPED && irq_shared(d->hv, p->line))
 		q.flags |= XENIRQSTAT_shared;
 	lock_drop(&d->lock);

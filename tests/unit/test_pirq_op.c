@@ -281,16 +281,21 @@ static void status_query(void **state)
 	lines(b, 4, 5, HV_IRQ_EDGE);
 	assert_rc(hv_domain_map_pirq(testbed_hv_domain(b->d0), 4, 4, true), 0);
 	assert_rc(hv_domain_map_pirq(testbed_hv_domain(t1), 5, 4, true), 0);
-	/* whatever it is: an edge, not bound, not mapped */
-	assert_rc(status(b->v0, 4), XENIRQSTAT_needs_eoi);
+	lines(b, 5, 6, HV_IRQ_LEVEL);
+	assert_rc(map_gsi(b->v0, 5, 5), 5);
+	/* an edge, a level, not described, not mapped */
+	assert_rc(hv_domain_map_pirq(testbed_hv_domain(b->d0), 7, 7, true), 0);
+	assert_rc(status(b->v0, 4), 0);
+	assert_rc(status(b->v0, 5), XENIRQSTAT_needs_eoi);
+	assert_rc(status(b->v0, 7), XENIRQSTAT_needs_eoi);
 	assert_rc(status(b->v0, 439), XENIRQSTAT_needs_eoi);
 	assert_fails(status(b->v0, 440), EINVAL);
 	assert_fails(status(b->v0, UINT32_MAX), EINVAL);
 	assert_rc(op_bind_pirq(b->v0, 4, BIND_PIRQ__WILL_SHARE), 1);
-	assert_rc(status(b->v0, 4), XENIRQSTAT_needs_eoi);
+	assert_rc(status(b->v0, 4), 0);
 	assert_rc(op_bind_pirq(testbed_vcpu(t1, 0), 5, BIND_PIRQ__WILL_SHARE), 1);
-	assert_rc(status(b->v0, 4), XENIRQSTAT_needs_eoi | XENIRQSTAT_shared);
-	assert_rc(status(testbed_vcpu(t1, 0), 5), XENIRQSTAT_needs_eoi | XENIRQSTAT_shared);
+	assert_rc(status(b->v0, 4), XENIRQSTAT_shared);
+	assert_rc(status(testbed_vcpu(t1, 0), 5), XENIRQSTAT_shared);
 }
 
 /* From the oldest guests: what is in service on a port that is not masked is over. */

@@ -245,6 +245,28 @@ def test_survivors():
             check(err.count(" cannot be read, faulted") == 11, err)
 
 
+HOLD = """
+    eoi_timeout_ms = 5;
+    domains = ( { name = "bad"; image = "misbehave"; cmdline = "mode=hold pirq=9"; },
+                { name = "good"; image = "lines"; cmdline = "count=60"; } );
+    devices = ( { type = "line"; name = "lever"; domains = ( "good", "bad" ); shared = true;
+                  line = 9; flow = "level"; period_us = 2000; count = 60; } );
+    """
+
+
+def test_never_eois():
+    """A live domain that ends no interrupt does not keep the other owner waiting."""
+    with tempfile.NamedTemporaryFile("w", suffix=".cfg") as f:
+        f.write(HOLD)
+        f.flush()
+        p = start(f.name)
+        text = read_until(p.stderr, b"good: lever: .*interrupts")
+        p.send_signal(signal.SIGINT)
+        code, _, err = finish(p)
+    check(code == 128 + signal.SIGINT, code, err)
+    check_level(text.decode() + err, "good", "lever", 60)
+
+
 def test_no_such_mode():
     check_crash("mode=fly", SHUT_DOWN, r"^bad: misbehave: mode=NAME on the ")
 

@@ -13,6 +13,7 @@
 #include "event_abi.h"
 #include "guest_access.h"
 #include "irq.h"
+#include "policy.h"
 #include "ports.h"
 
 #define FIRST_FREE_PIRQ 16u /* where numbers not asked for begin: below are the ISA lines */
@@ -171,7 +172,7 @@ static struct irq_line *line_of_index(struct hv_vcpu *v, int index)
  * Domain's lock held. A line that the domain has keeps its number. To a number that has another
  * line nothing is done, and that is no error: as on Xen.
  */
-static int map_gsi(struct hv_domain *d, struct irq_line *line, int *pirq)
+static int map_gsi(struct hv_vcpu *v, struct hv_domain *d, struct irq_line *line, int *pirq)
 {
 	const struct pirq *have = pirq_of_line(d, line);
 	int number = have ? (int)(have - d->pirqs) : *pirq;
@@ -182,6 +183,9 @@ static int map_gsi(struct hv_domain *d, struct irq_line *line, int *pirq)
 		return -XEN_EEXIST;
 	if (have && have->state == PIRQ_LOST)
 		return -XEN_EBUSY;
+	rc = have ? 0 : policy_ask_on(v, HV_OP_PIRQ_TAKE, d, line->number);
+	if (rc)
+		return rc;
 	if (number < 0)
 		number = free_pirq(d, MAP_PIRQ_TYPE_GSI);
 	if (number < 0)
@@ -202,15 +206,16 @@ static int map_pirq(struct hv_vcpu *v, struct hv_domain *d, struct physdev_map_p
 	struct irq_line *line;
 	int rc;
 
-	if (!v->domain->privileged)
-		return -XEN_EPERM;
+	rc = policy_ask_on(v, HV_OP_PIRQ_MAP, d, (uint32_t)m->index);
+	if (rc)
+		return rc;
 	switch (m->type) {
 	case MAP_PIRQ_TYPE_GSI:
 		line = line_of_index(v, m->index);
 		if (!line)
 			return -XEN_EINVAL;
 		lock_take(d->hv, &d->lock);
-		rc = map_gsi(d, line, &m->pirq);
+		rc = map_gsi(v, d, line, &m->pirq);
 		lock_drop(&d->lock);
 		return rc;
 	case MAP_PIRQ_TYPE_MSI:
@@ -268,7 +273,9 @@ static long op_unmap(struct hv_vcpu *v, uint64_t arg)
 	d = domain_get_any(v, u.domid);
 	if (!d)
 		return -XEN_ESRCH;
-	rc = v->domain->privileged ? unmap_pirq(d, u.pirq) : -XEN_EPERM;
+	rc = policy_ask_on(v, HV_OP_PIRQ_UNMAP, d, (uint32_t)u.pirq);
+	if (rc == 0)
+		rc = unmap_pirq(d, u.pirq);
 	domain_put(d);
 	return rc;
 }
@@ -323,21 +330,25 @@ static long op_iobitmap(struct hv_vcpu *v, uint64_t arg)
 static long op_apic(struct hv_vcpu *v, uint64_t arg)
 {
 	struct physdev_apic a;
+	long rc;
 
 	if (copy_from_guest(v, &a, arg, sizeof(a)))
 		return -XEN_EFAULT;
-	return v->domain->privileged ? -XEN_EINVAL : -XEN_EPERM;
+	rc = policy_ask_on(v, HV_OP_PIRQ_SETUP, v->domain, a.apic_physbase);
+	return rc ? rc : -XEN_EINVAL;
 }
 
 /* A line's vector is the controller's affair: the answer is the line, as Xen gives it. */
 static long op_vector(struct hv_vcpu *v, uint64_t arg)
 {
 	struct physdev_irq q;
+	long rc;
 
 	if (copy_from_guest(v, &q, arg, sizeof(q)))
 		return -XEN_EFAULT;
-	if (!v->domain->privileged)
-		return -XEN_EPERM;
+	rc = policy_ask_on(v, HV_OP_PIRQ_SETUP, v->domain, q.irq);
+	if (rc)
+		return rc;
 	q.vector = q.irq;
 	return copy_to_guest(v, arg, &q, sizeof(q));
 }
@@ -347,13 +358,15 @@ static long op_setup_gsi(struct hv_vcpu *v, uint64_t arg)
 {
 	struct physdev_setup_gsi s;
 	struct irq_line *line;
+	long rc;
 
 	if (copy_from_guest(v, &s, arg, sizeof(s)))
 		return -XEN_EFAULT;
 	if (s.gsi < 0 || (unsigned)s.gsi >= HV_MAX_LINES)
 		return -XEN_EINVAL;
-	if (!v->domain->privileged)
-		return -XEN_EPERM;
+	rc = policy_ask_on(v, HV_OP_PIRQ_SETUP, v->domain, (unsigned)s.gsi);
+	if (rc)
+		return rc;
 	line = irq_find(v->domain->hv, (unsigned)s.gsi);
 	return line && irq_exists(v->domain->hv, line) ? 0 : -XEN_EINVAL;
 }

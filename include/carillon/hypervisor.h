@@ -71,10 +71,10 @@ enum hv_operation {
 	HV_OP_EVTCHN_INIT_CONTROL = EVTCHNOP_init_control, /* [frame] */
 	HV_OP_EVTCHN_EXPAND_ARRAY = EVTCHNOP_expand_array, /* [frame] */
 	HV_OP_EVTCHN_SET_PRIORITY = EVTCHNOP_set_priority, /* [port] */
-	HV_OP_PIRQ_MAP, /* [line] to tell a domain's pirq of a line; and the next, if it has none */
-	HV_OP_PIRQ_TAKE,       /* [line] to give a domain a line that it has not yet */
+	HV_OP_PIRQ_MAP,	 /* [line] PHYSDEVOP_map_pirq; and the next, if the domain has none of it */
+	HV_OP_PIRQ_TAKE, /* [line] to give a domain a line that it has not yet */
 	HV_OP_PIRQ_UNMAP,      /* [pirq] */
-	HV_OP_PIRQ_SETUP,      /* [line] setup_gsi, alloc_irq_vector */
+	HV_OP_PIRQ_SETUP,      /* [line] setup_gsi, alloc_irq_vector; [its address] apic_* */
 	HV_OP_SHUTDOWN,	       /* [SHUTDOWN_*] its own */
 	HV_OP_REMOTE_SHUTDOWN, /* [SHUTDOWN_*] */
 	HV_OP_WATCHDOG,	       /* [id] */
@@ -562,9 +562,10 @@ void hv_irq_timer(struct hv *hv);
 /*
  * Allow a domain to use a line, and map it to one of its pirq numbers. shareable: other domains may
  * have it too, as long as all say so. A line that is not described yet can be mapped and bound. A
- * privileged domain may map any line itself that is described and that no domain has unshareably.
- * -EBUSY: another domain has it unshareably; -EEXIST: that pirq or that line is mapped; -EINVAL: no
- * such pirq or line, or it is chained, per-CPU or invalid; -ENOMEM [any]
+ * privileged domain (or whoever hv_ops.policy lets) may map any line by itself that is described
+ * and that no domain has unshareably. -EBUSY: another domain has it unshareably; -EEXIST: that pirq
+ * or that line is mapped; -EINVAL: no such pirq or line, or it is chained, per-CPU or invalid;
+ * -ENOMEM [any]
  */
 int hv_domain_map_pirq(struct hv_domain *d, unsigned pirq, unsigned line, bool shareable);
 

@@ -160,7 +160,7 @@ void run_mem_bit(struct call *c)
 	const uint8_t *page = hv_domain_frame(testbed_hv_domain(c->d->d), call_field(c, "page", 0));
 	uint64_t bit = call_field(c, "bit", 0);
 
-	if (!page || bit >= HV_PAGE_SIZE * 8) {
+	if (!page || bit / 8 >= HV_PAGE_SIZE) {
 		call_trouble(c, "mem.bit: no such page or bit");
 		return;
 	}

@@ -72,6 +72,7 @@ FILES = [
      r'%f:1: domain "a": there is no image "nowhere" beside'),
     ("duplicate-domain", 'domains = (\n%s,\n%s );' % (GOOD_DOMAIN, GOOD_DOMAIN),
      r'%f:3: another domain is named "a" \(line 2\)'),
+    ("foreground", one('foreground = "nobody";'), r'%f:2: no domain is named "nobody"; use a name from domains'),
     ("on-crash", one('on_crash = "burn";'), r'%f:2: on_crash = "burn" is unknown; use "end" or "continue"'),
     ("device-no-type", one('devices = ( { name = "t"; } );'), r"%f:2: a device without a type"),
     ("device-type", one('devices = ( { type = "disk"; name = "t"; } );'),

@@ -85,6 +85,17 @@ void event_send_pirq(struct hv_domain *d, const uint32_t *port)
 	raise_bound(d, port, PORT_PIRQ);
 }
 
+bool event_pirq_pending(struct hv_domain *d, const uint32_t *port)
+{
+	struct section *s = &d->hv->section; /* it may be on any thread */
+	unsigned phase = section_enter(s, &d->hv->phase);
+	uint32_t number = load_seq(port);
+	bool pending = number && domain_abi(d)->is_pending(d, number);
+
+	section_leave(s, phase);
+	return pending;
+}
+
 bool virq_is_global(unsigned virq)
 {
 	return virq != VIRQ_TIMER && virq != VIRQ_DEBUG && virq != VIRQ_XENOPROF &&

@@ -15,15 +15,13 @@
 
 void irq_count(struct irq_line *line, struct pirq *p)
 {
-	struct hv_domain *d = p->domain;
-
 	if (p->in_flight)
 		return;
 	p->in_flight = true;
 	p->answered = false;
 	line->in_flight++;
 	/* The guest may be taking it at this moment: then its late eoi ends this service early. */
-	if (p->late && event_port_poll(d, &d->hv->section, load_relaxed(&p->port)) == 1)
+	if (p->late && event_pirq_pending(p->domain, &p->port))
 		p->late = false;
 }
 

@@ -6,7 +6,9 @@
  */
 #include "atomic.h"
 #include "event_abi.h"
+#include "probe.h"
 #include "sched.h"
+#include "trace.h"
 #include "vcpu.h"
 
 /*
@@ -37,10 +39,15 @@ static void select_word(struct hv_vcpu *v, uint32_t port)
 static void set_pending(struct hv_domain *d, uint32_t port, struct hv_vcpu *v)
 {
 	struct shared_info *s = d->shared;
+	bool was_set;
 
 	fetch_add_relaxed(&v->counters.sends, UINT64_C(1));
-	if (set_bit_seq(s->evtchn_pending, port)) {
+	trace_sent(d, port);
+	was_set = set_bit_seq(s->evtchn_pending, port);
+	probe_pending(d->domid, port, v->id, was_set);
+	if (was_set) {
 		fetch_add_relaxed(&v->counters.merged, UINT64_C(1));
+		trace_merged(d, port);
 		return;
 	}
 	/*
@@ -49,6 +56,8 @@ static void set_pending(struct hv_domain *d, uint32_t port, struct hv_vcpu *v)
 	 */
 	if (!test_bit_seq(s->evtchn_mask, port))
 		select_word(v, port);
+	else
+		fetch_add_relaxed(&v->counters.masked, UINT64_C(1));
 	poll_check(d, port);
 }
 
@@ -71,9 +80,16 @@ static bool is_pending(const struct hv_domain *d, uint32_t port)
 	return port < EVTCHN_2L_NR_CHANNELS && test_bit_seq(d->shared->evtchn_pending, port);
 }
 
-static bool is_masked(const struct hv_domain *d, uint32_t port)
+/* A port that was given out under the FIFO ABI may be beyond these bits: masked, as on Xen. */
+static void look(const struct hv_domain *d, uint32_t port, struct hv_port_info *out)
 {
-	return port < EVTCHN_2L_NR_CHANNELS && test_bit_seq(d->shared->evtchn_mask, port);
+	const struct vcpu_info *info = load_seq(&d->vcpu[out->vcpu]->info);
+
+	out->has_word = port < EVTCHN_2L_NR_CHANNELS;
+	out->pending = is_pending(d, port);
+	out->masked = !out->has_word || test_bit_seq(d->shared->evtchn_mask, port);
+	if (out->has_word && info)
+		out->selected = (load_seq(&info->evtchn_pending_sel) >> (port / 64)) & 1;
 }
 
 const struct event_abi event_2l = {
@@ -82,5 +98,5 @@ const struct event_abi event_2l = {
 	.unmask = unmask,
 	.clear_pending = clear_pending,
 	.is_pending = is_pending,
-	.is_masked = is_masked,
+	.look = look,
 };

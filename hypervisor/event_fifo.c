@@ -17,12 +17,15 @@
 #include "event_fifo.h"
 
 #include "ports.h"
+#include "probe.h"
 #include "sched.h"
+#include "trace.h"
 #include "vcpu.h"
 
 #define PENDING (1u << EVTCHN_FIFO_PENDING)
 #define MASKED	(1u << EVTCHN_FIFO_MASKED)
 #define LINKED	(1u << EVTCHN_FIFO_LINKED)
+#define BUSY	(1u << EVTCHN_FIFO_BUSY)
 #define LINK	EVTCHN_FIFO_LINK_MASK
 
 /* A queue's number, as a port keeps it. */
@@ -215,17 +218,23 @@ void fifo_raise(struct hv_domain *d, uint32_t port, struct hv_vcpu *v)
 	 * have taken it off and be about to clear PENDING.
 	 */
 	old = fetch_or_seq(word, PENDING);
+	probe_pending(d->domid, port, v->id, (old & PENDING) != 0);
 	if (!(old & (MASKED | LINKED)))
 		queue_port(d, p, port, v, block);
-	if (old & PENDING)
+	if (old & PENDING) {
 		fetch_add_relaxed(&v->counters.merged, UINT64_C(1));
-	else
-		poll_check(d, port);
+		trace_merged(d, port);
+		return;
+	}
+	if (old & MASKED)
+		fetch_add_relaxed(&v->counters.masked, UINT64_C(1));
+	poll_check(d, port);
 }
 
 static void set_pending(struct hv_domain *d, uint32_t port, struct hv_vcpu *v)
 {
 	fetch_add_relaxed(&v->counters.sends, UINT64_C(1));
+	trace_sent(d, port);
 	fifo_raise(d, port, v);
 }
 
@@ -263,11 +272,25 @@ static bool is_pending(const struct hv_domain *d, uint32_t port)
 	return word && (load_seq(word) & PENDING);
 }
 
-static bool is_masked(const struct hv_domain *d, uint32_t port)
+/* A port without a word is masked, as on Xen. */
+static void look(const struct hv_domain *d, uint32_t port, struct hv_port_info *out)
 {
 	const event_word_t *word = fifo_word(d->fifo, port);
+	const struct port *p = port_find(d, port);
+	/* Once, so that its bits are those of one moment. */
+	event_word_t w = word ? load_seq(word) : MASKED;
+	unsigned queue = load_relaxed(&p->fifo_queue);
 
-	return !word || (load_seq(word) & MASKED);
+	out->fifo = true;
+	out->has_word = word;
+	out->pending = w & PENDING;
+	out->masked = w & MASKED;
+	out->linked = w & LINKED;
+	out->busy = w & BUSY;
+	out->link = w & LINK;
+	out->priority = load_relaxed(&p->fifo_priority);
+	out->queue_vcpu = queue / EVTCHN_FIFO_MAX_QUEUES;
+	out->queue_priority = queue % EVTCHN_FIFO_MAX_QUEUES;
 }
 
 /*
@@ -293,6 +316,7 @@ static int set_priority(struct hv_domain *d, uint32_t port, uint32_t priority)
 	if (priority > EVTCHN_FIFO_PRIORITY_MIN)
 		return -XEN_EINVAL;
 	store_relaxed(&port_find(d, port)->fifo_priority, (uint8_t)priority);
+	probe_priority(d->domid, port, priority);
 	return 0;
 }
 
@@ -302,7 +326,7 @@ const struct event_abi event_fifo = {
 	.unmask = unmask,
 	.clear_pending = clear_pending,
 	.is_pending = is_pending,
-	.is_masked = is_masked,
+	.look = look,
 	.is_busy = is_busy,
 	.init_port = init_port,
 	.set_priority = set_priority,

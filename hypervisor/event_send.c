@@ -10,6 +10,7 @@
 #include "domain.h"
 #include "event_abi.h"
 #include "ports.h"
+#include "probe.h"
 #include "vcpu.h"
 
 /*
@@ -53,18 +54,27 @@ long event_send(struct hv_domain *d, struct section *s, uint32_t port)
 	w = load_seq(&p->word);
 	switch (word_state(w)) {
 	case PORT_INTERDOMAIN:
+		probe_send(d->domid, port, word_dom(w), word_number(w));
 		raise_remote(d->hv, w);
 		break;
 	case PORT_IPI:
+		probe_send(d->domid, port, d->domid, port);
 		raise_port(d, port, w);
 		break;
 	case PORT_UNBOUND:
+		probe_send(d->domid, port, word_dom(w), 0);
 		break; /* nobody there yet, or no more: lost, as on Xen */
 	default:
 		rc = -XEN_EINVAL;
 	}
 	section_leave(s, phase);
 	return rc;
+}
+
+static void count_pirq(struct hv_domain *d, uint32_t port, uint64_t word)
+{
+	fetch_add_relaxed(&d->vcpu[word_vcpu(word)]->counters.pirqs, UINT64_C(1));
+	probe_pirq(d->domid, port, word_vcpu(word), word_number(word));
 }
 
 /* A port that interrupts raise; 0 is none. */
@@ -76,8 +86,11 @@ static void raise_bound(struct hv_domain *d, struct section *s, const uint32_t *
 	const struct port *p = port ? port_find(d, port) : NULL;
 	uint64_t w = p ? load_seq(&p->word) : 0;
 
-	if (word_state(w) == state)
+	if (word_state(w) == state) {
+		if (state == PORT_PIRQ)
+			count_pirq(d, port, w);
 		raise_port(d, port, w);
+	}
 	section_leave(s, phase);
 }
 

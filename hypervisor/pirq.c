@@ -12,6 +12,7 @@
 #include "guest_access.h"
 #include "irq.h"
 #include "policy.h"
+#include "probe.h"
 
 #define FIRST_FREE_PIRQ 16u /* where numbers not asked for begin: below are the ISA lines */
 #define IO_PORTS	65536u
@@ -161,6 +162,8 @@ static long op_eoi(struct hv_vcpu *v, uint64_t arg)
 	p = find(d, eoi.irq);
 	if (!p)
 		return -XEN_EINVAL;
+	fetch_add_relaxed(&v->counters.eois, UINT64_C(1));
+	probe_eoi(d->domid, eoi.irq);
 	lock_take(d->hv, &d->lock);
 	if (p->line)
 		irq_eoi(d->hv, p);

@@ -26,6 +26,7 @@ struct fifo;
 struct pirq;
 struct irq_line;
 struct port_group;
+struct trace;
 
 /* The relation of cycles to time that goes into vcpu_time_info. */
 struct clock {
@@ -153,6 +154,7 @@ struct hv_domain {
 	/* Events. What senders read is written under lock and published by valid_ports. */
 	const struct event_abi *abi; /* atomic: domain_abi() */
 	struct fifo *fifo;	     /* event_fifo.h; NULL in the 2-level ABI */
+	struct trace *trace;	     /* atomic; trace.h; NULL: single ports are not counted */
 	struct shared_info *shared;
 	uint64_t shared_mfn; /* its frame, HV_NEVER if it is none of the domain's memory */
 	struct port_group *groups[16];

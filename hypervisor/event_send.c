@@ -52,17 +52,15 @@ long event_send(struct hv_domain *d, struct section *s, uint32_t port)
 	phase = section_enter(s, &d->hv->phase);
 	/* Pairs with the stores of PORT_FREE in event_close.c: see section_enter(). */
 	w = load_seq(&p->word);
+	probe_send(d->domid, port, word_state(w), word_dom(w));
 	switch (word_state(w)) {
 	case PORT_INTERDOMAIN:
-		probe_send(d->domid, port, word_dom(w), word_number(w));
 		raise_remote(d->hv, w);
 		break;
 	case PORT_IPI:
-		probe_send(d->domid, port, d->domid, port);
 		raise_port(d, port, w);
 		break;
 	case PORT_UNBOUND:
-		probe_send(d->domid, port, word_dom(w), 0);
 		break; /* nobody there yet, or no more: lost, as on Xen */
 	default:
 		rc = -XEN_EINVAL;

@@ -27,9 +27,8 @@
 #define probe_bind(domid, port, vcpu, state)  PROBE4(bind, domid, port, vcpu, state)
 #define probe_close(domid, port, vcpu, state) PROBE4(close, domid, port, vcpu, state)
 
-/* EVTCHNOP_send of a port, and the other end; which is the port itself if it has none. */
-#define probe_send(domid, port, remote_dom, remote_port) \
-	PROBE4(send, domid, port, remote_dom, remote_port)
+/* EVTCHNOP_send of a port of the calling domain; to which domain, if it is an interdomain one. */
+#define probe_send(domid, port, state, remote_dom) PROBE4(send, domid, port, state, remote_dom)
 
 /* An event was raised: the port's pending bit is set, and was set before or not. */
 #define probe_pending(domid, port, vcpu, was_set) PROBE4(pending, domid, port, vcpu, was_set)

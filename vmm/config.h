@@ -88,19 +88,22 @@ struct config_shared {
 	const char *name;
 	uint64_t pages;
 	unsigned owners[CONFIG_MAX_OWNERS];
+	bool read_only[CONFIG_MAX_OWNERS]; /* for that owner */
 	unsigned nr_owners;
-	const struct config_setting_t *setting, *domains;
+	const struct config_setting_t *setting, *domains, *access;
 };
 
 struct config_channel {
 	const char *name;
-	unsigned ends[2]; /* domains' indexes */
-	const struct config_setting_t *setting, *domains;
+	unsigned ends[2];  /* domains' indexes */
+	uint32_t ports[2]; /* their numbers; 0: the lowest that is free, at both */
+	const struct config_setting_t *setting, *domains, *port_list;
 };
 
 struct config {
 	const char *path;
 	struct config_t *file; /* what the strings point into */
+	bool port_counters;    /* count each port's events */
 	unsigned on_crash;     /* 0: ends the machine, 1: the others go on */
 	struct config_domain *domains;
 	struct config_device *devices;

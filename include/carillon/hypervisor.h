@@ -538,7 +538,10 @@ struct hv_port_info {
 	unsigned priority;		     /* FIFO: of its next event */
 	unsigned queue_vcpu, queue_priority; /* FIFO: the queue that it is or was last on */
 
-	/* Since it was bound, or tracing was turned on; hv_domain_trace. */
+	/*
+	 * Since it was bound, or tracing was turned on (hv_domain_trace). The two are not of one
+	 * moment.
+	 */
 	bool counted;
 	uint64_t sends, merged; /* as in hv_counters */
 };

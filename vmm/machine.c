@@ -437,6 +437,7 @@ static void loop(struct machine *m)
 			dump_machine(m);
 		if (fds[1].revents && read(m->wake_fd, &count, sizeof(count)) < 0)
 			continue; /* look anyway */
+		dump_again(m);
 	} while (look_at_domains(m));
 }
 

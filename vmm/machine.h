@@ -55,11 +55,12 @@ struct domain {
 
 /* The last dump that was asked for. All zero: none yet. */
 struct dump {
-	struct console *console;
+	struct machine *machine;
 	char *text;
 	pthread_t thread; /* writes it */
 	bool running;
 	_Atomic bool written;
+	bool asked; /* for another, meanwhile */
 };
 
 struct machine {
@@ -100,10 +101,11 @@ void domain_destroy(struct domain *d);
 bool domain_report(struct domain *d); /* print how it ended; true if it ended well */
 
 /*
- * machine_dump.c: to stderr; nothing while the last one is still being written. And wait until that
- * is. Main thread, both.
+ * machine_dump.c: to stderr. While the last one is still being written: later, by dump_again, for
+ * which wake_fd wakes the loop. And wait until the last one is written. Main thread, all.
  */
 void dump_machine(struct machine *m);
+void dump_again(struct machine *m);
 void dump_end(struct dump *d);
 
 /* machine_ops.c: what the machine lends to the hypervisor. */

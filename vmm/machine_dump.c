@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "machine.h"
 
@@ -21,10 +22,13 @@ static void *write_out(void *arg)
 {
 	struct dump *d = arg;
 	char *line = d->text, *end;
+	uint64_t one = 1;
 
 	for (; (end = strchr(line, '\n')) != NULL; line = end + 1)
-		console_say(d->console, "%.*s", (int)(end - line), line);
+		console_say(&d->machine->console, "%.*s", (int)(end - line), line);
 	atomic_store_explicit(&d->written, true, memory_order_release);
+	if (write(d->machine->wake_fd, &one, sizeof(one)) < 0)
+		return NULL; /* its counter is at the top: the loop will look anyway */
 	return NULL;
 }
 
@@ -45,18 +49,27 @@ void dump_machine(struct machine *m)
 	struct dump *d = &m->dump;
 	char *text = NULL;
 
-	if (d->running && !atomic_load_explicit(&d->written, memory_order_acquire))
-		return; /* nobody reads the last one */
+	/* Whoever is written to looks for the last line, and may ask again before the thread ends.
+	 */
+	d->asked = d->running && !atomic_load_explicit(&d->written, memory_order_acquire);
+	if (d->asked)
+		return;
 	dump_end(d);
 	if (render(m, &text)) {
 		console_say(&m->console, "no memory for a dump; free some");
 		free(text);
 		return;
 	}
-	*d = (struct dump){ .console = &m->console, .text = text };
+	*d = (struct dump){ .machine = m, .text = text };
 	d->running = !pthread_create(&d->thread, NULL, write_out, d);
 	if (!d->running)
 		write_out(d);
+}
+
+void dump_again(struct machine *m)
+{
+	if (m->dump.asked)
+		dump_machine(m);
 }
 
 void dump_end(struct dump *d)

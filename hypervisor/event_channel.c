@@ -160,6 +160,7 @@ static long bind_pirq_locked(struct hv_vcpu *v, struct evtchn_bind_pirq *a)
 		 */
 		store_seq(&port_find(d, (uint32_t)port)->word, port_word(PORT_FREE, 0, 0, 0));
 		d->open_ports--;
+		probe_close(d->domid, (uint32_t)port, 0, PORT_PIRQ);
 		port_give_back(d, (uint32_t)port);
 		return rc;
 	}

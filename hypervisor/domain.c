@@ -14,6 +14,7 @@
 #include "ports.h"
 #include "runstate.h"
 #include "time.h"
+#include "trace.h"
 #include "vcpu.h"
 
 /* ---- the hypervisor ---- */
@@ -193,6 +194,7 @@ static void free_domain(struct hv_domain *d)
 		vcpu_free(d, i);
 	release(hv, d->vcpu, d->max_vcpus * sizeof(struct hv_vcpu *));
 	pirqs_destroy(d);
+	trace_destroy(d);
 	ports_destroy(d);
 	if (d->mm)
 		mm_destroy(d);
@@ -399,19 +401,4 @@ void *hv_domain_user(const struct hv_domain *d)
 struct hv_vcpu *hv_domain_vcpu(const struct hv_domain *d, unsigned id)
 {
 	return vcpu_find(d, id);
-}
-
-void hv_domain_counters(const struct hv_domain *d, struct hv_counters *out)
-{
-	unsigned i;
-
-	*out = (struct hv_counters){ 0 };
-	for (i = 0; i < d->max_vcpus; i++) {
-		const struct hv_counters *c = &d->vcpu[i]->counters;
-
-		out->hypercalls += load_relaxed(&c->hypercalls);
-		out->sends += load_relaxed(&c->sends);
-		out->merged += load_relaxed(&c->merged);
-		out->kicks += load_relaxed(&c->kicks);
-	}
 }

@@ -464,3 +464,42 @@ void irq_leave_foreground(struct hv_domain *d)
 	/* It has no lines any more, so nothing waits for somebody else. */
 	compare_exchange_seq(&d->hv->foreground, &me, (struct hv_domain *)NULL);
 }
+
+/* ---- looking ---- */
+
+/* Called with the line's lock held: who is bound stays. */
+static void fill_info(const struct irq_line *l, struct hv_irq_info *out)
+{
+	const struct pirq *p;
+
+	*out = (struct hv_irq_info){
+		.described = l->chip,
+		.flow = l->flow,
+		.started = l->started,
+		.masked = l->masked,
+		.in_flight = l->in_flight,
+	};
+	for (p = l->bound; p; p = p->next) {
+		struct hv_irq_bound *b = &out->bound[out->nr_bound];
+
+		/* A per-CPU line may have more. */
+		if (out->nr_bound++ >= HV_MAX_LINE_GUESTS)
+			continue;
+		b->domid = p->domain->domid;
+		b->pirq = (unsigned)(p - p->domain->pirqs);
+		b->port = load_relaxed(&p->port);
+		b->in_flight = p->in_flight;
+	}
+}
+
+int hv_irq_info(struct hv *hv, unsigned line, struct hv_irq_info *out)
+{
+	struct irq_line *l = line < HV_MAX_LINES ? load_acquire(&hv->lines[line]) : NULL;
+
+	if (!l)
+		return line < HV_MAX_LINES ? -XEN_ENOENT : -XEN_EINVAL;
+	lock_take(hv, &l->lock);
+	fill_info(l, out);
+	lock_drop(&l->lock);
+	return 0;
+}

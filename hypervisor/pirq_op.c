@@ -15,6 +15,7 @@
 #include "irq.h"
 #include "policy.h"
 #include "ports.h"
+#include "probe.h"
 
 #define FIRST_FREE_PIRQ 16u /* where numbers not asked for begin: below are the ISA lines */
 #define IO_PORTS	65536u
@@ -39,6 +40,8 @@ static long op_eoi(struct hv_vcpu *v, uint64_t arg)
 	p = pirq_find(d, eoi.irq);
 	if (!p)
 		return rc;
+	fetch_add_relaxed(&v->counters.eois, UINT64_C(1));
+	probe_eoi(d->domid, eoi.irq);
 	lock_take(d->hv, &d->lock);
 	if (is_known(p)) {
 		rc = 0;
@@ -50,6 +53,15 @@ static long op_eoi(struct hv_vcpu *v, uint64_t arg)
 	}
 	lock_drop(&d->lock);
 	return rc;
+}
+
+/* Domain's lock held. */
+static bool is_masked(const struct hv_domain *d, uint32_t port)
+{
+	struct hv_port_info info = { .vcpu = 0 };
+
+	domain_abi(d)->look(d, port, &info);
+	return info.masked;
 }
 
 /*
@@ -67,7 +79,7 @@ static long op_unmask_notify(struct hv_vcpu *v)
 		uint32_t port = load_relaxed(&p->port);
 
 		if (p->state == PIRQ_MAPPED && port && irq_in_flight(d->hv, p) &&
-		    !domain_abi(d)->is_masked(d, port))
+		    !is_masked(d, port))
 			irq_eoi(d->hv, p);
 	}
 	lock_drop(&d->lock);

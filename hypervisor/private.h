@@ -26,6 +26,7 @@ struct fifo;
 struct pirq;
 struct irq_line;
 struct port_group;
+struct trace;
 
 /* The relation of cycles to time that goes into vcpu_time_info. */
 struct clock {
@@ -123,7 +124,8 @@ struct hv_vcpu {
 	uint32_t stopped __attribute__((aligned(64))); /* atomic set of STOP_* */
 	uint32_t poll_port; /* atomic: POLL_NONE, POLL_ANY or the one port polled; written by its
 			       own thread only */
-	struct hv_counters counters; /* each atomic, relaxed */
+	/* Each atomic, relaxed; sends: those that are neither merged nor masked (look.c). */
+	struct hv_counters counters;
 
 	struct section section; /* its own thread's alone */
 
@@ -158,6 +160,7 @@ struct hv_domain {
 	/* Events. What senders read is written under lock and published by valid_ports. */
 	const struct event_abi *abi; /* atomic: domain_abi() */
 	struct fifo *fifo;	     /* event_fifo.h; NULL in the 2-level ABI */
+	struct trace *trace;	     /* atomic; trace.h; NULL: single ports are not counted */
 	struct shared_info *shared;
 	uint64_t shared_mfn; /* its frame, HV_NEVER if it is none of the domain's memory */
 	struct port_group *groups[16];

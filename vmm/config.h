@@ -95,14 +95,16 @@ struct config_shared {
 	const char *name;
 	uint64_t pages;
 	unsigned owners[CONFIG_MAX_OWNERS];
+	bool read_only[CONFIG_MAX_OWNERS]; /* for that owner */
 	unsigned nr_owners;
-	const struct config_setting_t *setting, *domains;
+	const struct config_setting_t *setting, *domains, *access;
 };
 
 struct config_channel {
 	const char *name;
-	unsigned ends[2]; /* domains' indexes */
-	const struct config_setting_t *setting, *domains;
+	unsigned ends[2];  /* domains' indexes */
+	uint32_t ports[2]; /* their numbers; 0: the lowest that is free, at both */
+	const struct config_setting_t *setting, *domains, *port_list;
 };
 
 struct config {
@@ -111,6 +113,7 @@ struct config {
 	unsigned on_crash;	 /* 0: ends the machine, 1: the others go on */
 	uint64_t eoi_timeout_ms; /* 0: never */
 	unsigned foreground;	 /* domain's index */
+	bool port_counters;	 /* count each port's events */
 	struct config_domain *domains;
 	struct config_device *devices;
 	struct config_shared *shared;

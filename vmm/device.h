@@ -67,7 +67,7 @@ int device_add_line(struct device *dev, unsigned index, enum hv_irq_flow flow,
 		    const struct irqchip_source *source, void *data);
 
 /* Device threads have it unblocked: its handler does nothing, a sleeping system call ends. */
-#define DEVICE_STOP_SIGNAL SIGUSR1
+#define DEVICE_STOP_SIGNAL SIGRTMIN
 
 /* Ends with NULL. */
 extern const struct device_type *const device_types[];

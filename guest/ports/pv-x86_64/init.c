@@ -139,6 +139,23 @@ static int register_callbacks(void)
 	return 0;
 }
 
+/* abi=2l or abi=fifo on the command line; without it, what Xen offers. */
+static int choose_abi(struct start_info *si, enum guest_abi *abi)
+{
+	const char *line = pv_cmdline(si);
+
+	*abi = GUEST_ABI_AUTO;
+	if (!pv_word(line, "abi="))
+		return 0;
+	if (pv_word(line, "abi=2l"))
+		*abi = GUEST_ABI_2L;
+	else if (pv_word(line, "abi=fifo"))
+		*abi = GUEST_ABI_FIFO;
+	else
+		return failed("abi= is neither 2l nor fifo: guest_create", -XEN_EINVAL);
+	return 0;
+}
+
 int pv_init(struct pv **out, struct start_info *si)
 {
 	struct pv *pv = &the_pv;
@@ -161,6 +178,9 @@ int pv_init(struct pv **out, struct start_info *si)
 		return failed("unmapping the stack's guard", r);
 	pv_memory_init(pv);
 
+	r = choose_abi(si, &config.abi);
+	if (r)
+		return r;
 	pv->ops = port_ops;
 	config.shared_info = pv->shared_info;
 	r = guest_create(&pv->guest, &pv->ops, pv, &config);

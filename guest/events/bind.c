@@ -260,6 +260,7 @@ static int disconnect(struct guest *g, struct irq_desc *desc, bool close)
 	if (rc)
 		return rc;
 	desc->src.refs = 0;
+	store_relaxed(&desc->src.dead, false);
 	if (port)
 		table_set(&g->ports, port, NULL);
 	note = percpu_note(g, desc->src.type, desc->src.number, desc->src.cpu);

@@ -22,7 +22,7 @@
 #define PAGE_WORDS	((unsigned)(PAGE / sizeof(event_word_t)))
 #define MAX_PAGES	(EVTCHN_FIFO_NR_CHANNELS / PAGE_WORDS)
 #define ALL_QUEUES	((1u << EVTCHN_FIFO_MAX_QUEUES) - 1)
-#define BLOCK_ROOM	(2u * CACHE_LINE)
+#define BLOCK_ROOM	128u /* whole cache lines */
 #define BLOCKS_PER_PAGE (PAGE / BLOCK_ROOM)
 
 _Static_assert(sizeof(struct evtchn_fifo_control_block) <= BLOCK_ROOM,

@@ -15,15 +15,14 @@ static int bind_vcpu(struct guest *g, evtchn_port_t port, unsigned cpu)
 
 /*
  * Masked first: a sender that finds it so leaves its event pending, so nothing is announced on
- * either CPU until all agree on which one it is. Unmasked by hypercall if it was not masked before:
- * only the hypervisor can announce to the new CPU what is pending then.
+ * either CPU until all agree on which one it is. What is pending when it is unmasked is announced
+ * to the new CPU.
  *
  * An event that is on the old CPU's queue already (FIFO) or that the old CPU has just read stays
  * there; it is handled there, under the descriptor's lock as any, or is found taken.
  */
 int events_move(struct guest *g, struct irq_desc *desc, unsigned cpu)
 {
-	struct evtchn_unmask op = { .port = desc->line };
 	bool was_unmasked;
 	int rc;
 
@@ -39,7 +38,7 @@ int events_move(struct guest *g, struct irq_desc *desc, unsigned cpu)
 		desc->src.cpu = cpu;
 	}
 	if (was_unmasked)
-		(void)evtchn_call(g, EVTCHNOP_unmask, &op);
+		g->abi->unmask(g, desc->line);
 	return rc;
 }
 

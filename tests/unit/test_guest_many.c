@@ -188,6 +188,50 @@ static void from_end_to_end(void **state)
 	testbed_domain_destroy(d);
 }
 
+static void send_both(struct guest *g, unsigned irq, struct record *r)
+{
+	const unsigned *irqs = r->arg;
+
+	(void)irq;
+	assert_rc(guest_notify_irq(g, irqs[0]), 0);
+	assert_rc(guest_notify_irq(g, irqs[2]), 0);
+}
+
+/*
+ * 2-level: the scan goes on behind the port that was served last, within its word and among the
+ * words, and comes round.
+ */
+static void resumes_after_the_last(struct guests *m, unsigned between)
+{
+	char trail[8] = "";
+	struct record r[3];
+	unsigned irqs[3];
+
+	for (unsigned i = 0; i < 3; i++) {
+		r[i] = (struct record){ .answer = GUEST_IRQ_HANDLED,
+					.mark = (char)('a' + i),
+					.trail = trail };
+		irqs[i] = (unsigned)guest_bind_ipi_to_irqhandler(m->a, i, 0, record_run, 0, "i",
+								 &r[i]);
+		for (unsigned n = 0; n < between; n++)
+			assert_true(guest_alloc_unbound(m->a, 2) > 0);
+	}
+	r[1].also = send_both;
+	r[1].arg = irqs;
+	assert_rc(guest_notify_irq(m->a, irqs[1]), 0);
+	guest_local_irq_enable(m->a);
+	assert_string_equal(trail, "bca");
+	guest_local_irq_disable(m->a);
+	for (unsigned i = 0; i < 3; i++)
+		assert_rc(guest_unbind_from_irqhandler(m->a, irqs[i], &r[i]), 0);
+}
+
+static void the_scan_comes_round(void **state)
+{
+	resumes_after_the_last(*state, 3);
+	resumes_after_the_last(*state, 200);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -195,6 +239,7 @@ int main(void)
 		guests_test(memory_comes_with_use),
 		guests_test(ipis_of_a_cpu),
 		guests_test(from_end_to_end),
+		guests_test_2l(the_scan_comes_round),
 	};
 
 	return cmocka_run_group_tests_name("guest_many", tests, NULL, NULL);

@@ -114,6 +114,7 @@ static void moved_while_disabled(void **state)
 	assert_rc(guest_disable_irq(m->a, l.irq), 0);
 	assert_rc(guest_notify_port(m->a, l.tx), 0);
 	assert_rc(move(m->a, l.irq, 1), 0);
+	assert_true(port_masked(m->a, guest_irq_port(m->a, l.irq)));
 	testbed_run(m->tb);
 	assert_int_equal(l.r.runs, 0);
 	assert_rc(guest_enable_irq(m->a, l.irq), 0);

@@ -483,6 +483,12 @@ static void masked_while_queued(void **state)
 	assert_rc(guest_enable_irq(f->g, (unsigned)guest_port_irq(f->g, 9)), 0);
 	assert_int_equal(f->unmasks, 1);
 	assert_int_equal(f->last_unmask, 9);
+	/* whoever masked it, its IRQ is enabled */
+	QUEUE(f, 0, 7, 4, 12);
+	*word(f, 4) |= MASKED;
+	guest_upcall(f->g);
+	assert_string_equal(f->trail, "acc");
+	assert_int_equal(*word(f, 4), PENDING | MASKED);
 }
 
 /*

@@ -139,20 +139,31 @@ static int register_callbacks(void)
 	return 0;
 }
 
+static bool word_is(const char *rest, const char *value)
+{
+	while (*value && *rest == *value) {
+		rest++;
+		value++;
+	}
+	return !*value && (*rest == '\0' || *rest == ' ');
+}
+
 /* abi=2l or abi=fifo on the command line; without it, what Xen offers. */
 static int choose_abi(struct start_info *si, enum guest_abi *abi)
 {
-	const char *line = pv_cmdline(si);
+	const char *word = pv_word(pv_cmdline(si), "abi=");
 
 	*abi = GUEST_ABI_AUTO;
-	if (!pv_word(line, "abi="))
+	if (!word)
 		return 0;
-	if (pv_word(line, "abi=2l"))
+	if (word_is(word, "2l")) {
 		*abi = GUEST_ABI_2L;
-	else if (pv_word(line, "abi=fifo"))
+	} else if (word_is(word, "fifo")) {
 		*abi = GUEST_ABI_FIFO;
-	else
-		return failed("abi= is neither 2l nor fifo: guest_create", -XEN_EINVAL);
+	} else {
+		pv_printf("pv: abi= is 2l or fifo\n");
+		return -XEN_EINVAL;
+	}
 	return 0;
 }
 

@@ -63,6 +63,8 @@ static void as_it_was(void **state)
 	assert_rc(guest_disable_irq(m->a, (unsigned)irq), 0);
 	assert_rc(guest_disable_irq(m->a, (unsigned)irq), 0);
 	reset_and_resume(m, 0);
+	assert_true(port_masked(m->a, guest_irq_port(m->a, (unsigned)irq)));
+	assert_true(port_masked(m->a, guest_irq_port(m->a, (unsigned)bare)));
 	guest_local_irq_enable(m->a);
 	assert_rc(guest_notify_irq(m->a, (unsigned)irq), 0);
 	assert_rc(guest_notify_irq(m->a, (unsigned)bare), 0);

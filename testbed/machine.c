@@ -281,7 +281,7 @@ struct testbed_domain *testbed_domain_create(struct testbed *tb,
 	if (!cfg->absent)
 		rc = testbed_vcpu_boot(&d->vcpus[0]);
 	if (!rc && cfg->guest)
-		rc = testbed_guest_create(d, cfg->nr_irqs);
+		rc = testbed_guest_create(d, cfg);
 	if (error)
 		*error = rc;
 	if (rc) {

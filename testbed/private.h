@@ -68,7 +68,7 @@ struct testbed_domain {
 	bool guest_wanted;
 	_Atomic unsigned shutdowns;
 
-	pthread_mutex_t lines_lock;
+	pthread_mutex_t lines_lock; /* for what the guest half has of the arena, and the next */
 	struct testbed_free_line *free_lines; /* cache lines of the guest half */
 
 	char *console;
@@ -154,6 +154,6 @@ void testbed_clock_stop(struct testbed *tb);
 int testbed_may_deliver(struct hv_domain *hv, unsigned pirq, unsigned line);
 
 /* guest.c */
-int testbed_guest_create(struct testbed_domain *d, unsigned nr_irqs);
+int testbed_guest_create(struct testbed_domain *d, const struct testbed_domain_config *config);
 
 #endif

@@ -86,6 +86,7 @@ struct testbed_domain_config {
 	unsigned nr_pirqs;
 	uint32_t max_evtchn_port; /* 0: no limit */
 	unsigned nr_irqs;	  /* guest_config.nr_irqs */
+	enum guest_abi abi;	  /* guest_config.abi */
 	bool privileged;
 	bool periodic_tick;
 	bool guest;  /* a guest half on top, made on vCPU 0 */

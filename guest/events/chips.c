@@ -8,19 +8,22 @@
 
 #include <xen/physdev.h>
 
+/* A dead IRQ has no port (events/resume.c). */
 static void port_mask(struct guest *g, struct irq_desc *desc)
 {
-	(void)g->abi->mask(g, desc->line);
+	if (desc->line)
+		(void)g->abi->mask(g, desc->line);
 }
 
 static void port_unmask(struct guest *g, struct irq_desc *desc)
 {
-	g->abi->unmask(g, desc->line);
+	if (desc->line)
+		g->abi->unmask(g, desc->line);
 }
 
 static void port_ack(struct guest *g, struct irq_desc *desc)
 {
-	g->abi->clear_pending(g, desc->line);
+	(void)g->abi->clear_pending(g, desc->line);
 }
 
 /*

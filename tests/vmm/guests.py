@@ -89,6 +89,19 @@ def test_lines_fast():
         check_level(err, "second", "common", 1500, exactly=False, least=0)
 
 
+def test_lines_with_each_abi():
+    """What Xen offers is taken, unless the command line asks for another ABI."""
+    for word, abi in (("", "FIFO"), (" abi=fifo", "FIFO"), (" abi=2l", "2-level")):
+        words = ["domains.[%d].cmdline=count=100%s" % (i, word) for i in range(2)]
+        code, _, err = run(*settings(*words), LINES)
+        check(code == 0, word, code, err)
+        check_first(err, 100)
+        check(err.count(": event channels: %s\n" % abi) == 2, word, "in", err)
+    code, _, err = run(*settings("domains.[0].cmdline=count=100 abi=2x"), LINES)
+    check(code == 1, code, err)
+    check("first: pv: abi= is 2l or fifo\n" in err, err)
+
+
 def test_lines_once():
     """One raise each, perhaps before anybody has bound."""
     for period in (10, 1000, 20000):

@@ -47,6 +47,7 @@
 
 /* True if *p was *old and is now v; else *old is what it was. */
 #define cas_relaxed(p, old, v) ATOMIC_CAS(p, old, v, __ATOMIC_RELAXED)
+#define cas_sc(p, old, v)      ATOMIC_CAS(p, old, v, __ATOMIC_SEQ_CST)
 
 /*
  * One more on a counter that only this CPU writes, events disabled, and anybody reads: no

@@ -10,7 +10,7 @@
 #include "events/events.h"
 #include "irq/irq.h"
 
-#define DEFAULT_NR_IRQS 1024u
+#define DEFAULT_NR_IRQS EVTCHN_FIFO_NR_CHANNELS
 #define MAX_NR_IRQS	(1u << 24)
 #define MAX_PIRQS	(1u << 15)
 
@@ -75,6 +75,8 @@ static int config_check(const struct guest_port_ops *ops, const struct guest_con
 		return -XEN_EINVAL;
 	if (cfg->nr_legacy_pirqs > nr_irqs_of(cfg) || cfg->nr_legacy_pirqs > MAX_PIRQS)
 		return -XEN_EINVAL;
+	if ((unsigned)cfg->abi > GUEST_ABI_FIFO)
+		return -XEN_EINVAL;
 	return cfg->nr_irqs > MAX_NR_IRQS ? -XEN_EINVAL : 0;
 }
 
@@ -120,7 +122,7 @@ int guest_create(struct guest **out, const struct guest_port_ops *ops, void *ctx
 	if (!rc)
 		rc = table_init(g, &g->pirqs, MAX_PIRQS);
 	if (!rc)
-		rc = events_init(g);
+		rc = events_init(g, cfg->abi);
 	if (rc) {
 		guest_destroy(g);
 		return rc;
@@ -154,12 +156,13 @@ void *guest_ctx(const struct guest *g)
 static int register_vcpu_info(struct guest *g, struct guest_cpu *cpu)
 {
 	struct vcpu_register_vcpu_info reg = { 0 };
-	struct vcpu_info *info;
+	struct vcpu_info *info = cpu->vcpu_info;
 	long rc;
 
 	_Static_assert(sizeof(*info) <= CACHE_LINE,
 		       "a cache line does not cross a page: nor must this");
-	info = guest_alloc(g, sizeof(*info));
+	if (!info)
+		info = guest_alloc(g, sizeof(*info));
 	if (!info)
 		return -XEN_ENOMEM;
 	info->evtchn_upcall_mask = 1;
@@ -167,11 +170,17 @@ static int register_vcpu_info(struct guest *g, struct guest_cpu *cpu)
 	reg.offset = (uint32_t)((uintptr_t)info % 4096);
 	rc = hypercall(g, __HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_info, cpu->nr,
 		       hypercall_arg(&reg));
-	if (rc) {
-		guest_free(g, info, sizeof(*info));
+	/*
+	 * -EINVAL if we had one before: Xen has not forgotten it, as when only the ports were
+	 * reset.
+	 */
+	if (rc && !(rc == -XEN_EINVAL && cpu->vcpu_info)) {
+		if (!cpu->vcpu_info)
+			guest_free(g, info, sizeof(*info));
 		return (int)rc;
 	}
 	cpu->vcpu_info = info;
+	cpu->info_given = true;
 	return 0;
 }
 
@@ -180,13 +189,32 @@ int guest_cpu_init(struct guest *g)
 	struct guest_cpu *cpu = this_cpu(g);
 	int rc;
 
-	if (!cpu->vcpu_info) {
+	if (cpu->nr >= XEN_LEGACY_MAX_VCPUS && !cpu->info_given) {
 		rc = register_vcpu_info(g, cpu);
 		if (rc)
 			return rc;
 	}
 	store_sc(&cpu->vcpu_info->evtchn_upcall_mask, (uint8_t)1);
+	rc = events_cpu_init(g, cpu);
+	if (rc)
+		return rc;
 	/* IRQs may be moved here. Pairs with cpu_ready. */
 	store_release(&cpu->ready, true);
 	return 0;
+}
+
+int guest_resume(struct guest *g)
+{
+	unsigned i;
+	int rc;
+
+	for (i = 0; i < g->nr_cpus; i++) {
+		g->cpus[i].info_given = false;
+		g->cpus[i].drained = false;
+		store_relaxed(&g->cpus[i].last_clock, (uint64_t)0);
+	}
+	rc = events_forget(g);
+	if (!rc)
+		rc = guest_cpu_init(g);
+	return rc ? rc : events_rebind(g);
 }

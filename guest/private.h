@@ -32,6 +32,8 @@ struct guest_cpu {
 	uint64_t handled;    /* interrupts, all IRQs; others read it */
 	uint64_t nested;     /* upcalls that interrupted a handler; others read it */
 	uint64_t last_clock; /* latest time that guest_clock told on this CPU */
+	bool info_given;     /* Xen knows where vcpu_info is that is not in shared_info */
+	bool drained;	     /* guest_cpu_dead was here and guest_cpu_init not since */
 	bool ready;	     /* guest_cpu_init has been here; others read it */
 
 	/* irq/: the handlers on this CPU's stack. */
@@ -51,7 +53,7 @@ struct guest_cpu {
 
 	/* IRQ of each per-CPU source, 0: none. Under map_lock. */
 	unsigned virq_irq[NR_VIRQS];
-	unsigned ipi_irq;
+	unsigned ipi_irq[GUEST_NR_IPIS];
 } __attribute__((aligned(CACHE_LINE)));
 
 /*
@@ -98,6 +100,7 @@ struct guest {
 	struct table pirqs; /* pirq -> struct irq_desc; under map_lock */
 	const struct events_abi *abi;
 	void *abi_state;
+	enum guest_abi abi_wanted;
 };
 
 static inline struct guest_cpu *this_cpu(const struct guest *g)

@@ -14,6 +14,7 @@
 #include "ports.h"
 #include "runstate.h"
 #include "time.h"
+#include "trace.h"
 #include "vcpu.h"
 
 /* ---- the hypervisor ---- */
@@ -31,6 +32,7 @@ int hv_create(struct hv **out, const struct hv_ops *ops, void *ctx)
 		return -XEN_ENOMEM;
 	hv->ops = ops;
 	hv->ctx = ctx;
+	irq_init(hv);
 	section_add(hv, &hv->section);
 	*out = hv;
 	return 0;
@@ -192,6 +194,7 @@ static void free_domain(struct hv_domain *d)
 		vcpu_free(d, i);
 	release(hv, d->vcpu, d->max_vcpus * sizeof(struct hv_vcpu *));
 	pirqs_destroy(d);
+	trace_destroy(d);
 	ports_destroy(d);
 	if (d->mm)
 		mm_destroy(d);
@@ -260,6 +263,7 @@ int hv_domain_create(struct hv *hv, const struct hv_domain_config *cfg, struct h
 	d->user = cfg->user;
 	d->shared = cfg->shared_info;
 	d->shared_mfn = HV_NEVER;
+	d->eoi_map_mfn = HV_NEVER;
 	d->abi = &event_2l;
 	d->port_limit = port_limit(cfg->max_evtchn_port);
 	rc = make_parts(d, cfg);
@@ -366,6 +370,7 @@ void hv_domain_destroy(struct hv_domain *d)
 	 */
 	event_close_all(d);
 	pirqs_unmap_all(d);
+	irq_leave_foreground(d);
 	leave_table(d);
 	/*
 	 * Whoever found it in the table while sending is out after this, and nobody finds it any
@@ -396,19 +401,4 @@ void *hv_domain_user(const struct hv_domain *d)
 struct hv_vcpu *hv_domain_vcpu(const struct hv_domain *d, unsigned id)
 {
 	return vcpu_find(d, id);
-}
-
-void hv_domain_counters(const struct hv_domain *d, struct hv_counters *out)
-{
-	unsigned i;
-
-	*out = (struct hv_counters){ 0 };
-	for (i = 0; i < d->max_vcpus; i++) {
-		const struct hv_counters *c = &d->vcpu[i]->counters;
-
-		out->hypercalls += load_relaxed(&c->hypercalls);
-		out->sends += load_relaxed(&c->sends);
-		out->merged += load_relaxed(&c->merged);
-		out->kicks += load_relaxed(&c->kicks);
-	}
 }

@@ -19,6 +19,8 @@
 long event_send(struct hv_domain *d, struct section *s, uint32_t port);
 /* The port of a pirq, if it is bound: its event. [any] */
 void event_send_pirq(struct hv_domain *d, const uint32_t *port);
+/* Is that port pending? [any] */
+bool event_pirq_pending(struct hv_domain *d, const uint32_t *port);
 
 /* Is the port pending: 1 or 0, -XEN_EINVAL if it is not in use. */
 long event_port_poll(struct hv_domain *d, struct section *s, uint32_t port);
@@ -51,6 +53,9 @@ long event_expand_array(struct hv_domain *d, const struct evtchn_expand_array *a
 void event_fifo_leave(struct hv_domain *d);
 
 /* ---- event_channel.c ---- */
+
+/* EVTCHNOP_unmask; s: the calling vCPU's section. -XEN_EINVAL: no such port. */
+long event_unmask(struct hv_domain *d, struct section *s, uint32_t port);
 
 long do_event_channel_op(struct hv_vcpu *v, const uint64_t a[6]);
 long do_event_channel_op_compat(struct hv_vcpu *v, const uint64_t a[6]);

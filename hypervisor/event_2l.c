@@ -6,7 +6,9 @@
  */
 #include "atomic.h"
 #include "event_abi.h"
+#include "probe.h"
 #include "sched.h"
+#include "trace.h"
 #include "vcpu.h"
 
 /*
@@ -46,11 +48,14 @@ static __attribute__((noinline)) void deliver_to_polled(struct hv_domain *d, uin
 static void set_pending(struct hv_domain *d, uint32_t port, struct hv_vcpu *v)
 {
 	struct shared_info *s = d->shared;
-	bool masked;
+	bool masked, was_set;
 
-	fetch_add_relaxed(&v->counters.sends, UINT64_C(1));
-	if (set_bit_seq(s->evtchn_pending, port)) {
+	trace_sent(d, port);
+	was_set = set_bit_seq(s->evtchn_pending, port);
+	probe_pending(d->domid, port, v->id, was_set);
+	if (was_set) {
 		fetch_add_relaxed(&v->counters.merged, UINT64_C(1));
+		trace_merged(d, port);
 		return;
 	}
 	/*
@@ -58,6 +63,7 @@ static void set_pending(struct hv_domain *d, uint32_t port, struct hv_vcpu *v)
 	 * ours below: either it sees our bit, or we see the port unmasked.
 	 */
 	masked = test_bit_seq(s->evtchn_mask, port);
+	fetch_add_relaxed(masked ? &v->counters.masked : &v->counters.sends, UINT64_C(1));
 	if (poll_wanted(d))
 		deliver_to_polled(d, port, v, masked);
 	else if (!masked)
@@ -83,9 +89,16 @@ static bool is_pending(const struct hv_domain *d, uint32_t port)
 	return port < EVTCHN_2L_NR_CHANNELS && test_bit_seq(d->shared->evtchn_pending, port);
 }
 
-static bool is_masked(const struct hv_domain *d, uint32_t port)
+/* A port that was given out under the FIFO ABI may be beyond these bits: masked, as on Xen. */
+static void look(const struct hv_domain *d, uint32_t port, struct hv_port_info *out)
 {
-	return port < EVTCHN_2L_NR_CHANNELS && test_bit_seq(d->shared->evtchn_mask, port);
+	const struct vcpu_info *info = load_seq(&d->vcpu[out->vcpu]->info);
+
+	out->has_word = port < EVTCHN_2L_NR_CHANNELS;
+	out->pending = is_pending(d, port);
+	out->masked = !out->has_word || test_bit_seq(d->shared->evtchn_mask, port);
+	if (out->has_word && info)
+		out->selected = (load_seq(&info->evtchn_pending_sel) >> (port / 64)) & 1;
 }
 
 const struct event_abi event_2l = {
@@ -94,5 +107,5 @@ const struct event_abi event_2l = {
 	.unmask = unmask,
 	.clear_pending = clear_pending,
 	.is_pending = is_pending,
-	.is_masked = is_masked,
+	.look = look,
 };

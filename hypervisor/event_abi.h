@@ -24,7 +24,8 @@ struct event_abi {
 	void (*clear_pending)(struct hv_domain *d, uint32_t port);
 
 	bool (*is_pending)(const struct hv_domain *d, uint32_t port);
-	bool (*is_masked)(const struct hv_domain *d, uint32_t port);
+	/* Its part of what hv_port_info tells; out->vcpu is set. In a read section. */
+	void (*look)(const struct hv_domain *d, uint32_t port, struct hv_port_info *out);
 
 	/*
 	 * May be NULL. The port, free for the domain, is still in use by the ABI: not to be handed

@@ -16,6 +16,7 @@
 #include "irq.h"
 #include "policy.h"
 #include "ports.h"
+#include "probe.h"
 #include "vcpu.h"
 
 /* Take a free port into use. Domain's lock held. */
@@ -26,6 +27,7 @@ static void open_port(struct hv_domain *d, uint32_t port, uint64_t word)
 		domain_abi(d)->init_port(d, port);
 	d->open_ports++;
 	store_seq(&port_find(d, port)->word, word);
+	probe_bind(d->domid, port, word_vcpu(word), word_state(word));
 }
 
 static long alloc_unbound(struct hv_vcpu *v, struct evtchn_alloc_unbound *a)
@@ -150,7 +152,7 @@ static long bind_pirq_locked(struct hv_vcpu *v, struct evtchn_bind_pirq *a)
 	if (port < 0)
 		return port;
 	/* The port first, as binding the pirq starts the line, and that may raise it at once. */
-	open_port(d, (uint32_t)port, port_word(PORT_PIRQ, 0, 0, a->pirq));
+	open_port(d, (uint32_t)port, port_word(PORT_PIRQ, pirq_vcpu(d, a->pirq), 0, a->pirq));
 	rc = pirq_bind(d, a->pirq, (uint32_t)port, a->flags & BIND_PIRQ__WILL_SHARE);
 	if (rc) {
 		/*
@@ -158,6 +160,7 @@ static long bind_pirq_locked(struct hv_vcpu *v, struct evtchn_bind_pirq *a)
 		 */
 		store_seq(&port_find(d, (uint32_t)port)->word, port_word(PORT_FREE, 0, 0, 0));
 		d->open_ports--;
+		probe_close(d->domid, (uint32_t)port, 0, PORT_PIRQ);
 		port_give_back(d, (uint32_t)port);
 		return rc;
 	}
@@ -226,13 +229,15 @@ static long port_status(struct hv_vcpu *v, struct evtchn_status *s)
 	return rc;
 }
 
-static bool movable(uint64_t w)
+/* Domain's lock held. */
+static bool movable(const struct hv_domain *d, uint64_t w)
 {
 	switch (word_state(w)) {
 	case PORT_UNBOUND:
 	case PORT_INTERDOMAIN:
-	case PORT_PIRQ:
 		return true;
+	case PORT_PIRQ:
+		return !pirq_is_percpu(d, word_number(w));
 	case PORT_VIRQ:
 		return virq_is_global(word_number(w));
 	default:
@@ -246,6 +251,7 @@ static long bind_vcpu(struct hv_vcpu *v, const struct evtchn_bind_vcpu *a)
 	struct hv_vcpu *to = vcpu_find(d, a->vcpu);
 	struct port *p;
 	uint64_t w;
+	bool moves;
 
 	if (!to)
 		return -XEN_ENOENT;
@@ -254,10 +260,11 @@ static long bind_vcpu(struct hv_vcpu *v, const struct evtchn_bind_vcpu *a)
 		return -XEN_EINVAL;
 	lock_take(d->hv, &d->lock);
 	w = load_relaxed(&p->word);
-	if (movable(w))
+	moves = movable(d, w);
+	if (moves)
 		store_seq(&p->word, port_word(word_state(w), to->id, word_dom(w), word_number(w)));
 	lock_drop(&d->lock);
-	if (!movable(w))
+	if (!moves)
 		return -XEN_EINVAL;
 	/* When the guest hears that it moved, no sender notifies the old vCPU any more. */
 	if (word_vcpu(w) != to->id)
@@ -265,20 +272,19 @@ static long bind_vcpu(struct hv_vcpu *v, const struct evtchn_bind_vcpu *a)
 	return 0;
 }
 
-static long unmask(struct hv_vcpu *v, const struct evtchn_unmask *a)
+long event_unmask(struct hv_domain *d, struct section *s, uint32_t port)
 {
-	struct hv_domain *d = v->domain;
-	const struct port *p = port_find(d, a->port);
+	const struct port *p = port_find(d, port);
 	unsigned phase;
 	uint64_t w;
 
 	if (!p)
 		return -XEN_EINVAL;
-	phase = section_enter(&v->section, &d->hv->phase);
+	phase = section_enter(s, &d->hv->phase);
 	w = load_seq(&p->word);
 	if (word_usable(w))
-		domain_abi(d)->unmask(d, a->port, d->vcpu[word_vcpu(w)]);
-	section_leave_own(&v->section, phase);
+		domain_abi(d)->unmask(d, port, d->vcpu[word_vcpu(w)]);
+	section_leave_own(s, phase);
 	return 0;
 }
 
@@ -390,7 +396,7 @@ static long run_op(struct hv_vcpu *v, uint32_t op, union argument *u)
 	case EVTCHNOP_bind_vcpu:
 		return bind_vcpu(v, &u->bind_vcpu);
 	case EVTCHNOP_unmask:
-		return unmask(v, &u->unmask);
+		return event_unmask(v->domain, &v->section, u->unmask.port);
 	case EVTCHNOP_reset:
 		return reset(v, &u->reset, false);
 	case EVTCHNOP_reset_cont:
@@ -507,18 +513,24 @@ long do_event_channel_op_compat(struct hv_vcpu *v, const uint64_t a[6])
 
 /* ---- for the embedder ---- */
 
-/* Both locks held. */
+/* The number that the embedder wants; 0: the lowest free, looked for from *from on. Lock held. */
+static int wanted_port(struct hv_domain *d, uint32_t port, uint32_t *from)
+{
+	return port ? port_at(d, port) : port_lowest_free(d, from);
+}
+
+/* Both locks held. The ports are those wanted, and then those had. */
 static int connect_new(struct hv_domain *a, struct hv_domain *b, uint32_t *port_a, uint32_t *port_b,
 		       uint32_t from[2])
 {
 	int pa, pb;
 
-	pa = port_lowest_free(a, &from[0]);
+	pa = wanted_port(a, *port_a, &from[0]);
 	if (pa < 0)
 		return pa;
 	/* Taken, but not in use, while the other is looked for: it may be in the same domain. */
 	port_take(a, (uint32_t)pa);
-	pb = port_lowest_free(b, &from[1]);
+	pb = wanted_port(b, *port_b, &from[1]);
 	if (pb < 0) {
 		port_give_back(a, (uint32_t)pa);
 		return pb;
@@ -530,41 +542,34 @@ static int connect_new(struct hv_domain *a, struct hv_domain *b, uint32_t *port_
 	return 0;
 }
 
-int hv_evtchn_connect(struct hv_domain *a, struct hv_domain *b, evtchn_port_t *port_a,
-		      evtchn_port_t *port_b)
+int hv_evtchn_connect_at(struct hv_domain *a, evtchn_port_t port_a, struct hv_domain *b,
+			 evtchn_port_t port_b)
 {
 	uint32_t from[2] = { 0, 0 };
 	int rc;
 
-	do {
-		lock_two(a, b);
-		rc = connect_new(a, b, port_a, port_b, from);
-		unlock_two(a, b);
-	} while (rc == -XEN_ERESTART);
+	if (!port_a || !port_b)
+		return -XEN_EINVAL;
+	lock_two(a, b);
+	rc = connect_new(a, b, &port_a, &port_b, from);
+	unlock_two(a, b);
 	return rc;
 }
 
-int hv_port_info(struct hv_domain *d, evtchn_port_t port, struct hv_port_info *out)
+int hv_evtchn_connect(struct hv_domain *a, struct hv_domain *b, evtchn_port_t *port_a,
+		      evtchn_port_t *port_b)
 {
-	const struct port *p = port_find(d, port);
-	struct evtchn_status s;
-	unsigned phase;
-	uint64_t w;
+	uint32_t pa = 0, pb = 0, from[2] = { 0, 0 };
+	int rc;
 
-	if (!p)
-		return -XEN_EINVAL;
-	w = load_seq(&p->word);
-	fill_status(&s, w);
-	*out = (struct hv_port_info){ .status = s.status, .vcpu = s.vcpu };
-	phase = section_enter(&d->hv->section, &d->hv->phase);
-	out->pending = domain_abi(d)->is_pending(d, port);
-	out->masked = domain_abi(d)->is_masked(d, port);
-	section_leave(&d->hv->section, phase);
-	if (s.status == EVTCHNSTAT_unbound || s.status == EVTCHNSTAT_interdomain)
-		out->remote_dom = word_dom(w);
-	if (s.status == EVTCHNSTAT_interdomain)
-		out->remote_port = word_number(w);
-	if (s.status == EVTCHNSTAT_virq || s.status == EVTCHNSTAT_pirq)
-		out->irq = word_number(w);
+	do {
+		lock_two(a, b);
+		rc = connect_new(a, b, &pa, &pb, from);
+		unlock_two(a, b);
+	} while (rc == -XEN_ERESTART);
+	if (rc)
+		return rc;
+	*port_a = pa;
+	*port_b = pb;
 	return 0;
 }

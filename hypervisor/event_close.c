@@ -12,6 +12,8 @@
 #include "hypercall.h"
 #include "irq.h"
 #include "ports.h"
+#include "probe.h"
+#include "trace.h"
 
 #define RESET_STEP 256u /* ports that are closed with one wait */
 
@@ -117,6 +119,7 @@ static long detach(struct hv_domain *d, struct hv_domain *peer, struct port *p, 
 	d->open_ports--;
 	/* Pairs with the senders' load of it: see section_enter(). */
 	store_seq(&p->word, port_word(PORT_FREE, 0, 0, 0));
+	probe_close(d->domid, port, word_vcpu(w), word_state(w));
 	return 0;
 }
 
@@ -124,6 +127,7 @@ static long detach(struct hv_domain *d, struct hv_domain *peer, struct port *p, 
 static void finish(struct hv_domain *d, uint32_t port)
 {
 	domain_abi(d)->clear_pending(d, port);
+	trace_forget(d, port);
 	port_give_back(d, port);
 }
 

@@ -17,12 +17,15 @@
 #include "event_fifo.h"
 
 #include "ports.h"
+#include "probe.h"
 #include "sched.h"
+#include "trace.h"
 #include "vcpu.h"
 
 #define PENDING (1u << EVTCHN_FIFO_PENDING)
 #define MASKED	(1u << EVTCHN_FIFO_MASKED)
 #define LINKED	(1u << EVTCHN_FIFO_LINKED)
+#define BUSY	(1u << EVTCHN_FIFO_BUSY)
 #define LINK	EVTCHN_FIFO_LINK_MASK
 
 /* A queue's number, as a port keeps it. */
@@ -232,7 +235,20 @@ static __attribute__((noinline)) void deliver_to_polled(struct hv_domain *d, uin
 	poll_wake(d, port);
 }
 
-void fifo_raise(struct hv_domain *d, uint32_t port, struct hv_vcpu *v)
+/* Each send is counted as one of three. */
+static void count_sent(struct hv_domain *d, uint32_t port, struct hv_vcpu *v, event_word_t old)
+{
+	uint64_t *counter = old & MASKED ? &v->counters.masked : &v->counters.sends;
+
+	if (old & PENDING) {
+		counter = &v->counters.merged;
+		trace_merged(d, port);
+	}
+	fetch_add_relaxed(counter, UINT64_C(1));
+}
+
+/* count: it is a send, and not the repetition of one. */
+static inline void raise(struct hv_domain *d, uint32_t port, struct hv_vcpu *v, bool count)
 {
 	struct fifo *f = d->fifo;
 	event_word_t *word = fifo_word(f, port);
@@ -241,12 +257,14 @@ void fifo_raise(struct hv_domain *d, uint32_t port, struct hv_vcpu *v)
 
 	if (!word)
 		word = remember(f, port_known(d, port), port);
-	if (!word)
-		return;
 	/* Acquire: pairs with the release in map_block(). */
-	block = load_acquire(&f->vcpu[v->id].block);
-	if (!block)
-		return; /* nowhere to queue it: dropped, not even pending, as on Xen */
+	block = word ? load_acquire(&f->vcpu[v->id].block) : NULL;
+	if (!block) {
+		/* Remembered; or nowhere to queue it: dropped, not even pending, as on Xen. */
+		if (count)
+			fetch_add_relaxed(&v->counters.sends, UINT64_C(1));
+		return;
+	}
 	/*
 	 * One word holds all, so what the guest does comes before or after this. MASKED: it will
 	 * unmask later, and find PENDING. LINKED: it will take the event off later, and find
@@ -254,18 +272,24 @@ void fifo_raise(struct hv_domain *d, uint32_t port, struct hv_vcpu *v)
 	 * have taken it off and be about to clear PENDING.
 	 */
 	old = fetch_or_seq(word, PENDING);
-	if (old & PENDING)
-		fetch_add_relaxed(&v->counters.merged, UINT64_C(1));
+	probe_pending(d->domid, port, v->id, (old & PENDING) != 0);
+	if (count)
+		count_sent(d, port, v, old);
 	if (!(old & PENDING) && poll_wanted(d))
 		deliver_to_polled(d, port, old & (MASKED | LINKED) ? NULL : word, v, block);
 	else if (!(old & (MASKED | LINKED)))
 		queue_port(d, port, word, v, block);
 }
 
+void fifo_raise(struct hv_domain *d, uint32_t port, struct hv_vcpu *v)
+{
+	raise(d, port, v, false);
+}
+
 static void set_pending(struct hv_domain *d, uint32_t port, struct hv_vcpu *v)
 {
-	fetch_add_relaxed(&v->counters.sends, UINT64_C(1));
-	fifo_raise(d, port, v);
+	trace_sent(d, port);
+	raise(d, port, v, true);
 }
 
 static void unmask(struct hv_domain *d, uint32_t port, struct hv_vcpu *v)
@@ -302,11 +326,25 @@ static bool is_pending(const struct hv_domain *d, uint32_t port)
 	return word && (load_seq(word) & PENDING);
 }
 
-static bool is_masked(const struct hv_domain *d, uint32_t port)
+/* A port without a word is masked, as on Xen. */
+static void look(const struct hv_domain *d, uint32_t port, struct hv_port_info *out)
 {
 	const event_word_t *word = fifo_word(d->fifo, port);
+	const struct port *p = port_find(d, port);
+	/* Once, so that its bits are those of one moment. */
+	event_word_t w = word ? load_seq(word) : MASKED;
+	unsigned queue = load_relaxed(&p->fifo_queue);
 
-	return !word || (load_seq(word) & MASKED);
+	out->fifo = true;
+	out->has_word = word;
+	out->pending = w & PENDING;
+	out->masked = w & MASKED;
+	out->linked = w & LINKED;
+	out->busy = w & BUSY;
+	out->link = w & LINK;
+	out->priority = load_relaxed(&p->fifo_priority);
+	out->queue_vcpu = queue / EVTCHN_FIFO_MAX_QUEUES;
+	out->queue_priority = queue % EVTCHN_FIFO_MAX_QUEUES;
 }
 
 /*
@@ -332,6 +370,7 @@ static int set_priority(struct hv_domain *d, uint32_t port, uint32_t priority)
 	if (priority > EVTCHN_FIFO_PRIORITY_MIN)
 		return -XEN_EINVAL;
 	store_relaxed(&port_find(d, port)->fifo_priority, (uint8_t)priority);
+	probe_priority(d->domid, port, priority);
 	return 0;
 }
 
@@ -341,7 +380,7 @@ const struct event_abi event_fifo = {
 	.unmask = unmask,
 	.clear_pending = clear_pending,
 	.is_pending = is_pending,
-	.is_masked = is_masked,
+	.look = look,
 	.is_busy = is_busy,
 	.init_port = init_port,
 	.set_priority = set_priority,

@@ -10,6 +10,7 @@
 #include "domain.h"
 #include "event_abi.h"
 #include "ports.h"
+#include "probe.h"
 #include "vcpu.h"
 
 /*
@@ -50,6 +51,7 @@ long event_send(struct hv_domain *d, struct section *s, uint32_t port)
 	phase = section_enter(s, &d->hv->phase);
 	/* Pairs with the stores of PORT_FREE in event_close.c: see section_enter(). */
 	w = load_seq(&p->word);
+	probe_send(d->domid, port, word_state(w), word_dom(w));
 	switch (word_state(w)) {
 	case PORT_INTERDOMAIN:
 		raise_remote(d->hv, w);
@@ -66,6 +68,12 @@ long event_send(struct hv_domain *d, struct section *s, uint32_t port)
 	return rc;
 }
 
+static void count_pirq(struct hv_domain *d, uint32_t port, uint64_t word)
+{
+	fetch_add_relaxed(&d->vcpu[word_vcpu(word)]->counters.pirqs, UINT64_C(1));
+	probe_pirq(d->domid, port, word_vcpu(word), word_number(word));
+}
+
 /* A port that interrupts raise; 0 is none. */
 static void raise_bound(struct hv_domain *d, const uint32_t *bound, enum port_state state)
 {
@@ -75,14 +83,28 @@ static void raise_bound(struct hv_domain *d, const uint32_t *bound, enum port_st
 	const struct port *p = port ? port_find(d, port) : NULL;
 	uint64_t w = p ? load_seq(&p->word) : 0;
 
-	if (word_state(w) == state)
+	if (word_state(w) == state) {
+		if (state == PORT_PIRQ)
+			count_pirq(d, port, w);
 		raise_port(d, port, w);
+	}
 	section_leave(s, phase);
 }
 
 void event_send_pirq(struct hv_domain *d, const uint32_t *port)
 {
 	raise_bound(d, port, PORT_PIRQ);
+}
+
+bool event_pirq_pending(struct hv_domain *d, const uint32_t *port)
+{
+	struct section *s = &d->hv->section; /* it may be on any thread */
+	unsigned phase = section_enter(s, &d->hv->phase);
+	uint32_t number = load_seq(port);
+	bool pending = number && domain_abi(d)->is_pending(d, number);
+
+	section_leave(s, phase);
+	return pending;
 }
 
 bool virq_is_global(unsigned virq)

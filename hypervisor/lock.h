@@ -3,10 +3,11 @@
  * A lock for short sections of the control path. The send path takes a FIFO queue's at
  * most.
  *
- * Order, outermost first: domain lock (of two, the lower domid's first); a line's lock; hv->lock;
- * hv->section_lock. A vCPU's timer and clock locks and a domain's mm lock are innermost, and so are
- * FIFO queues' (of two, the one of the lower vCPU, then priority, first), the only ones that
- * senders take. Whoever waits for senders may hold the first four, never one of the innermost.
+ * Order, outermost first: domain lock (of two, the lower domid's first); a line's lock (a chained
+ * line's before one of its children's); hv->lock; hv->section_lock. A vCPU's timer and clock locks,
+ * the lines' timer lock and a domain's mm lock are innermost, and so are FIFO queues' (of two, the
+ * one of the lower vCPU, then priority, first), the only ones that senders take. Whoever waits for
+ * senders may hold the first four, never one of the innermost.
  */
 #ifndef HYPERVISOR_LOCK_H
 #define HYPERVISOR_LOCK_H

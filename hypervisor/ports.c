@@ -7,6 +7,7 @@
 #include "ports.h"
 
 #include "event_abi.h"
+#include "trace.h"
 
 static struct bucket *bucket_of(const struct hv_domain *d, uint32_t port)
 {
@@ -24,6 +25,8 @@ static int grow(struct hv_domain *d)
 	if (!d->groups[group])
 		d->groups[group] = alloc(hv, sizeof(struct port_group));
 	if (!d->groups[group])
+		return -XEN_ENOMEM;
+	if (trace_grow(d, first))
 		return -XEN_ENOMEM;
 	b = alloc(hv, sizeof(*b));
 	if (!b)
@@ -106,10 +109,15 @@ static uint32_t next_free(const struct hv_domain *d, uint32_t from)
 	return from + lowest_zero(bucket_of(d, from)->used, 0);
 }
 
+static uint32_t limit_of(const struct hv_domain *d, const struct event_abi *abi)
+{
+	return d->port_limit < abi->ports ? d->port_limit : abi->ports;
+}
+
 int port_lowest_free(struct hv_domain *d, uint32_t *from)
 {
 	const struct event_abi *abi = domain_abi(d);
-	uint32_t limit = d->port_limit < abi->ports ? d->port_limit : abi->ports;
+	uint32_t limit = limit_of(d, abi);
 	unsigned busy;
 	int rc;
 
@@ -130,6 +138,25 @@ int port_lowest_free(struct hv_domain *d, uint32_t *from)
 		*from = port + 1;
 	}
 	return -XEN_ERESTART;
+}
+
+int port_at(struct hv_domain *d, uint32_t port)
+{
+	const struct event_abi *abi = domain_abi(d);
+	int rc;
+
+	if (d->dying)
+		return -XEN_EINVAL;
+	if (port >= limit_of(d, abi))
+		return -XEN_ENOSPC;
+	while (port >= d->valid_ports) {
+		rc = grow(d);
+		if (rc)
+			return rc;
+	}
+	if (port_taken(d, port) || (abi->is_busy && abi->is_busy(d, port)))
+		return -XEN_EBUSY;
+	return (int)port;
 }
 
 void port_take(struct hv_domain *d, uint32_t port)

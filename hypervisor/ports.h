@@ -111,6 +111,12 @@ void ports_destroy(struct hv_domain *d);
  */
 int port_lowest_free(struct hv_domain *d, uint32_t *from);
 
+/*
+ * That number, if it can be had; all buckets up to it exist then. Domain's lock held. -XEN_EINVAL
+ * (dying), -XEN_ENOSPC (beyond the limit), -XEN_EBUSY, -XEN_ENOMEM
+ */
+int port_at(struct hv_domain *d, uint32_t port);
+
 /* Take that number, give it back. Domain's lock held. */
 void port_take(struct hv_domain *d, uint32_t port);
 void port_give_back(struct hv_domain *d, uint32_t port);

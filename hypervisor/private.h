@@ -26,6 +26,7 @@ struct fifo;
 struct pirq;
 struct irq_line;
 struct port_group;
+struct trace;
 
 /* The relation of cycles to time that goes into vcpu_time_info. */
 struct clock {
@@ -51,6 +52,11 @@ struct hv {
 	struct hv_domain *virq_handler[NR_VIRQS];  /* NULL: the privileged domain */
 	struct irq_line *lines[HV_MAX_LINES];	   /* atomic; a line stays until hv_destroy */
 	struct clock clock;
+
+	struct hv_domain *foreground; /* atomic; compared, never followed */
+	uint64_t eoi_timeout;	      /* atomic: ns, HV_NEVER: no eoi is forced */
+	struct lock irq_timer_lock;
+	uint64_t irq_timer_armed; /* what the embedder was told last; under that lock */
 
 	struct lock section_lock;
 	struct section *sections;
@@ -118,7 +124,8 @@ struct hv_vcpu {
 	uint32_t stopped __attribute__((aligned(64))); /* atomic set of STOP_* */
 	uint32_t poll_port; /* atomic: POLL_NONE, POLL_ANY or the one port polled; written by its
 			       own thread only */
-	struct hv_counters counters; /* each atomic, relaxed */
+	/* Each atomic, relaxed; sends: those that are neither merged nor masked (look.c). */
+	struct hv_counters counters;
 
 	struct section section; /* its own thread's alone */
 
@@ -153,6 +160,7 @@ struct hv_domain {
 	/* Events. What senders read is written under lock and published by valid_ports. */
 	const struct event_abi *abi; /* atomic: domain_abi() */
 	struct fifo *fifo;	     /* event_fifo.h; NULL in the 2-level ABI */
+	struct trace *trace;	     /* atomic; trace.h; NULL: single ports are not counted */
 	struct shared_info *shared;
 	uint64_t shared_mfn; /* its frame, HV_NEVER if it is none of the domain's memory */
 	struct port_group *groups[16];
@@ -178,6 +186,9 @@ struct hv_domain {
 
 	unsigned nr_pirqs;
 	struct pirq *pirqs;
+	uint64_t eoi_map_mfn; /* a frame held by mm_get_frame, HV_NEVER: none. Under lock */
+	uint64_t *eoi_map;    /* that frame: a bit for each pirq that needs an eoi; the guest's */
+	bool eoi_unmasks;     /* eoi unmasks the port too */
 
 	struct hv_domain *next; /* hv->first's list */
 };

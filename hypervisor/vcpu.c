@@ -14,6 +14,7 @@
 #include "entry.h"
 #include "guest_access.h"
 #include "policy.h"
+#include "probe.h"
 #include "runstate.h"
 #include "time.h"
 
@@ -104,6 +105,7 @@ void vcpu_mark_pending(struct hv_vcpu *v, struct vcpu_info *info)
 	if (exchange_seq(&info->evtchn_upcall_pending, (uint8_t)1))
 		return;
 	fetch_add_relaxed(&v->counters.kicks, UINT64_C(1));
+	probe_upcall(v->domain->domid, v->id);
 	if (load_seq(&v->stopped) & STOP_BLOCKED)
 		vcpu_let_run(v, STOP_BLOCKED);
 	/*

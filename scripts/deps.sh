@@ -3,7 +3,7 @@
 # usage: deps.sh build|check|bench|xen ...
 set -eu
 
-build="gcc libc6-dev make meson ninja-build pkg-config python3 libconfig-dev libelf-dev zlib1g-dev"
+build="gcc libc6-dev make meson ninja-build pkg-config python3 libconfig-dev libelf-dev zlib1g-dev systemtap-sdt-dev"
 check="$build git clang clang-format clang-tidy libclang-rt-14-dev libcmocka-dev libxen-dev"
 bench="$build hyperfine valgrind"
 xen="$build qemu-system-x86"

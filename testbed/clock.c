@@ -79,6 +79,20 @@ void testbed_set_timer(struct hv_vcpu *hv, uint64_t deadline)
 		bump(&v->d->tb->timer_seq);
 }
 
+void testbed_set_line_timer(void *ctx, uint64_t deadline)
+{
+	struct testbed *tb = ctx;
+
+	atomic_store(&tb->line_deadline, deadline);
+	if (tb->time == TESTBED_THREADS)
+		bump(&tb->timer_seq);
+}
+
+uint64_t testbed_line_deadline(const struct testbed *tb)
+{
+	return atomic_load(&tb->line_deadline);
+}
+
 unsigned testbed_kicks(const struct testbed_vcpu *v)
 {
 	return atomic_load(&v->kicks);
@@ -96,7 +110,13 @@ static void fire(struct testbed_vcpu *v, uint64_t deadline)
 		hv_vcpu_timer(v->hv);
 }
 
-/* The earliest deadline; on a tie the domain created first and its lowest vCPU. */
+static void fire_lines(struct testbed *tb, uint64_t deadline)
+{
+	if (atomic_compare_exchange_strong(&tb->line_deadline, &deadline, HV_NEVER))
+		hv_irq_timer(tb->hv);
+}
+
+/* The vCPUs' earliest deadline; on a tie the domain created first and its lowest vCPU. */
 static struct testbed_vcpu *earliest(const struct testbed *tb)
 {
 	struct testbed_vcpu *first = NULL;
@@ -113,39 +133,43 @@ static struct testbed_vcpu *earliest(const struct testbed *tb)
 	return first;
 }
 
-static void step_to(struct testbed *tb, struct testbed_vcpu *v)
+/* The next deadline of all, which is at `at`; the lines' before a vCPU's. */
+static void step_to(struct testbed *tb, uint64_t at)
 {
-	uint64_t at = testbed_deadline(v);
+	struct testbed_vcpu *v = earliest(tb);
 
 	if (at > atomic_load(&tb->now))
 		atomic_store(&tb->now, at);
-	fire(v, at);
+	if (testbed_line_deadline(tb) == at)
+		fire_lines(tb, at);
+	else
+		fire(v, at);
 	testbed_run(tb);
 }
 
 uint64_t testbed_next(const struct testbed *tb)
 {
 	const struct testbed_vcpu *v = earliest(tb);
+	uint64_t lines = testbed_line_deadline(tb);
 
-	return v ? testbed_deadline(v) : HV_NEVER;
+	return v && testbed_deadline(v) < lines ? testbed_deadline(v) : lines;
 }
 
 bool testbed_step(struct testbed *tb)
 {
-	struct testbed_vcpu *v = earliest(tb);
+	uint64_t at = testbed_next(tb);
 
-	if (v)
-		step_to(tb, v);
-	return v != NULL;
+	if (at != HV_NEVER)
+		step_to(tb, at);
+	return at != HV_NEVER;
 }
 
 void testbed_advance(struct testbed *tb, uint64_t ns)
 {
-	uint64_t until = atomic_load(&tb->now) + ns;
-	struct testbed_vcpu *v;
+	uint64_t until = atomic_load(&tb->now) + ns, at;
 
-	while ((v = earliest(tb)) && testbed_deadline(v) <= until)
-		step_to(tb, v);
+	while ((at = testbed_next(tb)) <= until)
+		step_to(tb, at);
 	/* A handler may have waited longer than that */
 	if (until > atomic_load(&tb->now))
 		atomic_store(&tb->now, until);
@@ -154,8 +178,12 @@ void testbed_advance(struct testbed *tb, uint64_t ns)
 /* Fire what is due; when does the next one come? */
 static uint64_t fire_due(struct testbed *tb)
 {
-	uint64_t next = HV_NEVER;
+	uint64_t next = testbed_line_deadline(tb);
 
+	if (next <= testbed_now(tb)) {
+		fire_lines(tb, next);
+		next = testbed_line_deadline(tb);
+	}
 	pthread_mutex_lock(&tb->domains_lock);
 	for (struct testbed_domain *d = tb->domains; d; d = d->next) {
 		for (unsigned i = 0; i < d->nr_vcpus; i++) {

@@ -31,13 +31,12 @@ static unsigned port_this_cpu(void *ctx)
 /*
  * A vcpu_info may be named by frame and offset, so allocations of a cache line come from the
  * domain's memory, as whole pages do. All else is the host's, where ASan watches its ends. The
- * pages of lines are given back with the domain.
+ * pages of lines are given back with the domain. lines_lock is held.
  */
 static void *line_alloc(struct testbed_domain *d)
 {
 	struct testbed_free_line *line;
 
-	pthread_mutex_lock(&d->lines_lock);
 	if (!d->free_lines) {
 		uint8_t *page = testbed_page(d);
 
@@ -49,16 +48,13 @@ static void *line_alloc(struct testbed_domain *d)
 	}
 	line = d->free_lines;
 	d->free_lines = line->next;
-	pthread_mutex_unlock(&d->lines_lock);
 	return memset(line, 0, LINE);
 }
 
 static void line_free(struct testbed_domain *d, struct testbed_free_line *line)
 {
-	pthread_mutex_lock(&d->lines_lock);
 	line->next = d->free_lines;
 	d->free_lines = line;
-	pthread_mutex_unlock(&d->lines_lock);
 }
 
 static void *port_alloc(void *ctx, size_t size)
@@ -68,10 +64,12 @@ static void *port_alloc(void *ctx, size_t size)
 
 	if (size > LINE && size % PAGE)
 		return testbed_block_alloc(d->tb, size);
+	pthread_mutex_lock(&d->lines_lock);
 	if (size <= LINE)
 		p = line_alloc(d);
 	else
 		p = arena_alloc(d, (unsigned)(size / PAGE));
+	pthread_mutex_unlock(&d->lines_lock);
 	if (p)
 		atomic_fetch_add(&d->tb->blocks, 1);
 	return p;
@@ -87,10 +85,12 @@ static void port_free(void *ctx, void *p, size_t size)
 		testbed_block_free(d->tb, p, size);
 		return;
 	}
+	pthread_mutex_lock(&d->lines_lock);
 	if (size <= LINE)
 		line_free(d, p);
 	else
 		arena_free(d, p, (unsigned)(size / PAGE));
+	pthread_mutex_unlock(&d->lines_lock);
 	atomic_fetch_sub(&d->tb->blocks, 1);
 }
 
@@ -126,13 +126,14 @@ static const struct guest_port_ops port_ops = {
 	.relax = port_relax,
 };
 
-int testbed_guest_create(struct testbed_domain *d, const struct testbed_domain_config *wish)
+int testbed_guest_create(struct testbed_domain *d, const struct testbed_domain_config *config)
 {
 	struct guest_config cfg = {
 		.shared_info = d->shared_info,
 		.nr_cpus = d->nr_vcpus,
-		.nr_irqs = wish->nr_irqs,
-		.nr_legacy_pirqs = wish->nr_legacy_pirqs,
+		.nr_irqs = config->nr_irqs,
+		.nr_legacy_pirqs = config->nr_legacy_pirqs,
+		.abi = config->abi,
 	};
 	struct testbed_vcpu *before = testbed_on(&d->vcpus[0]);
 	int rc = guest_create(&d->guest, &port_ops, d, &cfg);

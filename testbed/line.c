@@ -101,6 +101,21 @@ void testbed_line_set(struct testbed_line *l, bool level)
 		hv_irq_raise(l->tb->hv, l->line);
 }
 
+int testbed_may_deliver(struct hv_domain *hv, unsigned pirq, unsigned line)
+{
+	const struct testbed *tb = ((struct testbed_domain *)hv_domain_user(hv))->tb;
+
+	return tb->may_deliver ? tb->may_deliver(tb->may_deliver_arg, hv, pirq, line) : 0;
+}
+
+void testbed_deliver_if(struct testbed *tb,
+			int (*may)(void *arg, struct hv_domain *d, unsigned pirq, unsigned line),
+			void *arg)
+{
+	tb->may_deliver_arg = arg;
+	tb->may_deliver = may;
+}
+
 const char *testbed_line_log(struct testbed_line *l)
 {
 	memcpy(l->shown, l->log, l->len);

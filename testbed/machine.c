@@ -111,7 +111,8 @@ static void shut_down(struct hv_domain *hv, unsigned reason)
 
 #define COMMON_OPS                                                                          \
 	.alloc = hv_alloc, .free = hv_free, .now = testbed_clock_now, .kick = testbed_kick, \
-	.set_timer = testbed_set_timer, .copy_from_guest = testbed_copy_from,               \
+	.set_timer = testbed_set_timer, .set_line_timer = testbed_set_line_timer,           \
+	.irq_may_deliver = testbed_may_deliver, .copy_from_guest = testbed_copy_from,       \
 	.copy_to_guest = testbed_copy_to, .console_write = console_write,                   \
 	.console_read = console_read, .shutdown = shut_down, .preempt = testbed_preempt
 
@@ -142,6 +143,7 @@ struct testbed *testbed_create(enum testbed_time time)
 	tb->time = time;
 	tb->next_mfn = 0x100000;
 	atomic_init(&tb->fail_in, UINT64_MAX);
+	atomic_init(&tb->line_deadline, HV_NEVER);
 	pthread_mutex_init(&tb->domains_lock, NULL);
 	testbed_clock_start(tb);
 	tb->ops = time == TESTBED_VIRTUAL ? virtual_ops : threads_ops;

@@ -64,7 +64,10 @@ void arena_destroy(struct testbed_domain *d)
 	free(d->ram.taken);
 }
 
-/* First fit; boot time only, so nobody else is here. NULL if there is no such run. */
+/*
+ * First fit. NULL if there is no such run. Tests take pages when no thread runs; the guest half
+ * under lines_lock.
+ */
 void *arena_alloc(struct testbed_domain *d, unsigned pages)
 {
 	struct arena *a = &d->ram;

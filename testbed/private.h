@@ -68,7 +68,7 @@ struct testbed_domain {
 	bool guest_wanted;
 	_Atomic unsigned shutdowns;
 
-	pthread_mutex_t lines_lock;
+	pthread_mutex_t lines_lock; /* for what the guest half has of the arena, and the next */
 	struct testbed_free_line *free_lines; /* cache lines of the guest half */
 
 	char *console;
@@ -108,6 +108,9 @@ struct testbed {
 					 domain */
 	struct testbed_domain *domains;
 	struct testbed_line *lines;
+	_Atomic uint64_t line_deadline;
+	int (*may_deliver)(void *arg, struct hv_domain *d, unsigned pirq, unsigned line);
+	void *may_deliver_arg;
 
 	pthread_t timer_thread;
 	_Atomic uint32_t timer_seq;
@@ -141,12 +144,16 @@ void testbed_relax_threads(void *ctx);
 /* clock.c */
 uint64_t testbed_clock_now(void *ctx);
 void testbed_set_timer(struct hv_vcpu *hv, uint64_t deadline);
+void testbed_set_line_timer(void *ctx, uint64_t deadline);
 void testbed_kick(struct hv_vcpu *hv);
 void testbed_futex_wait(_Atomic uint32_t *word, uint32_t seen, uint64_t ns);
 void testbed_clock_start(struct testbed *tb);
 void testbed_clock_stop(struct testbed *tb);
 
+/* line.c */
+int testbed_may_deliver(struct hv_domain *hv, unsigned pirq, unsigned line);
+
 /* guest.c */
-int testbed_guest_create(struct testbed_domain *d, const struct testbed_domain_config *wish);
+int testbed_guest_create(struct testbed_domain *d, const struct testbed_domain_config *config);
 
 #endif

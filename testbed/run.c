@@ -113,6 +113,9 @@ static void settle_threads(struct testbed_vcpu *v)
 		uint32_t seen = atomic_load(&v->kicks);
 
 		leave_if_dead(v);
+		/* Not a vCPU's own thread: the end of a guest half makes hypercalls too. */
+		if (hv_domain_is_shut_down(v->d->hv, NULL))
+			return;
 		if (!hv_vcpu_runnable(v->hv)) {
 			testbed_futex_wait(&v->kicks, seen, HV_NEVER);
 			continue;

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The hypercalls that are not event_channel_op: polls and how they end, timers, vcpu_op, mapping a
- * GSI; and the lines that only pass time or show a number.
+ * Polls and how they end, timers, vcpu_op; and the lines that only pass time or show a number.
+ * Event channels are in scenario_event.c, hardware interrupts in scenario_line.c.
  */
 #include <string.h>
 
-#include <xen/physdev.h>
 #include <xen/sched.h>
 #include <xen/vcpu.h>
 
@@ -168,21 +167,6 @@ void run_vcpu_op(struct call *c)
 }
 
 /* ---- the rest ---- */
-
-void run_map_gsi(struct call *c)
-{
-	struct physdev_map_pirq map = { .domid = DOMID_SELF, .type = MAP_PIRQ_TYPE_GSI };
-	uint64_t va;
-	long rc;
-
-	map.index = (int)call_field(c, "gsi", 0);
-	map.pirq = (int)call_field(c, "pirq", UINT64_MAX);
-	va = testbed_place(c->side->v, AT_OK, 0, &map, sizeof(map));
-	rc = testbed_call(c->side->v, __HYPERVISOR_physdev_op, PHYSDEVOP_map_pirq, va);
-	answer_rc(&c->answer, rc);
-	if (rc >= 0 && testbed_fetch(c->side->v, va, &map, sizeof(map)))
-		answer_number(&c->answer, "pirq", AS_NUMBER, (unsigned)map.pirq);
-}
 
 void run_sleep(struct call *c)
 {

@@ -2,7 +2,8 @@
 /*
  * What the interpreter's files share: a scenario as it was parsed, and its machine while it runs.
  * scenario_parse.c makes the one, scenario_run.c the other; the operations are in scenario_event.c,
- * scenario_call.c, scenario_memory.c and scenario_env.c, all listed in scenario_table.c.
+ * scenario_call.c, scenario_line.c, scenario_memory.c and scenario_env.c, all listed in
+ * scenario_table.c.
  */
 #ifndef CARILLON_TESTBED_SCENARIO_PRIVATE_H
 #define CARILLON_TESTBED_SCENARIO_PRIVATE_H
@@ -159,6 +160,8 @@ void answer_text(const struct answer *a, char *text, size_t room);
 #define FIFO_PAGE  1024u /* words in one */
 #define PRIORITIES 16u
 
+#define REPLAY_GSIS 24u
+
 /* A poll, from its hypercall until somebody looked at its end. */
 struct poll {
 	bool running, ended;
@@ -193,7 +196,8 @@ struct replay {
 	struct script *script;
 	struct testbed *tb;
 	struct rdomain *domains;
-	bool *bound; /* per $name */
+	struct testbed_line *line[REPLAY_GSIS]; /* by GSI; no 0 */
+	bool *bound;				/* per $name */
 	uint64_t *value;
 	unsigned polls; /* that run */
 };
@@ -244,7 +248,11 @@ void run_set_timer(struct call *c);
 void run_vcpu_op(struct call *c);
 void run_sleep(struct call *c);
 void run_show(struct call *c);
+
+void run_physdev(struct call *c); /* op->nr: PHYSDEVOP_*, 0: nr= */
 void run_map_gsi(struct call *c);
+void run_line(struct call *c);
+void run_mem_bit(struct call *c);
 
 void run_mem_port(struct call *c);
 void run_mem_shared(struct call *c);

@@ -16,6 +16,7 @@
 
 #define DOM0_PIRQS     440u
 #define BOOTED_NS      (10000 * TESTBED_MS) /* a time in the past is one after 0 */
+#define ISA_LINES      16u
 #define BACKGROUND_NS  (100 * TESTBED_MS)
 #define DOMAIN_PAGES_N 1024u
 
@@ -316,6 +317,17 @@ static void run_script(struct replay *r, scenario_shown *shown, void *ctx,
 	}
 }
 
+/* Those of a PC's one I/O APIC: ISA lines are edges, PCI's levels; 0 is the hypervisor's timer. */
+static bool add_lines(struct replay *r)
+{
+	for (unsigned i = 1; i < REPLAY_GSIS; i++) {
+		r->line[i] = testbed_line(r->tb, i, i < ISA_LINES ? HV_IRQ_EDGE : HV_IRQ_LEVEL);
+		if (!r->line[i])
+			return false;
+	}
+	return true;
+}
+
 /* platform=bare */
 static bool set_up(struct replay *r)
 {
@@ -325,7 +337,7 @@ static bool set_up(struct replay *r)
 	r->bound = calloc(s->names.nr + 1, sizeof(*r->bound));
 	r->value = calloc(s->names.nr + 1, sizeof(*r->value));
 	r->tb = testbed_create(TESTBED_VIRTUAL);
-	if (!r->bound || !r->value || !r->tb)
+	if (!r->bound || !r->value || !r->tb || !add_lines(r))
 		return false;
 	testbed_advance(r->tb, BOOTED_NS);
 	return !replay_add_domain(r,

@@ -87,6 +87,7 @@ struct testbed_domain_config {
 	uint32_t max_evtchn_port; /* 0: no limit */
 	unsigned nr_irqs;	  /* guest_config.nr_irqs */
 	unsigned nr_legacy_pirqs; /* guest_config.nr_legacy_pirqs */
+	enum guest_abi abi;	  /* guest_config.abi */
 	bool privileged;
 	bool periodic_tick;
 	bool guest;  /* a guest half on top, made on vCPU 0 */
@@ -228,5 +229,15 @@ void testbed_line_set(struct testbed_line *l, bool level);
 const char *testbed_line_log(struct testbed_line *l);
 bool testbed_line_enabled(const struct testbed_line *l); /* between startup and shutdown, not masked
 							  */
+
+/* The deadline for lines that the hypervisor set last (hv_ops.set_line_timer). */
+uint64_t testbed_line_deadline(const struct testbed *tb);
+
+/*
+ * What hv_ops.irq_may_deliver answers from now on; NULL: always 0. Before threads use lines.
+ */
+void testbed_deliver_if(struct testbed *tb,
+			int (*may)(void *arg, struct hv_domain *d, unsigned pirq, unsigned line),
+			void *arg);
 
 #endif

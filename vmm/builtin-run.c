@@ -17,6 +17,8 @@ static int usage(void)
 	       "Runs the machine that the file describes until all its domains have shut down.\n"
 	       "  --set PATH=VALUE   change one setting of the file, for example\n"
 	       "                     --set domains.[0].cmdline=verbose --set on_crash=continue\n\n"
+	       "SIGUSR1, or Ctrl-T on a terminal that no guest reads, prints the state of its event\n"
+	       "channels and interrupt lines on stderr.\n\n"
 	       "Exit status: 0 every domain ended well and every byte that was to come back did;\n"
 	       "1 not so; 2 the command, the machine file or an image is wrong, nothing was\n"
 	       "started; 128 + n ended by signal n (130: Ctrl-C).\n");

@@ -15,6 +15,9 @@
 
 struct top {
 	unsigned on_crash;
+	uint64_t eoi_timeout_ms;
+	const char *foreground;
+	bool port_counters;
 	const config_setting_t *domains, *devices, *shared_memory, *event_channels;
 };
 
@@ -22,6 +25,9 @@ static const char *const on_crash_choices[] = { "end", "continue", NULL };
 
 static const struct config_key top_keys[] = {
 	CONFIG_KEY(top, on_crash, KEY_CHOICE, .choices = on_crash_choices),
+	CONFIG_KEY(top, eoi_timeout_ms, KEY_UINT, .max = 3600000),
+	CONFIG_KEY(top, foreground, KEY_NAME),
+	CONFIG_KEY(top, port_counters, KEY_BOOL),
 	CONFIG_KEY(top, domains, KEY_CUSTOM, .required = true),
 	CONFIG_KEY(top, devices, KEY_CUSTOM),
 	CONFIG_KEY(top, shared_memory, KEY_CUSTOM),
@@ -44,12 +50,16 @@ static const struct config_key shared_keys[] = {
 	CONFIG_KEY(config_shared, name, KEY_NAME, .required = true),
 	CONFIG_KEY(config_shared, pages, KEY_UINT, .required = true, .min = 1, .max = 65536),
 	CONFIG_KEY(config_shared, domains, KEY_CUSTOM, .required = true),
+	CONFIG_KEY(config_shared, access, KEY_CUSTOM),
 	{ 0 },
 };
 
 static const struct config_key channel_keys[] = {
 	CONFIG_KEY(config_channel, name, KEY_NAME, .required = true),
 	CONFIG_KEY(config_channel, domains, KEY_CUSTOM, .required = true),
+	{ .name = "ports",
+	  .kind = KEY_CUSTOM,
+	  .offset = offsetof(struct config_channel, port_list) },
 	{ 0 },
 };
 
@@ -345,6 +355,38 @@ static int read_pirqs(const struct config *cfg, unsigned domain)
 
 /* ---- shared memory and channels -------------------------------------------------------------- */
 
+/* -1: it is none. */
+static int list_length(const config_setting_t *s)
+{
+	int type = config_setting_type(s);
+
+	return type == CONFIG_TYPE_LIST || type == CONFIG_TYPE_ARRAY ? config_setting_length(s)
+								     : -1;
+}
+
+/* What each of the region's domains may do with it, in the order of `domains`. */
+static int read_access(const struct config *cfg, struct config_shared *shared)
+{
+	const config_setting_t *s = shared->access;
+	int n = list_length(s);
+	unsigned i;
+
+	if (n < 0 || (unsigned)n != shared->nr_owners)
+		return config_error(cfg, s,
+				    "access is no list of %u, as domains is; write ( \"rw\", ... )",
+				    shared->nr_owners);
+	for (i = 0; i < shared->nr_owners; i++) {
+		const char *what = config_setting_get_string(config_setting_get_elem(s, i));
+
+		if (!what || (strcmp(what, "rw") != 0 && strcmp(what, "ro") != 0))
+			return config_error(cfg, s,
+					    "access has something else than \"rw\" and \"ro\"; "
+					    "write ( \"rw\", ... )");
+		shared->read_only[i] = !strcmp(what, "ro");
+	}
+	return 0;
+}
+
 static int read_shared(struct config *cfg, const config_setting_t *group, void *element)
 {
 	struct config_shared *shared = element, *other;
@@ -355,8 +397,56 @@ static int read_shared(struct config *cfg, const config_setting_t *group, void *
 	for (other = cfg->shared; other != shared; other++)
 		if (!strcmp(other->name, shared->name))
 			return duplicate(cfg, group, "region", shared->name, other->setting);
-	return read_owners(cfg, shared->domains, 1, CONFIG_MAX_OWNERS, true, shared->owners,
-			   &shared->nr_owners);
+	if (read_owners(cfg, shared->domains, 1, CONFIG_MAX_OWNERS, true, shared->owners,
+			&shared->nr_owners))
+		return -1;
+	return shared->access ? read_access(cfg, shared) : 0;
+}
+
+/* Has the domain that port already, by a channel before this one or this one's other end? */
+static int check_port(const struct config *cfg, const struct config_channel *channel, unsigned end)
+{
+	const struct config_channel *other;
+	unsigned i;
+
+	for (other = cfg->channels; other <= channel; other++) {
+		for (i = 0; i < (other == channel ? end : 2); i++)
+			if (other->ends[i] == channel->ends[end] &&
+			    other->ports[i] == channel->ports[end])
+				return config_error(
+					cfg, channel->port_list,
+					"port %u of \"%s\" is event channel \"%s\"'s "
+					"(line %u); give each its own",
+					channel->ports[end], cfg->domains[channel->ends[end]].name,
+					other->name, config_setting_source_line(other->setting));
+	}
+	return 0;
+}
+
+/* The numbers of a channel's ports, at the ends in the order of `domains`. */
+static int read_ports(const struct config *cfg, struct config_channel *channel)
+{
+	const config_setting_t *s = channel->port_list;
+	int n = list_length(s);
+	unsigned end;
+
+	if (n != 2)
+		return config_error(cfg, s, "ports is no list of two; write ( 10, 20 )");
+	for (end = 0; end < 2; end++) {
+		const config_setting_t *elem = config_setting_get_elem(s, end);
+		int port = config_setting_get_int(elem);
+
+		if (config_setting_type(elem) != CONFIG_TYPE_INT || port < 1 ||
+		    (unsigned)port >= EVTCHN_2L_NR_CHANNELS)
+			return config_error(cfg, s,
+					    "ports has something else than numbers from 1 to %u; "
+					    "write ( 10, 20 )",
+					    (unsigned)EVTCHN_2L_NR_CHANNELS - 1);
+		channel->ports[end] = (uint32_t)port;
+		if (check_port(cfg, channel, end))
+			return -1;
+	}
+	return 0;
 }
 
 static int read_channel(struct config *cfg, const config_setting_t *group, void *element)
@@ -371,7 +461,9 @@ static int read_channel(struct config *cfg, const config_setting_t *group, void 
 		if (!strcmp(other->name, channel->name))
 			return duplicate(cfg, group, "event channel", channel->name,
 					 other->setting);
-	return read_owners(cfg, channel->domains, 2, 2, false, channel->ends, &n);
+	if (read_owners(cfg, channel->domains, 2, 2, false, channel->ends, &n))
+		return -1;
+	return channel->port_list ? read_ports(cfg, channel) : 0;
 }
 
 /* ---- the whole ------------------------------------------------------------------------------- */
@@ -382,17 +474,22 @@ static int read_channel(struct config *cfg, const config_setting_t *group, void 
 static int read_all(struct config *cfg)
 {
 	const config_setting_t *root = config_root_setting(cfg->file);
-	struct top top = { 0 };
+	struct top top = { .eoi_timeout_ms = CONFIG_EOI_TIMEOUT_MS };
 	unsigned i;
 
 	if (config_read_group(cfg, root, top_keys, &top))
 		return -1;
 	cfg->on_crash = top.on_crash;
+	cfg->eoi_timeout_ms = top.eoi_timeout_ms;
+	cfg->port_counters = top.port_counters;
 	if (READ_LIST(cfg, top.domains, "a domain", domains, nr_domains, read_domain))
 		return -1;
 	if (!cfg->nr_domains || cfg->nr_domains > CONFIG_MAX_DOMAINS)
 		return config_error(cfg, top.domains, "%u domains; use 1 to %u", cfg->nr_domains,
 				    CONFIG_MAX_DOMAINS);
+	if (top.foreground &&
+	    find_domain(cfg, member(root, "foreground"), top.foreground, &cfg->foreground))
+		return -1;
 	if (READ_LIST(cfg, top.devices, "a device", devices, nr_devices, read_device) ||
 	    READ_LIST(cfg, top.shared_memory, "a region", shared, nr_shared, read_shared) ||
 	    READ_LIST(cfg, top.event_channels, "a channel", channels, nr_channels, read_channel))

@@ -18,6 +18,12 @@
 
 struct config_setting_t;
 struct config_t;
+/*
+ * How long a level waits for eois. Far longer than Xen's 1 ms: a vCPU is a thread of the host,
+ * which may not run for a while.
+ */
+#define CONFIG_EOI_TIMEOUT_MS 1000u
+
 struct device_type;
 
 /* One key of a group: what it may be, and where its value goes. Tables end with a NULL name. */
@@ -75,6 +81,7 @@ struct config_device {
 					     */
 	unsigned nr_owners;
 	bool shared; /* its line may have several owners */
+	bool focus;  /* only the one in the foreground gets its lines */
 	uint64_t lines[2];
 	const char *input, *output; /* chardev */
 	uint64_t pages;
@@ -88,20 +95,25 @@ struct config_shared {
 	const char *name;
 	uint64_t pages;
 	unsigned owners[CONFIG_MAX_OWNERS];
+	bool read_only[CONFIG_MAX_OWNERS]; /* for that owner */
 	unsigned nr_owners;
-	const struct config_setting_t *setting, *domains;
+	const struct config_setting_t *setting, *domains, *access;
 };
 
 struct config_channel {
 	const char *name;
-	unsigned ends[2]; /* domains' indexes */
-	const struct config_setting_t *setting, *domains;
+	unsigned ends[2];  /* domains' indexes */
+	uint32_t ports[2]; /* their numbers; 0: the lowest that is free, at both */
+	const struct config_setting_t *setting, *domains, *port_list;
 };
 
 struct config {
 	const char *path;
-	struct config_t *file; /* what the strings point into */
-	unsigned on_crash;     /* 0: ends the machine, 1: the others go on */
+	struct config_t *file;	 /* what the strings point into */
+	unsigned on_crash;	 /* 0: ends the machine, 1: the others go on */
+	uint64_t eoi_timeout_ms; /* 0: never */
+	unsigned foreground;	 /* domain's index */
+	bool port_counters;	 /* count each port's events */
 	struct config_domain *domains;
 	struct config_device *devices;
 	struct config_shared *shared;

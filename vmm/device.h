@@ -48,12 +48,13 @@ struct device_type {
 };
 
 /* What every device has. */
-#define DEVICE_KEYS                                              \
-	{ .name = "type",                                        \
-	  .kind = KEY_STRING,                                    \
-	  .required = true,                                      \
-	  .offset = offsetof(struct config_device, type_name) }, \
-		CONFIG_KEY(config_device, name, KEY_NAME, .required = true)
+#define DEVICE_KEYS                                                          \
+	{ .name = "type",                                                    \
+	  .kind = KEY_STRING,                                                \
+	  .required = true,                                                  \
+	  .offset = offsetof(struct config_device, type_name) },             \
+		CONFIG_KEY(config_device, name, KEY_NAME, .required = true), \
+		CONFIG_KEY(config_device, focus, KEY_BOOL)
 #define DEVICE_LINE_KEY(key, index)                                                           \
 	{                                                                                     \
 		.name = (key), .kind = KEY_UINT,                                              \
@@ -66,7 +67,7 @@ int device_add_line(struct device *dev, unsigned index, enum hv_irq_flow flow,
 		    const struct irqchip_source *source, void *data);
 
 /* Device threads have it unblocked: its handler does nothing, a sleeping system call ends. */
-#define DEVICE_STOP_SIGNAL SIGUSR1
+#define DEVICE_STOP_SIGNAL SIGRTMIN
 
 /* Ends with NULL. */
 extern const struct device_type *const device_types[];

@@ -14,6 +14,8 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <xen/sched.h>
@@ -21,6 +23,7 @@
 #include "device.h"
 #include "machine.h"
 #include "message.h"
+#include "terminal.h"
 
 #define FIRST_FRAME	  0x10000u /* not 0, not small: a frame number shall not look like a page's */
 #define FRAME_ALIGN	  0x1000ull
@@ -71,11 +74,12 @@ static int plan_shared(struct machine *m, unsigned index, const struct ports *po
 			if (!strcmp(ch->name, cfg->name) && ch->ends[end] == cfg->owners[i])
 				snprintf(port, sizeof(port), ",%u", ports[j].end[end]);
 		}
-		status = domain_add_part(d, mem, HV_MEMORY_SHARED);
+		status = domain_add_part(d, mem, HV_MEMORY_SHARED, cfg->read_only[i]);
 		if (!status)
-			status = domain_add_word(d, "shm=%s,0x%llx,%llu%s", cfg->name,
+			status = domain_add_word(d, "shm=%s,0x%llx,%llu%s%s", cfg->name,
 						 (unsigned long long)mem->mfn,
-						 (unsigned long long)mem->pages, port);
+						 (unsigned long long)mem->pages, port,
+						 cfg->read_only[i] ? ",ro" : "");
 		if (status)
 			return status;
 	}
@@ -101,25 +105,45 @@ static int channel_words(struct machine *m, unsigned index, const struct ports *
 	return 0;
 }
 
+static int connect_channel(struct machine *m, const struct config_channel *cfg, struct ports *ports)
+{
+	struct hv_domain *a = m->domains[cfg->ends[0]].hv, *b = m->domains[cfg->ends[1]].hv;
+	int error;
+
+	if (cfg->port_list) {
+		ports->end[0] = cfg->ports[0];
+		ports->end[1] = cfg->ports[1];
+		error = hv_evtchn_connect_at(a, ports->end[0], b, ports->end[1]);
+	} else {
+		error = hv_evtchn_connect(a, b, &ports->end[0], &ports->end[1]);
+	}
+	if (error)
+		message("event channel %s: %s; use fewer of them", cfg->name, strerror(-error));
+	return error ? 1 : 0;
+}
+
+/* Those with numbers of their own first: the others take what is left. */
+static int connect_channels(struct machine *m, struct ports *ports)
+{
+	unsigned pass, i;
+	int status = 0;
+
+	for (pass = 0; pass < 2; pass++)
+		for (i = 0; i < m->cfg->nr_channels && !status; i++)
+			if (!m->cfg->channels[i].port_list == (pass == 1))
+				status = connect_channel(m, &m->cfg->channels[i], &ports[i]);
+	return status;
+}
+
 static int plan_channels(struct machine *m)
 {
 	struct ports *ports = calloc(m->cfg->nr_channels + 1, sizeof(*ports));
 	unsigned i;
-	int error, status = 0;
+	int status;
 
 	if (!ports)
 		return no_memory();
-	for (i = 0; i < m->cfg->nr_channels && !status; i++) {
-		const struct config_channel *cfg = &m->cfg->channels[i];
-
-		error = hv_evtchn_connect(m->domains[cfg->ends[0]].hv, m->domains[cfg->ends[1]].hv,
-					  &ports[i].end[0], &ports[i].end[1]);
-		if (error) {
-			message("event channel %s: %s; use fewer of them", cfg->name,
-				strerror(-error));
-			status = 1;
-		}
-	}
+	status = connect_channels(m, ports);
 	for (i = 0; i < m->cfg->nr_shared && !status; i++)
 		status = plan_shared(m, i, ports);
 	for (i = 0; i < m->cfg->nr_channels && !status; i++)
@@ -136,7 +160,7 @@ static int plan_device_owner(struct machine *m, struct device *dev, struct domai
 	unsigned i;
 	int error, n;
 
-	if (domain_add_part(d, &dev->mem, HV_MEMORY_SHARED))
+	if (domain_add_part(d, &dev->mem, HV_MEMORY_SHARED, false))
 		return 1;
 	n = snprintf(word, sizeof(word), "%s=%s,0x%llx", dev->type->name, cfg->name,
 		     (unsigned long long)dev->mem.mfn);
@@ -177,6 +201,8 @@ static int plan_device(struct machine *m, unsigned index)
 		return 1;
 	}
 	status = dev->type->create(dev);
+	for (i = 0; cfg->focus && i < dev->type->nr_lines; i++)
+		hv_irq_set_flags(m->hv, (unsigned)cfg->lines[i], HV_IRQ_FOCUS);
 	for (i = 0; i < cfg->nr_owners && !status; i++)
 		status = plan_device_owner(m, dev, &m->domains[cfg->owners[i]]);
 	return status;
@@ -199,6 +225,8 @@ static int plan(struct machine *m)
 		m->regions[i] = MEMORY_NONE;
 	for (i = 0; i < cfg->nr_domains && !status; i++)
 		status = domain_plan(m, &m->domains[i], &cfg->domains[i]);
+	if (!status)
+		hv_set_foreground(m->hv, m->domains[cfg->foreground].hv);
 	for (i = 0; i < cfg->nr_devices && !status; i++)
 		status = plan_device(m, i);
 	return status ? status : plan_channels(m);
@@ -338,27 +366,82 @@ static bool wants_progress(const struct machine *m)
 	return m->cfg->nr_devices;
 }
 
+/* Does a guest read stdin, under whatever name? Then the keys are its own. */
+static bool guest_reads_stdin(const struct machine *m)
+{
+	struct stat mine, file;
+	unsigned i;
+
+	if (fstat(STDIN_FILENO, &mine))
+		return true;
+	for (i = 0; i < m->cfg->nr_devices; i++) {
+		const char *input = m->cfg->devices[i].input;
+
+		if (!input)
+			continue;
+		if (!strcmp(input, "stdin"))
+			return true;
+		if (!stat(input, &file) && S_ISCHR(file.st_mode) &&
+		    (file.st_rdev == mine.st_rdev || file.st_rdev == makedev(5, 0) /* tty */))
+			return true;
+	}
+	return false;
+}
+
+/* One of the signals that set_up_signals() blocks. False: it ends the machine. */
+static bool take_signal(struct machine *m)
+{
+	struct signalfd_siginfo info;
+
+	if (read(m->signal_fd, &info, sizeof(info)) <= 0)
+		return true;
+	switch (info.ssi_signo) {
+	case SIGUSR1:
+		dump_machine(m);
+		return true;
+	case SIGCONT:
+		terminal_continued();
+		return true;
+	default:
+		m->signal = (int)info.ssi_signo;
+		return false;
+	}
+}
+
+static int earlier(int a, int b)
+{
+	return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
 static void loop(struct machine *m)
 {
 	struct pollfd fds[] = { { .fd = m->signal_fd, .events = POLLIN },
-				{ .fd = m->wake_fd, .events = POLLIN } };
-	int timeout = wants_progress(m) ? PROGRESS_FIRST_MS : -1;
-	struct signalfd_siginfo info;
+				{ .fd = m->wake_fd, .events = POLLIN },
+				{ .events = POLLIN } };
+	int progress = wants_progress(m) ? PROGRESS_FIRST_MS : -1;
 	uint64_t count;
 
 	do {
-		int n = poll(fds, 2, timeout);
+		int n;
 
+		fds[2].fd = terminal_fd();
+		n = poll(fds, 3, earlier(progress, terminal_timeout()));
 		if (!n) {
-			show_progress(m);
-			timeout = PROGRESS_MS;
+			terminal_look();
+			if (progress >= 0) {
+				show_progress(m);
+				progress = PROGRESS_MS;
+			}
 		}
-		if (n > 0 && fds[0].revents && read(m->signal_fd, &info, sizeof(info)) > 0) {
-			m->signal = (int)info.ssi_signo;
+		if (n <= 0)
+			continue;
+		if (fds[0].revents && !take_signal(m))
 			return;
-		}
-		if (n > 0 && fds[1].revents && read(m->wake_fd, &count, sizeof(count)) < 0)
+		if (fds[2].revents && terminal_asks())
+			dump_machine(m);
+		if (fds[1].revents && read(m->wake_fd, &count, sizeof(count)) < 0)
 			continue; /* look anyway */
+		dump_again(m);
 	} while (look_at_domains(m));
 }
 
@@ -392,6 +475,7 @@ static void teardown(struct machine *m, bool ran)
 	unsigned i;
 
 	console_progress(&m->console, "");
+	dump_end(&m->dump);
 	for (i = 0; m->devices && i < m->cfg->nr_devices; i++)
 		stop_device(&m->devices[i]);
 	for (i = 0; m->domains && i < m->cfg->nr_domains; i++)
@@ -436,9 +520,11 @@ static void give_up(int sig)
 /*
  * SIGINT and the like are read by the loop; blocked before any thread or process starts, so that
  * all inherit it: a terminal's Ctrl-C reaches the domains' processes too, which are ours to end.
+ * Those that do not end us stay blocked to the end: one that comes late means nothing.
  */
 static int set_up_signals(sigset_t *ends)
 {
+	sigset_t all;
 	struct sigaction sa = { .sa_handler = nothing }; /* no SA_RESTART: that is its use */
 
 	sigaction(DEVICE_STOP_SIGNAL, &sa, NULL);
@@ -450,8 +536,29 @@ static int set_up_signals(sigset_t *ends)
 	sigaddset(ends, SIGINT);
 	sigaddset(ends, SIGTERM);
 	sigaddset(ends, SIGHUP);
-	pthread_sigmask(SIG_BLOCK, ends, NULL);
-	return signalfd(-1, ends, SFD_CLOEXEC);
+	all = *ends;
+	sigaddset(&all, SIGUSR1);
+	sigaddset(&all, SIGCONT);
+	pthread_sigmask(SIG_BLOCK, &all, NULL);
+	return signalfd(-1, &all, SFD_CLOEXEC);
+}
+
+static void force_eois(struct timer *t, void *arg)
+{
+	struct machine *m = arg;
+
+	(void)t;
+	hv_irq_timer(m->hv);
+}
+
+/* Lines, once there is a hypervisor: before any of them is described. */
+static void set_up_lines(struct machine *m)
+{
+	uint64_t ms = m->cfg->eoi_timeout_ms;
+
+	m->irqchip.hv = m->hv;
+	timer_add(&m->timers, &m->line_timer, force_eois, m);
+	hv_set_eoi_timeout(m->hv, ms ? ms * 1000000 : HV_NEVER);
 }
 
 int machine_run(const struct config *cfg)
@@ -475,13 +582,18 @@ int machine_run(const struct config *cfg)
 	if (status)
 		message("no machine can be made: %m; raise the limit of open files (ulimit -n), or run it where "
 			"the container's policy allows eventfd, timerfd and signalfd");
-	m->irqchip.hv = m->hv;
-	if (!status)
+	if (!status) {
+		set_up_lines(m);
 		status = plan(m);
+	}
 	if (!status)
 		status = start(m);
-	if (!status)
+	if (!status) {
+		if (!guest_reads_stdin(m))
+			terminal_open();
 		loop(m);
+		terminal_close();
+	}
 	/* Whatever stalls the end (a full pipe behind stderr): it does not for ever, or can be
 	 * ended. */
 	if (m->signal) {

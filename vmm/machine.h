@@ -17,6 +17,7 @@
 #include "clock.h"
 #include "config.h"
 #include "console.h"
+#include "dump.h"
 #include "image.h"
 #include "irqchip.h"
 #include "memory.h"
@@ -52,19 +53,31 @@ struct domain {
 	_Atomic enum domain_state state;
 };
 
+/* The last dump that was asked for. All zero: none yet. */
+struct dump {
+	struct machine *machine;
+	char *text;
+	pthread_t thread; /* writes it */
+	bool running;
+	_Atomic bool written;
+	bool asked; /* for another, meanwhile */
+};
+
 struct machine {
 	const struct config *cfg;
 	struct hv *hv;
 	struct console console;
+	struct dump dump;
 	struct clock clock;
 	struct timer_queue timers;
 	struct irqchip irqchip;
-	struct domain *domains; /* as many as the file says, in its order */
+	struct timer line_timer; /* when eois are forced */
+	struct domain *domains;	 /* as many as the file says, in its order */
 	struct device *devices;
 	struct memory *regions; /* shared memory */
 	uint64_t next_mfn;
 	int wake_fd;   /* eventfd: look at the domains' states */
-	int signal_fd; /* SIGINT, SIGTERM, SIGHUP */
+	int signal_fd; /* SIGINT, SIGTERM, SIGHUP; SIGUSR1, SIGCONT */
 	int signal;    /* the one that ended it, or 0 */
 	bool failed;   /* a domain did not end well, or a device's check failed */
 };
@@ -80,12 +93,21 @@ int machine_run(const struct config *cfg);
 
 /* machine_domain.c: a domain from plan to end. 0, or an exit status after one line on stderr. */
 int domain_plan(struct machine *m, struct domain *d, const struct config_domain *cfg);
-int domain_add_part(struct domain *d, const struct memory *mem, enum hv_memory_kind kind);
+int domain_add_part(struct domain *d, const struct memory *mem, enum hv_memory_kind kind,
+		    bool read_only);
 int domain_add_word(struct domain *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int domain_build(struct domain *d);
 int domain_start(struct domain *d);
 void domain_destroy(struct domain *d);
 bool domain_report(struct domain *d); /* print how it ended; true if it ended well */
+
+/*
+ * machine_dump.c: to stderr. While the last one is still being written: later, by dump_again, for
+ * which wake_fd wakes the loop. And wait until the last one is written. Main thread, all.
+ */
+void dump_machine(struct machine *m);
+void dump_again(struct machine *m);
+void dump_end(struct dump *d);
 
 /* machine_ops.c: what the machine lends to the hypervisor. */
 extern const struct hv_ops machine_ops;

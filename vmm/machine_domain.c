@@ -93,7 +93,9 @@ static int create_in_hypervisor(struct machine *m, struct domain *d)
 		timer_add(&m->timers, &d->vcpu_timers[i], vcpu_timer_fired,
 			  hv_domain_vcpu(d->hv, i));
 	error = hv_domain_add_memory(d->hv, &own);
-	return error ? error : hv_domain_add_memory(d->hv, &special);
+	if (!error)
+		error = hv_domain_add_memory(d->hv, &special);
+	return error || !m->cfg->port_counters ? error : hv_domain_trace(d->hv, true);
 }
 
 int domain_plan(struct machine *m, struct domain *d, const struct config_domain *cfg)
@@ -129,18 +131,21 @@ int domain_plan(struct machine *m, struct domain *d, const struct config_domain 
 	error = create_in_hypervisor(m, d);
 	if (error)
 		return failed(d, "cannot be created", error);
-	return domain_add_part(d, &d->ram, HV_MEMORY_RAM);
+	return domain_add_part(d, &d->ram, HV_MEMORY_RAM, false);
 }
 
 /* RAM is known to the hypervisor already, in two kinds. */
-int domain_add_part(struct domain *d, const struct memory *mem, enum hv_memory_kind kind)
+int domain_add_part(struct domain *d, const struct memory *mem, enum hv_memory_kind kind,
+		    bool read_only)
 {
 	struct process_memory part = {
-		.mfn = mem->mfn, .pages = mem->pages, .fd = mem->fd, .writable = true
+		.mfn = mem->mfn, .pages = mem->pages, .fd = mem->fd, .writable = !read_only
 	};
-	struct hv_memory hm = {
-		.mfn = mem->mfn, .pages = mem->pages, .host = mem->host, .kind = kind
-	};
+	struct hv_memory hm = { .mfn = mem->mfn,
+				.pages = mem->pages,
+				.host = mem->host,
+				.kind = kind,
+				.read_only = read_only };
 	struct process_memory *parts;
 	int error = 0;
 

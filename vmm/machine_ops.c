@@ -59,6 +59,13 @@ static void ops_set_timer(struct hv_vcpu *v, uint64_t deadline)
 	timer_set(&domain_of(v)->vcpu_timers[hv_vcpu_id(v)], deadline);
 }
 
+static void ops_set_line_timer(void *ctx, uint64_t deadline)
+{
+	struct machine *m = ctx;
+
+	timer_set(&m->line_timer, deadline);
+}
+
 static int ops_pv_map(struct hv_domain *hd, struct hv_vcpu *v, uint64_t va, uint64_t mfn,
 		      uint64_t pages, unsigned prot)
 {
@@ -81,6 +88,7 @@ const struct hv_ops machine_ops = {
 	.relax = ops_relax,
 	.kick = process_kick,
 	.set_timer = ops_set_timer,
+	.set_line_timer = ops_set_line_timer,
 	.pv_map = ops_pv_map,
 	.set_segment_base = process_set_segment_base,
 	.iret = process_iret,

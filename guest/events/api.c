@@ -52,11 +52,11 @@ int guest_bind_virq_to_irq(struct guest *g, unsigned virq, unsigned cpu)
 	return virq < NR_VIRQS && cpu < g->nr_cpus ? events_bind(g, &r) : -XEN_EINVAL;
 }
 
-int guest_bind_ipi_to_irq(struct guest *g, unsigned cpu)
+int guest_bind_ipi_to_irq(struct guest *g, unsigned ipi, unsigned cpu)
 {
-	const struct bind_request r = { .type = SOURCE_IPI, .cpu = cpu };
+	const struct bind_request r = { .type = SOURCE_IPI, .number = ipi, .cpu = cpu };
 
-	return cpu < g->nr_cpus ? events_bind(g, &r) : -XEN_EINVAL;
+	return ipi < GUEST_NR_IPIS && cpu < g->nr_cpus ? events_bind(g, &r) : -XEN_EINVAL;
 }
 
 int guest_bind_pirq_to_irq(struct guest *g, unsigned pirq, bool shareable)
@@ -135,12 +135,13 @@ int guest_bind_virq_to_irqhandler(struct guest *g, unsigned virq, unsigned cpu,
 	return add_handler(g, guest_bind_virq_to_irq(g, virq, cpu), &h, true);
 }
 
-int guest_bind_ipi_to_irqhandler(struct guest *g, unsigned cpu, guest_irq_handler handler,
-				 unsigned flags, const char *name, void *dev)
+int guest_bind_ipi_to_irqhandler(struct guest *g, unsigned ipi, unsigned cpu,
+				 guest_irq_handler handler, unsigned flags, const char *name,
+				 void *dev)
 {
 	const struct handler h = { handler, flags, name, dev };
 
-	return add_handler(g, guest_bind_ipi_to_irq(g, cpu), &h, true);
+	return add_handler(g, guest_bind_ipi_to_irq(g, ipi, cpu), &h, true);
 }
 
 int guest_bind_pirq_to_irqhandler(struct guest *g, unsigned pirq, guest_irq_handler handler,
@@ -190,7 +191,27 @@ int guest_notify_port(struct guest *g, evtchn_port_t port)
 
 int guest_notify_irq(struct guest *g, unsigned irq)
 {
+	const struct irq_desc *desc = irq_to_desc(g, irq);
+	evtchn_port_t port = desc ? load_relaxed(&desc->line) : 0;
+
+	if (port)
+		return guest_notify_port(g, port);
+	return desc && load_relaxed(&desc->src.dead) ? 0 : -XEN_EINVAL;
+}
+
+enum guest_abi guest_abi(const struct guest *g)
+{
+	return g->abi->id;
+}
+
+unsigned guest_port_state(const struct guest *g, evtchn_port_t port)
+{
+	return g->abi->state(g, port);
+}
+
+bool guest_clear_irq_pending(struct guest *g, unsigned irq)
+{
 	evtchn_port_t port = guest_irq_port(g, irq);
 
-	return port ? guest_notify_port(g, port) : -XEN_EINVAL;
+	return port && g->abi->clear_pending(g, port);
 }

@@ -70,7 +70,7 @@ static int open_pirq(struct guest *g, const struct bind_request *r, struct bound
 	return 0;
 }
 
-static int open_source(struct guest *g, const struct bind_request *r, struct bound *b)
+int events_open_source(struct guest *g, const struct bind_request *r, struct bound *b)
 {
 	switch (r->type) {
 	case SOURCE_EVTCHN:
@@ -87,7 +87,7 @@ static int open_source(struct guest *g, const struct bind_request *r, struct bou
 	return -XEN_EINVAL;
 }
 
-static int close_port(struct guest *g, evtchn_port_t port)
+int events_close_port(struct guest *g, evtchn_port_t port)
 {
 	struct evtchn_close op = { .port = port };
 
@@ -101,12 +101,17 @@ static bool virq_is_percpu(unsigned virq)
 	       virq == VIRQ_XENPMU;
 }
 
-static void choose_chip(const struct bind_request *r, const struct bound *b,
+static bool is_percpu(const struct bind_request *r)
+{
+	return r->type == SOURCE_IPI || (r->type == SOURCE_VIRQ && virq_is_percpu(r->number));
+}
+
+void events_choose_chip(const struct bind_request *r, const struct bound *b,
 			const struct irq_chip **chip, const struct irq_flow **flow)
 {
 	*chip = r->late ? &irq_chip_late : &irq_chip_dynamic;
 	*flow = r->late ? &irq_flow_edge : &irq_flow_level;
-	if (r->type == SOURCE_IPI || (r->type == SOURCE_VIRQ && virq_is_percpu(r->number))) {
+	if (is_percpu(r)) {
 		*chip = &irq_chip_percpu;
 		*flow = &irq_flow_percpu;
 	} else if (r->type == SOURCE_PIRQ) {
@@ -123,7 +128,7 @@ static unsigned *percpu_note(struct guest *g, enum source_type type, unsigned nu
 {
 	if (type == SOURCE_VIRQ)
 		return &g->cpus[virq_is_percpu(number) ? cpu : 0].virq_irq[number];
-	return type == SOURCE_IPI ? &g->cpus[cpu].ipi_irq : NULL;
+	return type == SOURCE_IPI ? &g->cpus[cpu].ipi_irq[number] : NULL;
 }
 
 static struct irq_desc *find_bound(struct guest *g, const struct bind_request *r)
@@ -144,6 +149,15 @@ static struct irq_desc *find_bound(struct guest *g, const struct bind_request *r
 	return r->type == SOURCE_PIRQ ? table_get(&g->pirqs, r->number) : NULL;
 }
 
+/* VIRQ_TIMER must not wait behind anything. Else there is nothing to tell. */
+static uint8_t first_priority(struct guest *g, const struct bind_request *r, evtchn_port_t port)
+{
+	if (r->type == SOURCE_VIRQ && r->number == VIRQ_TIMER &&
+	    !events_set_priority(g, port, EVTCHN_FIFO_PRIORITY_MAX))
+		return EVTCHN_FIFO_PRIORITY_MAX;
+	return EVTCHN_FIFO_PRIORITY_DEFAULT;
+}
+
 static void connect(struct guest *g, struct irq_desc *desc, const struct bind_request *r,
 		    const struct bound *b)
 {
@@ -152,23 +166,35 @@ static void connect(struct guest *g, struct irq_desc *desc, const struct bind_re
 	const struct irq_flow *flow;
 	guest_flags_t flags;
 
-	choose_chip(r, b, &chip, &flow);
+	events_choose_chip(r, b, &chip, &flow);
 	desc->src.type = (unsigned char)r->type;
 	desc->src.needs_eoi = b->needs_eoi;
+	desc->src.shareable = r->shareable;
+	store_relaxed(&desc->src.dead, false);
+	desc->src.priority = first_priority(g, r, b->port);
 	desc->src.cpu = b->cpu;
+	store_relaxed(&desc->src.only_cpu, is_percpu(r) ? b->cpu : ANY_CPU);
 	desc->src.number = r->number;
 	desc->src.refs = 1;
 	irq_desc_bind(g, desc, chip, flow, b->port);
 
 	/* From here on the upcall finds it. It is masked until the first handler comes. */
 	flags = guest_local_irq_save(g);
-	g->abi->set_cpu(g, b->port, b->cpu);
+	if (g->abi->move && b->cpu)
+		g->abi->move(g, b->port, 0, b->cpu);
 	table_set(&g->ports, b->port, desc);
 	guest_local_irq_restore(g, flags);
 	if (note)
 		*note = desc->irq;
 	if (r->type == SOURCE_PIRQ)
 		table_set(&g->pirqs, r->number, desc);
+}
+
+int events_reserve(struct guest *g, evtchn_port_t port)
+{
+	int rc = port < g->abi->nr_ports ? table_reserve(g, &g->ports, port) : -XEN_ENOSPC;
+
+	return rc || !g->abi->reserve ? rc : g->abi->reserve(g, port);
 }
 
 /* A pirq may have a number of its own. */
@@ -197,10 +223,10 @@ static int bind_new(struct guest *g, const struct bind_request *r)
 	rc = get_desc(g, r, &desc);
 	if (rc)
 		return rc;
-	rc = open_source(g, r, &b);
+	rc = events_open_source(g, r, &b);
 	if (rc)
 		goto put_desc;
-	rc = b.port < g->abi->nr_ports ? table_reserve(g, &g->ports, b.port) : -XEN_ENOSPC;
+	rc = events_reserve(g, b.port);
 	if (rc)
 		goto close;
 	connect(g, desc, r, &b);
@@ -208,7 +234,7 @@ static int bind_new(struct guest *g, const struct bind_request *r)
 
 close:
 	if (r->type != SOURCE_EVTCHN)
-		(void)close_port(g, b.port);
+		(void)events_close_port(g, b.port);
 put_desc:
 	irq_desc_put(g, desc);
 	return rc;
@@ -218,8 +244,14 @@ static int bind_locked(struct guest *g, const struct bind_request *r)
 {
 	struct irq_desc *desc = find_bound(g, r);
 
+	int rc;
+
 	if (!desc)
 		return bind_new(g, r);
+	/* A dead one may have been refused after guest_resume, and be possible now. */
+	rc = load_relaxed(&desc->src.dead) ? events_remake(g, desc) : 0;
+	if (rc)
+		return rc;
 	/* Whose driver does not say eoi would be stopped by one who must, and the reverse. */
 	if (r->late != (desc->chip == &irq_chip_late))
 		return -XEN_EBUSY;
@@ -245,8 +277,8 @@ int events_bind(struct guest *g, const struct bind_request *r)
 /* The last reference has gone. map_lock is held; the order is the story. */
 static int disconnect(struct guest *g, struct irq_desc *desc, bool close)
 {
-	evtchn_port_t port = desc->line;
-	unsigned *note = percpu_note(g, desc->src.type, desc->src.number, desc->src.cpu);
+	evtchn_port_t port = desc->line; /* 0: dead */
+	unsigned *note;
 	int rc;
 
 	/*
@@ -256,7 +288,11 @@ static int disconnect(struct guest *g, struct irq_desc *desc, bool close)
 	rc = irq_desc_unbind(g, desc);
 	if (rc)
 		return rc;
-	table_set(&g->ports, port, NULL);
+	desc->src.refs = 0;
+	store_relaxed(&desc->src.dead, false);
+	if (port)
+		table_set(&g->ports, port, NULL);
+	note = percpu_note(g, desc->src.type, desc->src.number, desc->src.cpu);
 	if (note)
 		*note = 0;
 	if (desc->src.type == SOURCE_PIRQ)
@@ -264,10 +300,11 @@ static int disconnect(struct guest *g, struct irq_desc *desc, bool close)
 
 	/*
 	 * From here on the hypervisor may hand the port out again, and nothing here remembers the
-	 * old one.
+	 * old one. FIFO: if it is on a queue, only when our upcall has taken it off that.
 	 */
-	rc = close ? close_port(g, port) : 0;
-	g->abi->set_cpu(g, port, 0);
+	rc = close && port ? events_close_port(g, port) : 0;
+	if (g->abi->move && port && desc->src.cpu)
+		g->abi->move(g, port, desc->src.cpu, 0);
 	irq_desc_put(g, desc);
 	return rc;
 }
@@ -281,7 +318,7 @@ int events_unbind(struct guest *g, unsigned irq, bool close)
 	if (!desc)
 		return -XEN_EINVAL;
 	flags = lock_irqsave(g, &g->map_lock);
-	if (!desc->line)
+	if (!desc->src.refs)
 		rc = -XEN_EINVAL;
 	else if (desc->src.refs > 1)
 		desc->src.refs--;

@@ -8,14 +8,17 @@
 
 #include <xen/physdev.h>
 
+/* A dead IRQ has no port (events/resume.c). */
 static void port_mask(struct guest *g, struct irq_desc *desc)
 {
-	(void)g->abi->mask(g, desc->line);
+	if (desc->line)
+		(void)g->abi->mask(g, desc->line);
 }
 
 static void port_unmask(struct guest *g, struct irq_desc *desc)
 {
-	g->abi->unmask(g, desc->line);
+	if (desc->line)
+		g->abi->unmask(g, desc->line);
 }
 
 static bool port_ack(struct guest *g, struct irq_desc *desc)
@@ -25,7 +28,8 @@ static bool port_ack(struct guest *g, struct irq_desc *desc)
 
 void port_retrigger(struct guest *g, struct irq_desc *desc)
 {
-	g->abi->set_pending(g, desc->line);
+	if (desc->line)
+		g->abi->set_pending(g, desc->line);
 }
 
 unsigned port_cpu(const struct irq_desc *desc)

@@ -11,17 +11,18 @@
 #define DOUBLE 10u		    /* times at most ... */
 #define MOST   UINT64_C(1000000000) /* ... and never longer than this */
 
-/* The port is open if nobody wants it shut. */
+/* The port is open if nobody wants it shut. None: it is dead (guest_resume). */
 static void open_port(struct guest *g, struct irq_desc *desc)
 {
-	if (!desc->late.masked && !desc->late.owed && !desc->late.due)
+	if (desc->line && !desc->late.masked && !desc->late.owed && !desc->late.due)
 		g->abi->unmask(g, desc->line);
 }
 
 static void late_mask(struct guest *g, struct irq_desc *desc)
 {
 	desc->late.masked = true;
-	(void)g->abi->mask(g, desc->line);
+	if (desc->line)
+		(void)g->abi->mask(g, desc->line);
 }
 
 static void late_unmask(struct guest *g, struct irq_desc *desc)
@@ -181,6 +182,14 @@ static void finish(struct guest *g, struct guest_cpu *cpu, struct irq_desc *desc
 		open_port(g, desc);
 	}
 	lock_release(&desc->lock);
+}
+
+void late_cpu_dead(struct guest *g, struct guest_cpu *cpu)
+{
+	struct irq_desc *desc;
+
+	while (first_due(g, cpu, &desc))
+		finish(g, cpu, desc, UINT64_MAX);
 }
 
 /*

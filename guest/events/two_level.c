@@ -38,38 +38,44 @@ static uint64_t bit_of(evtchn_port_t port)
 	return UINT64_C(1) << port % WORD_BITS;
 }
 
-static int two_level_init(struct guest *g)
+static int two_level_restart(struct guest *g)
 {
-	unsigned word;
+	struct two_level_cpu *state;
+	unsigned word, cpu;
 
-	g->abi_state = guest_alloc(g, g->nr_cpus * sizeof(struct two_level_cpu));
-	if (!g->abi_state)
-		return -XEN_ENOMEM;
-	for (word = 0; word < NR_WORDS; word++) {
+	for (word = 0; word < NR_WORDS; word++)
 		store_sc(&g->shared->evtchn_mask[word], ALL);
-		state_of(g, 0)->ports[word] = ALL;
+	for (cpu = 0; cpu < g->nr_cpus; cpu++) {
+		state = state_of(g, cpu);
+		state->next = 0;
+		for (word = 0; word < NR_WORDS; word++)
+			store_relaxed(&state->ports[word], cpu ? 0 : ALL);
 	}
 	return 0;
+}
+
+static int two_level_init(struct guest *g)
+{
+	g->abi_state = guest_alloc(g, g->nr_cpus * sizeof(struct two_level_cpu));
+	return g->abi_state ? two_level_restart(g) : -XEN_ENOMEM;
 }
 
 static void two_level_fini(struct guest *g)
 {
 	guest_free(g, g->abi_state, g->nr_cpus * sizeof(struct two_level_cpu));
+	g->abi_state = NULL;
 }
 
-static void two_level_set_cpu(struct guest *g, evtchn_port_t port, unsigned cpu)
+static void two_level_move(struct guest *g, evtchn_port_t port, unsigned from, unsigned to)
 {
-	unsigned word = port / WORD_BITS, i;
+	unsigned word = port / WORD_BITS;
 
 	/*
 	 * Never on two CPUs at once. For a moment on none is fine: it is masked, and unmasking
 	 * makes its CPU look.
 	 */
-	for (i = 0; i < g->nr_cpus; i++) {
-		if (i != cpu && (load_relaxed(&state_of(g, i)->ports[word]) & bit_of(port)))
-			fetch_and_sc(&state_of(g, i)->ports[word], ~bit_of(port));
-	}
-	fetch_or_sc(&state_of(g, cpu)->ports[word], bit_of(port));
+	fetch_and_sc(&state_of(g, from)->ports[word], ~bit_of(port));
+	fetch_or_sc(&state_of(g, to)->ports[word], bit_of(port));
 }
 
 static bool two_level_mask(struct guest *g, evtchn_port_t port)
@@ -91,6 +97,17 @@ static bool two_level_clear_pending(struct guest *g, evtchn_port_t port)
 static void two_level_set_pending(struct guest *g, evtchn_port_t port)
 {
 	fetch_or_sc(&g->shared->evtchn_pending[port / WORD_BITS], bit_of(port));
+}
+
+static unsigned two_level_state(const struct guest *g, evtchn_port_t port)
+{
+	unsigned word = port / WORD_BITS;
+
+	if (port >= EVTCHN_2L_NR_CHANNELS)
+		return 0;
+	return (load_acquire(&g->shared->evtchn_pending[word]) & bit_of(port) ? GUEST_PORT_PENDING
+									      : 0) |
+	       (load_acquire(&g->shared->evtchn_mask[word]) & bit_of(port) ? GUEST_PORT_MASKED : 0);
 }
 
 static void two_level_unmask(struct guest *g, evtchn_port_t port)
@@ -178,14 +195,16 @@ static void two_level_handle(struct guest *g, struct guest_cpu *cpu)
 }
 
 const struct events_abi events_abi_2l = {
+	.id = GUEST_ABI_2L,
 	.nr_ports = EVTCHN_2L_NR_CHANNELS,
 	.init = two_level_init,
 	.fini = two_level_fini,
-	.set_cpu = two_level_set_cpu,
+	.restart = two_level_restart,
+	.move = two_level_move,
 	.mask = two_level_mask,
 	.unmask = two_level_unmask,
 	.clear_pending = two_level_clear_pending,
 	.set_pending = two_level_set_pending,
-	.nestable = true, /* what the inner round has taken, the outer one does not find */
+	.state = two_level_state,
 	.handle = two_level_handle,
 };

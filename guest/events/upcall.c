@@ -1,19 +1,42 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From the upcall to the IRQ: rounds until nothing is announced any more, and each port to its
- * descriptor. How a round finds the ports is the ABI's (two_level.c); what an IRQ does with an
- * event is its flow's (irq/flow.c).
+ * The choice of the ABI, and from the upcall to the IRQ: rounds until nothing is announced any
+ * more, and each port to its descriptor. How a round finds the ports is the ABI's (two_level.c,
+ * fifo.c); what an IRQ does with an event is its flow's (irq/flow.c).
  */
 #include "events.h"
 
-int events_init(struct guest *g)
+static int start_abi(struct guest *g, const struct events_abi *abi)
 {
 	int rc;
 
-	g->abi = &events_abi_2l;
+	g->abi = abi;
+	rc = abi->init(g);
+	if (rc) {
+		abi->fini(g);
+		g->abi = NULL;
+	}
+	return rc;
+}
+
+int events_choose_abi(struct guest *g)
+{
+	bool fifo = g->abi_wanted != GUEST_ABI_2L && g->ops->frame_of;
+	int rc = fifo ? start_abi(g, &events_abi_fifo) : -XEN_EINVAL;
+
+	if (!rc || g->abi_wanted == GUEST_ABI_FIFO)
+		return rc;
+	return start_abi(g, &events_abi_2l);
+}
+
+int events_init(struct guest *g, enum guest_abi wanted)
+{
+	int rc;
+
+	g->abi_wanted = wanted;
 	g->irqs.fixed = &events_fixed_ops;
-	rc = table_init(g, &g->ports, g->abi->nr_ports);
-	return rc ? rc : g->abi->init(g);
+	rc = table_init(g, &g->ports, EVTCHN_FIFO_NR_CHANNELS);
+	return rc ? rc : events_choose_abi(g);
 }
 
 void events_fini(struct guest *g)
@@ -29,7 +52,7 @@ void guest_upcall(struct guest *g)
 	uint8_t *pending = &cpu->vcpu_info->evtchn_upcall_pending;
 	bool inside = load_relaxed(&cpu->in_upcall);
 
-	if (inside && !(g->abi->nestable && irq_may_nest(cpu))) {
+	if (inside && !irq_may_nest(cpu)) {
 		/* Cleared also here, or returning from this upcall would raise it again at once. */
 		xchg_sc(pending, (uint8_t)0);
 		store_relaxed(&cpu->upcall_again, true);
@@ -72,12 +95,29 @@ static void dispatch_unbound(struct guest *g, struct guest_cpu *cpu, evtchn_port
 		irq_handle(g, desc, port);
 }
 
+/*
+ * A port that is closed and bound again while we hold its event may be another CPU's alone by now.
+ * Then have the hypervisor bring the event there. If the IRQ is disabled, its flow masks the port
+ * again.
+ */
+static bool is_elsewhere(struct guest *g, const struct irq_desc *desc, const struct guest_cpu *cpu,
+			 evtchn_port_t port)
+{
+	struct evtchn_unmask op = { .port = port };
+	unsigned only = load_relaxed(&desc->src.only_cpu);
+
+	if (only == ANY_CPU || only == cpu->nr)
+		return false;
+	(void)evtchn_call(g, EVTCHNOP_unmask, &op);
+	return true;
+}
+
 void events_dispatch(struct guest *g, struct guest_cpu *cpu, evtchn_port_t port)
 {
 	struct irq_desc *desc = table_get(&g->ports, port);
 
-	if (desc)
-		irq_handle(g, desc, port);
-	else
+	if (!desc)
 		dispatch_unbound(g, cpu, port);
+	else if (!is_elsewhere(g, desc, cpu, port))
+		irq_handle(g, desc, port);
 }

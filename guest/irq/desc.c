@@ -196,6 +196,20 @@ int irq_desc_unbind(struct guest *g, struct irq_desc *desc)
 	return rc;
 }
 
+void irq_desc_rebind(struct guest *g, struct irq_desc *desc, const struct irq_flow *flow,
+		     unsigned line)
+{
+	guest_flags_t flags = lock_irqsave(g, &desc->lock);
+
+	desc->flow = flow;
+	desc->pending = false;
+	store_relaxed(&desc->line, line);
+	desc->chip->mask(g, desc);
+	if (desc->actions && !desc->depth)
+		desc->chip->unmask(g, desc);
+	unlock_irqrestore(g, &desc->lock, flags);
+}
+
 void irq_action_recycle(struct guest *g, struct irq_action *action)
 {
 	lock_acquire(g, &g->irqs.lock);

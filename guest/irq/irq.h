@@ -92,8 +92,12 @@ struct irq_action {
 struct irq_source {
 	unsigned char type; /* enum source_type */
 	bool needs_eoi;	    /* pirq */
-	unsigned cpu;	    /* the CPU that its port notifies */
-	unsigned number;    /* VIRQ or pirq */
+	bool shareable;	    /* pirq */
+	bool dead;	    /* it was bound, and its port has gone; atomic */
+	uint8_t priority;   /* under the descriptor's lock */
+	unsigned cpu;	    /* the CPU that its port notifies; under the descriptor's lock */
+	unsigned only_cpu;  /* no other may ever handle it; atomic */
+	unsigned number;    /* VIRQ or pirq, kind of IPI */
 	unsigned refs;
 };
 
@@ -189,6 +193,9 @@ void irq_desc_bind(struct guest *g, struct irq_desc *desc, const struct irq_chip
 		   const struct irq_flow *flow, unsigned line);
 /* Take the line away, masked; -EBUSY while there are handlers. */
 int irq_desc_unbind(struct guest *g, struct irq_desc *desc);
+/* Its line has gone, and here is another one (0: none), under the same handlers. [task] */
+void irq_desc_rebind(struct guest *g, struct irq_desc *desc, const struct irq_flow *flow,
+		     unsigned line);
 
 /*
  * An event of that line, on this CPU, events disabled. The descriptor may have been bound to

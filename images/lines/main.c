@@ -225,6 +225,8 @@ void pv_main(struct start_info *si)
 	if (!p || !pv_number(&p, &l->count) || !l->count)
 		pv_panic("count=N on the command line is missing: the `count` of the devices");
 
+	pv_printf("event channels: %s\n",
+		  guest_abi(l->pv->guest) == GUEST_ABI_FIFO ? "FIFO" : "2-level");
 	/* Events are disabled but for guest_halt: handlers run there and nowhere else. */
 	tick_start(&l->tick, l->pv);
 	open_devices(l, true);

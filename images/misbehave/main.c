@@ -220,6 +220,24 @@ static void mode_deadlock(struct pv *pv)
 		pv_hypercall(__HYPERVISOR_sched_op, SCHEDOP_block, 0, 0, 0, 0);
 }
 
+/*
+ * Bind the pirq of pirq=N, that others share, and never end its interrupts. Success: the others are
+ * not kept waiting.
+ */
+static void mode_hold(struct pv *pv)
+{
+	const char *p = pv_word(pv_cmdline(pv->start_info), "pirq=");
+	uint64_t pirq = 0;
+	int irq;
+
+	expect(p && pv_number(&p, &pirq), "pirq=", 0, 0);
+	irq = guest_bind_pirq_to_irq(pv->guest, (uint32_t)pirq, true);
+	expect(irq > 0, "bind_pirq", (long)pirq, irq);
+	if (failures)
+		finish("hold");
+	mode_deadlock(pv);
+}
+
 static const struct mode {
 	const char *name;
 	void (*run)(struct pv *pv);
@@ -231,6 +249,7 @@ static const struct mode {
 	{ "exit", mode_exit, true },	     { "spin", mode_spin, true },
 	{ "divide", mode_divide, false },    { "readonly", mode_readonly, false },
 	{ "shim", mode_shim, true },	     { "deadlock", mode_deadlock, true },
+	{ "hold", mode_hold, true },
 };
 
 void pv_main(struct start_info *si)

@@ -53,7 +53,7 @@ struct guest_port_ops {
 
 	/*
 	 * The frame number that names the page of this address in hypercalls (mfn for a PV guest).
-	 * May be NULL with up to 32 CPUs.
+	 * May be NULL with up to 32 CPUs; then there is no FIFO ABI.
 	 */
 	uint64_t (*frame_of)(void *ctx, const void *p);
 
@@ -61,10 +61,26 @@ struct guest_port_ops {
 	void (*relax)(void *ctx);
 };
 
+/*
+ * How ports and their events look in shared memory. FIFO: 131071 ports with 16 priorities, each
+ * CPU's events in the order of their arrival. 2-level: 4095 ports, without priorities, served in
+ * turns.
+ */
+enum guest_abi {
+	GUEST_ABI_AUTO, /* FIFO if Xen offers it and frame_of is there, else 2-level */
+	GUEST_ABI_2L,
+	GUEST_ABI_FIFO,
+};
+
 struct guest_config {
 	struct shared_info *shared_info; /* mapped, page-aligned */
 	unsigned nr_cpus;		 /* possible CPUs; 1 .. GUEST_MAX_CPUS */
-	unsigned nr_irqs; /* IRQ numbers 0 .. nr_irqs - 1 may be handed out; 0: a default of 1024 */
+	/*
+	 * IRQ numbers 1 .. nr_irqs - 1 may be handed out. Memory is taken for those in use only. 0:
+	 * a default of 131072, one for every port that there can be.
+	 */
+	unsigned nr_irqs;
+	enum guest_abi abi;
 	/*
 	 * IRQs 1 .. nr_legacy_pirqs - 1 are the pirqs of the same number, whether bound or not, and
 	 * all others get numbers above: guest_request_irq alone binds them, the last guest_free_irq
@@ -93,26 +109,56 @@ static inline bool guest_cpumask_test(const struct guest_cpumask *mask, unsigned
 /* ---- life --------------------------------------------------------------------------------- */
 
 /*
- * Make a guest, for the boot CPU: every port masked, events disabled, 2-level ABI, pending bits as
- * they are. [boot] -ENOMEM, -EINVAL
+ * Make a guest, for the boot CPU: every port masked, events disabled, what is pending kept. With
+ * the FIFO ABI all possible CPUs get their control blocks here, so events for one that has not
+ * started yet wait for it. -ENOMEM, -EINVAL; with GUEST_ABI_FIFO also what EVTCHNOP_init_control
+ * answered. [boot]
  */
 int guest_create(struct guest **out, const struct guest_port_ops *ops, void *ctx,
 		 const struct guest_config *cfg);
 
 /*
  * Free it; every IRQ has been freed and no other CPU is in here. For tests and for kernels that
- * hand over. The vcpu_info of CPUs from 32 on goes too: their vCPUs must not run any more. [task]
+ * hand over. With the FIFO ABI all ports of the domain are closed (EVTCHNOP_reset), as Xen would go
+ * on writing into memory that is freed here; with 2-level they stay. The vcpu_info of CPUs from 32
+ * on goes too: their vCPUs must not run any more. [task]
  */
 void guest_destroy(struct guest *g);
 
 void *guest_ctx(const struct guest *g); /* [any] */
 
 /*
- * Prepare this CPU: called once on each, before its events are enabled (guest_create does it for
- * CPU 0). CPUs from 32 on have no vcpu_info in shared_info and register one: -ENOMEM, or what that
- * hypercall answered. No function may be called on a CPU before this. [boot]
+ * Prepare this CPU: called on each when it has started, before its events are enabled (guest_create
+ * does it for CPU 0); again when it starts after guest_cpu_dead or guest_resume. CPUs from 32 on
+ * have no vcpu_info in shared_info and register one: -ENOMEM, or what that hypercall answered. With
+ * the FIFO ABI, what init_control answered if it failed. No function may be called on a CPU before
+ * this. [boot]
  */
 int guest_cpu_init(struct guest *g);
+
+/*
+ * That CPU has stopped (VCPUOP_down) with events disabled and outside of an upcall. Its movable
+ * IRQs go to CPU 0 and with them what was pending on it; IPIs and per-CPU VIRQs stay bound, and
+ * their events wait for its next guest_cpu_init. -EINVAL: no such CPU, CPU 0 or this one. Not on
+ * two CPUs at once. [task]
+ */
+int guest_cpu_dead(struct guest *g, unsigned cpu);
+
+/*
+ * The domain has been restored, or its ports were reset: it has no port any more, the ABI is
+ * 2-level, shared_info is mapped where it was, and all that was pending is lost. The same ABI is
+ * set up again (2-level, if it was chosen automatically and there is no FIFO any more) and every
+ * VIRQ, IPI and pirq gets a new port under its old IRQ, with its handlers, CPU, priority and
+ * disables. Nobody but the other domain can make interdomain channels and ports given by number
+ * again: these IRQs are dead, as are those whose hypercall failed. A dead IRQ keeps its handlers
+ * and has no port (guest_irq_port: 0), sending on it does nothing, and it is unbound like any
+ * other. All handles of guest_evtchn.h have only dead ports.
+ *
+ * The result is how many IRQs are dead now, or -ENOMEM or what a hypercall answered for this CPU's
+ * part: then no IRQ has a port. guest_clock begins anew. Events are disabled afterwards and the
+ * timer is not set. On CPU 0; the other CPUs are down, or call guest_cpu_init next. [task]
+ */
+int guest_resume(struct guest *g);
 
 /* ---- entry -------------------------------------------------------------------------------- */
 
@@ -259,10 +305,10 @@ int guest_raise_irq(struct guest *g, unsigned irq);
 /*
  * Have the IRQ on one CPU of the mask: it stays where it is if that is in the mask, else it goes to
  * the CPU with the fewest IRQs of those that guest_cpu_init has prepared. It moves at once, or, if
- * its handlers are running, when its next event is taken (which is still handled on the old CPU).
- * No event is lost or handled twice. -EINVAL: no such IRQ, no such CPU in the mask, or it has no
- * CPU (guest_alloc_irq); -EIO: it is per-CPU or has a handler with NO_BALANCING; or what the
- * hypercall answered, and nothing has changed. [any]
+ * its handlers are running, when its next event is taken (which is still handled on the old CPU, as
+ * is one that is on that CPU's queue already). No event is lost or handled twice. -EINVAL: no such
+ * IRQ, no such CPU in the mask, or it has no CPU (guest_alloc_irq); -EIO: it is per-CPU or has a
+ * handler with NO_BALANCING; or what the hypercall answered, and nothing has changed. [any]
  */
 int guest_irq_set_affinity(struct guest *g, unsigned irq, const struct guest_cpumask *mask);
 
@@ -326,24 +372,31 @@ void guest_set_irq_hooks(struct guest *g, const struct guest_irq_hooks *hooks);
 /* ---- event channels as IRQs --------------------------------------------------------------- */
 
 /*
- * Bind: find or make the IRQ of the source and add a reference. The same port, VIRQ and CPU, IPI's
- * CPU, or pirq gives the same IRQ; an interdomain bind always makes a new channel. The result is
- * the IRQ (> 0), or -ENOSPC when there is no IRQ number left, -ENOMEM, -EINVAL (no such port, VIRQ,
- * CPU), -ENOENT (the port is closed), or what the hypercall answered. No event is lost: what comes
- * before the first request stays pending. A channel just made by interdomain starts pending, as on
- * Xen. There is one IPI per CPU. [task]
+ * IPIs of a CPU are told apart by their kind, 0 .. GUEST_NR_IPIS - 1: what they mean is the
+ * kernel's.
+ */
+#define GUEST_NR_IPIS 8u
+
+/*
+ * Bind: find or make the IRQ of the source and add a reference. The same port, VIRQ and CPU, IPI
+ * kind and CPU, or pirq gives the same IRQ; an interdomain bind always makes a new channel. The
+ * result is the IRQ (> 0), or -ENOSPC when there is no IRQ number left, -ENOMEM, -EINVAL (no such
+ * port, VIRQ, IPI, CPU), -ENOENT (the port is closed), or what the hypercall answered. No event is
+ * lost: what comes before the first request stays pending. A channel just made by interdomain
+ * starts pending, as on Xen. [task]
  */
 int guest_bind_evtchn_to_irq(struct guest *g, evtchn_port_t port);
 int guest_bind_interdomain_to_irq(struct guest *g, domid_t remote_dom, evtchn_port_t remote_port);
 int guest_bind_virq_to_irq(struct guest *g, unsigned virq, unsigned cpu);
-int guest_bind_ipi_to_irq(struct guest *g, unsigned cpu);
+int guest_bind_ipi_to_irq(struct guest *g, unsigned ipi, unsigned cpu);
 int guest_bind_pirq_to_irq(struct guest *g, unsigned pirq, bool shareable);
 
 /*
  * Drop a reference; the last one closes the port (which is closed and unmapped before it can be
- * handed out again). -EINVAL: not bound; -EBUSY, and nothing has happened: it is the last and there
- * are handlers. What EVTCHNOP_close answered, if it failed: the IRQ is gone all the same. [task],
- * and in a handler of that same IRQ.
+ * handed out again; with the FIFO ABI it is not handed out before the queue that it may be on has
+ * been served as far as it). -EINVAL: not bound; -EBUSY, and nothing has happened: it is the last
+ * and there are handlers. What EVTCHNOP_close answered, if it failed: the IRQ is gone all the same.
+ * [task], and in a handler of that same IRQ.
  */
 int guest_unbind_irq(struct guest *g, unsigned irq);
 
@@ -360,8 +413,9 @@ int guest_bind_interdomain_to_irqhandler(struct guest *g, domid_t remote_dom,
 int guest_bind_virq_to_irqhandler(struct guest *g, unsigned virq, unsigned cpu,
 				  guest_irq_handler handler, unsigned flags, const char *name,
 				  void *dev);
-int guest_bind_ipi_to_irqhandler(struct guest *g, unsigned cpu, guest_irq_handler handler,
-				 unsigned flags, const char *name, void *dev);
+int guest_bind_ipi_to_irqhandler(struct guest *g, unsigned ipi, unsigned cpu,
+				 guest_irq_handler handler, unsigned flags, const char *name,
+				 void *dev);
 int guest_bind_pirq_to_irqhandler(struct guest *g, unsigned pirq, guest_irq_handler handler,
 				  unsigned flags, const char *name, void *dev);
 int guest_unbind_from_irqhandler(struct guest *g, unsigned irq, void *dev);
@@ -392,6 +446,14 @@ int guest_bind_interdomain_evtchn_to_irqhandler_lateeoi(struct guest *g, domid_t
 							const char *name, void *dev);
 int guest_irq_lateeoi(struct guest *g, unsigned irq, unsigned flags);
 
+/*
+ * With the FIFO ABI, IRQs of a higher priority (EVTCHN_FIFO_PRIORITY_MAX, 0, is the highest) are
+ * served first on a CPU, those of one priority in the order of their events. A new IRQ has
+ * EVTCHN_FIFO_PRIORITY_DEFAULT, VIRQ_TIMER the highest. An event that is queued already keeps its
+ * place. -EINVAL: no such IRQ or priority, a dead one; -ENOSYS: 2-level. [any]
+ */
+int guest_set_irq_priority(struct guest *g, unsigned irq, unsigned priority);
+
 /* Port of an IRQ (0: none), IRQ of a port (-ENOENT: none). [any] */
 evtchn_port_t guest_irq_port(const struct guest *g, unsigned irq);
 int guest_port_irq(const struct guest *g, evtchn_port_t port);
@@ -401,7 +463,8 @@ int guest_alloc_unbound(struct guest *g, domid_t remote_dom);
 
 /*
  * Send on an interdomain or IPI IRQ's port / on a port. -EINVAL (no such IRQ, port, or of another
- * kind), or what the hypercall answered. [any]
+ * kind), or what the hypercall answered. On a dead IRQ (guest_resume): 0, and nothing happens.
+ * [any]
  */
 int guest_notify_irq(struct guest *g, unsigned irq);
 int guest_notify_port(struct guest *g, evtchn_port_t port);
@@ -433,6 +496,23 @@ int guest_stop_periodic_tick(struct guest *g, unsigned cpu);
  * [task]
  */
 void guest_show_interrupts(struct guest *g, void (*emit)(void *arg, const char *line), void *arg);
+
+/* The ABI in use: GUEST_ABI_2L or GUEST_ABI_FIFO. [any] */
+enum guest_abi guest_abi(const struct guest *g);
+
+/* What shared memory says of a port at this moment, GUEST_PORT_*; 0 also if it says nothing. [any]
+ */
+#define GUEST_PORT_PENDING 0x1u
+#define GUEST_PORT_MASKED  0x2u
+#define GUEST_PORT_LINKED  0x4u /* FIFO: on a queue */
+
+unsigned guest_port_state(const struct guest *g, evtchn_port_t port);
+
+/*
+ * Forget what is pending on an IRQ's port, for who waits for it without a handler (SCHEDOP_poll).
+ * It was pending? What its sender wrote before is seen then. False for an IRQ without a port. [any]
+ */
+bool guest_clear_irq_pending(struct guest *g, unsigned irq);
 
 /* How often an IRQ was handled since it was bound, over all CPUs; 0: no such IRQ. [any] */
 uint64_t guest_irq_count(const struct guest *g, unsigned irq);

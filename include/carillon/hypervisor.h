@@ -71,10 +71,10 @@ enum hv_operation {
 	HV_OP_EVTCHN_INIT_CONTROL = EVTCHNOP_init_control, /* [frame] */
 	HV_OP_EVTCHN_EXPAND_ARRAY = EVTCHNOP_expand_array, /* [frame] */
 	HV_OP_EVTCHN_SET_PRIORITY = EVTCHNOP_set_priority, /* [port] */
-	HV_OP_PIRQ_MAP, /* [line] to tell a domain's pirq of a line; and the next, if it has none */
-	HV_OP_PIRQ_TAKE,       /* [line] to give a domain a line that it has not yet */
+	HV_OP_PIRQ_MAP,	 /* [line] PHYSDEVOP_map_pirq; and the next, if the domain has none of it */
+	HV_OP_PIRQ_TAKE, /* [line] to give a domain a line that it has not yet */
 	HV_OP_PIRQ_UNMAP,      /* [pirq] */
-	HV_OP_PIRQ_SETUP,      /* [line] setup_gsi, alloc_irq_vector */
+	HV_OP_PIRQ_SETUP,      /* [line] setup_gsi, alloc_irq_vector; [its address] apic_* */
 	HV_OP_SHUTDOWN,	       /* [SHUTDOWN_*] its own */
 	HV_OP_REMOTE_SHUTDOWN, /* [SHUTDOWN_*] */
 	HV_OP_WATCHDOG,	       /* [id] */
@@ -150,6 +150,20 @@ struct hv_ops {
 	 * hv_vcpu_timer(), but not from here. On any thread, as long as kick. Locks held.
 	 */
 	void (*set_timer)(struct hv_vcpu *v, uint64_t deadline);
+
+	/*
+	 * (Re)arm the hypervisor's one deadline for interrupt lines; HV_NEVER disarms it. At or
+	 * after it the embedder calls hv_irq_timer(), but not from here. Calls are serialised; on
+	 * any thread. Locks held. May be NULL: a line waits for its guests' eois for ever.
+	 */
+	void (*set_line_timer)(void *ctx, uint64_t deadline);
+
+	/*
+	 * Is this domain to get what a line signals now? 0: yes. Anything else: it is not told, and
+	 * not waited for. A level that nobody gets stays masked until somebody binds or unbinds, or
+	 * hv_irq_resample. Locks held. May be NULL: always.
+	 */
+	int (*irq_may_deliver)(struct hv_domain *d, unsigned pirq, unsigned line);
 
 	/*
 	 * Copy n bytes between the hypervisor and guest virtual addresses of this vCPU. -EFAULT if
@@ -271,8 +285,8 @@ void hv_domain_unpause(struct hv_domain *d);
 
 /*
  * The embedder gives up on it: as SCHEDOP_shutdown with SHUTDOWN_crash from inside. As after every
- * shutdown, it keeps what it has until hv_domain_destroy: peers' ports stay bound to it, and a
- * level line that it has not eoi'd stays masked for those who share it. [any]
+ * shutdown, it keeps what it has until hv_domain_destroy: peers' ports stay bound to it, and so do
+ * its ports to lines, but no line waits for its eoi any more. [any]
  */
 void hv_domain_crash(struct hv_domain *d);
 /* Has it shut down? Then *reason (which may be NULL) is SHUTDOWN_*. [look] */
@@ -419,11 +433,16 @@ int hv_vcpu_trap(const struct hv_vcpu *v, unsigned vector, struct hv_trap *out);
 
 /* ---- interrupt lines ------------------------------------------------------------------------- */
 
+#define HV_MAX_LINE_GUESTS 32u /* domains that share one line at most; Xen's default */
+#define HV_MAX_CHAINED	   32u /* children of a chained line at most */
+
 enum hv_irq_flow {
 	HV_IRQ_LEVEL, /* masked and acked on arrival, unmasked when every domain that got it has
-			 eoi'd */
+			 eoi'd, or its eoi was forced */
 	HV_IRQ_EDGE, /* acked on arrival, never masked for delivery; an edge while one is in service
 			is delivered after it */
+	HV_IRQ_PERCPU,	/* each vCPU has its own (hv_vcpu_map_pirq); acked, never masked, no eoi */
+	HV_IRQ_CHAINED, /* other lines' signals come through it: only by hv_irq_chain */
 };
 
 /*
@@ -440,31 +459,128 @@ struct hv_irq_chip {
 	void (*unmask)(void *data, unsigned line);
 	/*
 	 * Level lines: is it asserted now? Sampled after startup and each unmask, and delivered
-	 * again if so. The embedder asserts first, then calls hv_irq_raise. Edge
-	 * lines: not called, may be NULL.
+	 * again if so. The embedder asserts first, then calls hv_irq_raise. Others: not called, may
+	 * be NULL.
 	 */
 	bool (*asserted)(void *data, unsigned line);
 };
 
 /*
  * Describe a line, 0 .. HV_MAX_LINES - 1, for good: chip and data are used until hv_destroy.
- * -EINVAL (no such line, a callback is missing), -EBUSY if it is described already, -ENOMEM [any]
+ * -EINVAL (no such line, invalid, a callback is missing, HV_IRQ_CHAINED), -EBUSY if it is described
+ * already, or per-CPU and mapped, -ENOMEM [any]
  */
 int hv_irq_register(struct hv *hv, unsigned line, enum hv_irq_flow flow,
 		    const struct hv_irq_chip *chip, void *data);
 
 /*
- * The controller signals: an edge arrived, or a level line became asserted. Nothing happens while
- * nobody is bound: an edge is lost, a level is sampled later. Does not allocate or block. [any]
+ * The controller signals: an edge arrived, or a level line became asserted; of a chained line: one
+ * of its children did. Nothing happens while nobody is bound: an edge is lost, a level is sampled
+ * later. Nothing to per-CPU lines. Does not allocate or block. [any]
  */
 void hv_irq_raise(struct hv *hv, unsigned line);
 
+/* A per-CPU line signals to this vCPU; other lines: nothing happens. Contexts likewise. [any] */
+void hv_irq_raise_vcpu(struct hv_vcpu *v, unsigned line);
+
+/*
+ * Look at a level line again that nobody had in service because nobody was to have it
+ * (irq_may_deliver refused): for when that has changed. [any]
+ */
+void hv_irq_resample(struct hv *hv, unsigned line);
+
+/*
+ * A line on which several others signal, as a GPIO controller has. Nobody binds it; it is enabled
+ * from this call on. Each hv_irq_raise of it masks and acks it, asks `status` once, raises the
+ * children whose bits are set as hv_irq_raise would, lowest first, and unmasks it. So the embedder
+ * sets the child's status first, then raises; what a child signals while others are looked at is
+ * found by its own raise. A child is an ordinary line with a chip of its own, which for levels must
+ * keep it out of `status` while it is masked.
+ */
+struct hv_irq_demux {
+	const unsigned *child; /* bit i of status is line child[i] */
+	unsigned nr;	       /* 1 .. HV_MAX_CHAINED */
+	/*
+	 * Which children signal now? Asking takes edges away. Called as the chip's functions are.
+	 */
+	uint32_t (*status)(void *data, unsigned line);
+};
+
+/*
+ * Describe a chained line, as hv_irq_register does; demux, and the numbers in it, do not change
+ * until hv_destroy. Children may be described before or later. Chains are one deep. -EINVAL: as
+ * there; a child is no line, is chained or is the line itself; the line is a child. -EBUSY: it is
+ * described or mapped already, a child is another's; -ENOMEM [any]
+ */
+int hv_irq_chain(struct hv *hv, unsigned line, const struct hv_irq_chip *chip, void *data,
+		 const struct hv_irq_demux *demux);
+
+/*
+ * Does anything signal on this line? Between begin and end nobody can bind it, and whatever it
+ * signals is acked (a level: and masked) and remembered. begin: -EBUSY: somebody is bound, or it is
+ * being probed; -EINVAL: no such line, not described, chained, invalid. end: 1 if it signalled, 0
+ * if not, -EINVAL if it was not being probed. [any]
+ */
+int hv_irq_probe_begin(struct hv *hv, unsigned line);
+int hv_irq_probe_end(struct hv *hv, unsigned line);
+
+/*
+ * This number is no line (any more), for good: it is shut down, nothing that was sent is waited
+ * for, it can be neither described nor mapped nor bound. Ports that are bound to it stay so until
+ * they are closed and hear nothing. -EINVAL: out of range; -ENOMEM [any]
+ */
+int hv_irq_invalidate(struct hv *hv, unsigned line);
+
+/* Flags of a line, described or not. */
+#define HV_IRQ_FOCUS 1u /* of those bound, only the domain in the foreground gets it */
+
+/* -EINVAL: no such line or flag; -ENOMEM [any] */
+int hv_irq_set_flags(struct hv *hv, unsigned line, unsigned flags);
+
+/*
+ * The domain that the user looks at: lines with HV_IRQ_FOCUS are its own from now on. What the one
+ * before has in service is not waited for any more; a level that is still asserted is delivered to
+ * this one. While it is not bound, or NULL: edges are lost, levels wait. A domain that is destroyed
+ * leaves the foreground empty. [any]
+ */
+void hv_set_foreground(struct hv *hv, struct hv_domain *d);
+
+/*
+ * How long a level line waits for eois before they are forced, from its next signal on; HV_NEVER:
+ * for ever. At first 1 ms, as on Xen. Without hv_ops.set_line_timer: for ever. -EINVAL: 0 [any]
+ */
+int hv_set_eoi_timeout(struct hv *hv, uint64_t ns);
+
+/*
+ * The deadline of hv_ops.set_line_timer was reached (or any time: it looks at the clock). Forces
+ * what is due: those who have not eoi'd are not waited for any more; the eoi that each of them
+ * still owes is taken for what it is when it comes, so that it does not end a later one's service.
+ * [any]
+ */
+void hv_irq_timer(struct hv *hv);
+
 /*
  * Allow a domain to use a line, and map it to one of its pirq numbers. shareable: other domains may
- * have it too, as long as all say so. -EBUSY: another domain has it unshareably; -EEXIST: that pirq
- * is mapped; -EINVAL: no such pirq or line; -ENOMEM [any]
+ * have it too, as long as all say so. A line that is not described yet can be mapped and bound. A
+ * privileged domain (or whoever hv_ops.policy lets) may map any line by itself that is described
+ * and that no domain has unshareably. -EBUSY: another domain has it unshareably; -EEXIST: that pirq
+ * or that line is mapped; -EINVAL: no such pirq or line, or it is chained, per-CPU or invalid;
+ * -ENOMEM [any]
  */
 int hv_domain_map_pirq(struct hv_domain *d, unsigned pirq, unsigned line, bool shareable);
+
+/*
+ * The same of a per-CPU line, for one vCPU: the port that is bound to this pirq notifies that vCPU
+ * and cannot be moved. Lines of other vCPUs need pirqs of their own. -EINVAL also: the line is not
+ * per-CPU; -EEXIST: that pirq is mapped, or the vCPU's line is [any]
+ */
+int hv_vcpu_map_pirq(struct hv_vcpu *v, unsigned pirq, unsigned line);
+
+/*
+ * Take it away again. A port that is bound to it stays so until it is closed and hears nothing;
+ * until then the number is not free. -EINVAL: it is not mapped [any]
+ */
+int hv_domain_unmap_pirq(struct hv_domain *d, unsigned pirq);
 
 /* ---- events from outside the guests ---------------------------------------------------------- */
 
@@ -474,6 +590,16 @@ int hv_domain_map_pirq(struct hv_domain *d, unsigned pirq, unsigned line, bool s
  */
 int hv_evtchn_connect(struct hv_domain *a, struct hv_domain *b, evtchn_port_t *port_a,
 		      evtchn_port_t *port_b);
+
+/*
+ * The same with ports of the embedder's choice, from 1 on, as in Xen's static event channels. All
+ * of a domain's lower numbers stay free, and are given out as before; memory for the table up to
+ * the port is needed (16 bytes a port). -EBUSY: one is in use, or both are the same port of one
+ * domain; -ENOSPC: one is beyond what the domain may have, or its ABI has (4095 before it turned to
+ * FIFO); -EINVAL: one is 0, or a domain is being destroyed; -ENOMEM. Nothing changes then. [any]
+ */
+int hv_evtchn_connect_at(struct hv_domain *a, evtchn_port_t port_a, struct hv_domain *b,
+			 evtchn_port_t port_b);
 
 /*
  * Raise a VIRQ of which each vCPU has its own (timer, debug, profiling) on that vCPU; one of the
@@ -501,6 +627,15 @@ int hv_set_virq_handler(struct hv *hv, unsigned virq, struct hv_domain *d);
 
 /* ---- looking at it --------------------------------------------------------------------------- */
 
+/*
+ * Call fn for every domain, in the order of their numbers, until it returns something else than 0;
+ * that is returned. The domain lives until fn returns, for hv_domain_destroy waits: so fn must not
+ * destroy it, nor wait for whoever does. It may be shut down, or be on its way out
+ * (hv_domain_destroy has been called): then it may still be looked at, and nothing else. One that
+ * is created meanwhile is met or not. fn is called without locks, on the caller's thread. [any]
+ */
+int hv_for_each_domain(struct hv *hv, int (*fn)(struct hv_domain *d, void *arg), void *arg);
+
 struct hv_port_info {
 	unsigned status; /* EVTCHNSTAT_* */
 	unsigned vcpu;	 /* the one that it notifies */
@@ -508,24 +643,88 @@ struct hv_port_info {
 	domid_t remote_dom;	   /* unbound, interdomain */
 	evtchn_port_t remote_port; /* interdomain */
 	unsigned irq;		   /* virq or pirq */
+
+	/* What its domain's ABI has of it. Without a word it is not pending, and masked. */
+	bool fifo;     /* the FIFO ABI, else 2-level */
+	bool has_word; /* there is a place for its bits (FIFO: its page has been added) */
+	bool selected; /* 2-level: its vCPU's selector says that its word has news */
+	bool linked;   /* FIFO: on a queue, and in front of `link`, 0: the last there */
+	bool busy;     /* FIFO: the bit of that name; only a guest would set it */
+	evtchn_port_t link;
+	unsigned priority;		     /* FIFO: of its next event */
+	unsigned queue_vcpu, queue_priority; /* FIFO: the queue that it is or was last on */
+
+	/*
+	 * Since it was bound, or tracing was turned on (hv_domain_trace). The two are not of one
+	 * moment.
+	 */
+	bool counted;
+	uint64_t sends, merged; /* as in hv_counters */
 };
 
 /*
- * A snapshot of one port. -EINVAL: the table ends before it, so iterate from 1 until then. [look]
+ * A snapshot of one port: what it is bound to is that of one moment, the guest's bits are of the
+ * next. -EINVAL: the table ends before it, so iterate from 1 until then. [look]
  */
 int hv_port_info(struct hv_domain *d, evtchn_port_t port, struct hv_port_info *out);
 
+/*
+ * Count the events of each port of this domain, or stop that: then the counters are gone. Turning
+ * on what is on changes nothing. While it is on, each event costs one addition more, and 16 bytes a
+ * port are held (64 ports at a time; that a domain gets more ports may fail with -ENOMEM for want
+ * of them); while off, a test of a pointer. Turning off waits for those who send. -ENOMEM: it stays
+ * off. [any]
+ */
+int hv_domain_trace(struct hv_domain *d, bool on);
+
+struct hv_vcpu_state {
+	bool up;			  /* VCPUOP_is_up */
+	bool blocked;			  /* in SCHEDOP_block or SCHEDOP_poll */
+	bool paused, shut_down;		  /* its domain is */
+	bool polling;			  /* in SCHEDOP_poll */
+	evtchn_port_t poll_port;	  /* the one that it polls; 0: several, or none */
+	bool upcall_pending, upcall_mask; /* false if it has no vcpu_info */
+};
+
+/* A snapshot of a vCPU; each member may be of another moment. [look] */
+void hv_vcpu_state(const struct hv_vcpu *v, struct hv_vcpu_state *out);
+
 struct hv_counters {
 	uint64_t hypercalls;
-	uint64_t sends;	 /* events raised for this domain: its pending bits set by anybody */
+	uint64_t sends;	 /* events raised for it: its pending bits set by anybody */
 	uint64_t merged; /* of these, found already pending */
+	uint64_t masked; /* of these, newly pending, but the port was masked: nobody was told */
 	uint64_t kicks;	 /* upcall_pending went from 0 to 1 */
+	uint64_t pirqs;	 /* of sends, by interrupt lines */
+	uint64_t eois;	 /* PHYSDEVOP_eoi made */
 };
 
 /*
- * Sum over the domain's vCPUs since it was created. Monotonic; not a consistent cut while it runs.
- * [look]
+ * Of one vCPU (events: those of ports that notify it), and the sum over its domain's, since it was
+ * created. Monotonic; not a consistent cut while it runs. [look]
  */
+void hv_vcpu_counters(const struct hv_vcpu *v, struct hv_counters *out);
 void hv_domain_counters(const struct hv_domain *d, struct hv_counters *out);
+
+struct hv_irq_info {
+	bool described; /* hv_irq_register; if not, flow means nothing */
+	enum hv_irq_flow flow;
+	bool started;	    /* enabled at its controller: somebody is bound */
+	bool masked;	    /* there, until those who got it have given their eoi */
+	unsigned in_flight; /* how many of those bound have not yet */
+	unsigned nr_bound;  /* of a per-CPU line perhaps more than are listed */
+	struct hv_irq_bound {
+		domid_t domid;
+		unsigned pirq;
+		evtchn_port_t port; /* 0: it is being bound or closed */
+		bool in_flight;
+	} bound[HV_MAX_LINE_GUESTS];
+};
+
+/*
+ * A line, at one moment. -ENOENT: nobody has described or mapped it; -EINVAL: there is no such
+ * line. [any], but not from a callback of its hv_irq_chip.
+ */
+int hv_irq_info(struct hv *hv, unsigned line, struct hv_irq_info *out);
 
 #endif

@@ -47,6 +47,19 @@ static inline struct testbed_domain *load_domain(struct testbed *tb, domid_t id,
 	return d;
 }
 
+static inline struct testbed_domain *load_guest(struct testbed *tb, domid_t id, unsigned vcpus,
+						enum guest_abi abi)
+{
+	struct testbed_domain *d = testbed_domain_create(
+		tb,
+		&(struct testbed_domain_config){
+			.id = id, .vcpus = vcpus, .nr_pirqs = 8, .guest = true, .abi = abi },
+		NULL);
+
+	assert_non_null(d);
+	return d;
+}
+
 /* Take upcalls until as many have arrived as there are. */
 static inline void rendezvous(struct testbed_vcpu *v, atomic_uint *arrived, unsigned all)
 {

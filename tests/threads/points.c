@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Where a thread of a points test gives the processor away: now and then, by a generator of its
- * own. What another thread then does to that half's state in between is what such a test
+ * own. What another thread then does to the half's state in between is what such a test
  * is about.
  */
 #include "points.h"

@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Threads: the guest half's IRQs that move, are waited for, raised, delayed and closed while they
- * run. In each test domain 1 has two CPUs, and a lost event makes it hang or the numbers differ.
+ * run. In each test domain 1 has two CPUs or more, and a lost event makes it hang or the numbers
+ * differ. With each of the ABIs.
  */
 #include "load.h"
+
+static enum guest_abi abi_of(void **state)
+{
+	return *(enum guest_abi *)*state;
+}
 
 /* An IRQ of domain 1, and what its handler sees. Plain fields are the handler's, one at a time. */
 struct line {
@@ -92,11 +98,11 @@ static void mover(struct testbed_vcpu *v, void *arg)
 	line_listener(v, arg);
 }
 
-static void moving_under_load(enum guest_irq_flow flow, bool patient)
+static void moving_under_load(void **state, enum guest_irq_flow flow, bool patient)
 {
 	struct testbed *tb = testbed_create(TESTBED_THREADS);
-	struct moving m = { .line.d = load_domain(tb, 1, 2, true),
-			    .db = load_domain(tb, 2, 1, true),
+	struct moving m = { .line.d = load_guest(tb, 1, 2, abi_of(state)),
+			    .db = load_guest(tb, 2, 1, abi_of(state)),
 			    .patient = patient };
 	struct guest *a = testbed_guest(m.line.d), *b = testbed_guest(m.db);
 	int port = guest_alloc_unbound(b, 1), irq, tx;
@@ -106,7 +112,7 @@ static void moving_under_load(enum guest_irq_flow flow, bool patient)
 	assert_true(port > 0 && irq > 0 && tx > 0);
 	m.line.tx = (unsigned)tx;
 	m.line.irq = (unsigned)irq;
-	mem_set_pending(m.line.d, guest_irq_port(a, m.line.irq), false); /* from binding */
+	guest_clear_irq_pending(a, m.line.irq); /* from binding */
 	assert_int_equal(guest_set_irq_flow(a, m.line.irq, flow), 0);
 	assert_int_equal(guest_request_irq(a, m.line.irq, line_handler, 0, "line", &m.line), 0);
 	testbed_thread(testbed_vcpu(m.line.d, 1), mover, &m);
@@ -127,23 +133,20 @@ static void moving_under_load(enum guest_irq_flow flow, bool patient)
 
 static void moving_level(void **state)
 {
-	(void)state;
-	moving_under_load(GUEST_FLOW_LEVEL, false);
-	moving_under_load(GUEST_FLOW_LEVEL, true);
+	moving_under_load(state, GUEST_FLOW_LEVEL, false);
+	moving_under_load(state, GUEST_FLOW_LEVEL, true);
 }
 
 static void moving_edge(void **state)
 {
-	(void)state;
-	moving_under_load(GUEST_FLOW_EDGE, false);
-	moving_under_load(GUEST_FLOW_EDGE, true);
+	moving_under_load(state, GUEST_FLOW_EDGE, false);
+	moving_under_load(state, GUEST_FLOW_EDGE, true);
 }
 
 static void moving_fasteoi(void **state)
 {
-	(void)state;
-	moving_under_load(GUEST_FLOW_FASTEOI, false);
-	moving_under_load(GUEST_FLOW_FASTEOI, true);
+	moving_under_load(state, GUEST_FLOW_FASTEOI, false);
+	moving_under_load(state, GUEST_FLOW_FASTEOI, true);
 }
 
 /* ---- synchronize ---------------------------------------------------------------------------- */
@@ -207,13 +210,12 @@ static void sync_cpu1(struct testbed_vcpu *v, void *arg)
 static void synchronize_waits(void **state)
 {
 	struct testbed *tb = testbed_create(TESTBED_THREADS);
-	struct sync s = { .line.d = load_domain(tb, 1, 2, true) };
+	struct sync s = { .line.d = load_guest(tb, 1, 2, abi_of(state)) };
 	struct guest *g = testbed_guest(s.line.d);
 
-	(void)state;
 	s.thing = malloc(sizeof(*s.thing));
 	*s.thing = 1;
-	s.line.irq = (unsigned)guest_bind_ipi_to_irqhandler(g, 0, sync_handler, 0, "sync", &s);
+	s.line.irq = (unsigned)guest_bind_ipi_to_irqhandler(g, 0, 0, sync_handler, 0, "sync", &s);
 	testbed_thread(testbed_vcpu(s.line.d, 0), sync_cpu0, &s);
 	testbed_thread(testbed_vcpu(s.line.d, 1), sync_cpu1, &s);
 	testbed_join(testbed_vcpu(s.line.d, 1));
@@ -295,12 +297,11 @@ static void replaced_under_load(void **state)
 {
 	static const struct guest_irq_hooks hooks = { .entropy = replace_dawdle };
 	struct testbed *tb = testbed_create(TESTBED_THREADS);
-	struct replace r = { .line.d = load_domain(tb, 1, 3, true),
-			     .db = load_domain(tb, 2, 1, true) };
+	struct replace r = { .line.d = load_guest(tb, 1, 3, abi_of(state)),
+			     .db = load_guest(tb, 2, 1, abi_of(state)) };
 	struct guest *a = testbed_guest(r.line.d), *b = testbed_guest(r.db);
 	int port = guest_alloc_unbound(b, 1), irq, tx;
 
-	(void)state;
 	tx = guest_bind_evtchn_to_irq(b, (evtchn_port_t)port);
 	irq = guest_bind_interdomain_to_irq(a, 2, (evtchn_port_t)port);
 	assert_true(port > 0 && irq > 0 && tx > 0);
@@ -348,11 +349,10 @@ static void raiser(struct testbed_vcpu *v, void *arg)
 static void raised_on_two_cpus(void **state)
 {
 	struct testbed *tb = testbed_create(TESTBED_THREADS);
-	struct line l = { .d = load_domain(tb, 1, 2, true) };
+	struct line l = { .d = load_guest(tb, 1, 2, abi_of(state)) };
 	struct guest *g = testbed_guest(l.d);
 	int irq = guest_alloc_irq(g);
 
-	(void)state;
 	assert_true(irq > 0);
 	l.irq = (unsigned)irq;
 	assert_int_equal(guest_set_irq_flow(g, l.irq, GUEST_FLOW_SIMPLE), 0);
@@ -441,13 +441,12 @@ static void late_worker(struct testbed_vcpu *v, void *arg)
 static void late_eoi_from_a_thread(void **state)
 {
 	struct testbed *tb = testbed_create(TESTBED_THREADS);
-	struct late l = { .line.d = load_domain(tb, 1, 2, true),
-			  .db = load_domain(tb, 2, 1, true) };
+	struct late l = { .line.d = load_guest(tb, 1, 2, abi_of(state)),
+			  .db = load_guest(tb, 2, 1, abi_of(state)) };
 	struct guest *a = testbed_guest(l.line.d), *b = testbed_guest(l.db);
 	int port = guest_alloc_unbound(b, 1), irq, tx;
 	struct guest_irq_stats stats;
 
-	(void)state;
 	tx = guest_bind_evtchn_to_irq(b, (evtchn_port_t)port);
 	irq = guest_bind_interdomain_evtchn_to_irqhandler_lateeoi(a, 2, (evtchn_port_t)port,
 								  late_handler, 0, "late", &l);
@@ -530,12 +529,14 @@ static void fixed_number_under_load(void **state)
 	struct testbed *tb = testbed_create(TESTBED_THREADS);
 	struct fixed f = { .line = testbed_line(tb, 5, HV_IRQ_EDGE) };
 
-	(void)state;
-	f.d = testbed_domain_create(
-		tb,
-		&(struct testbed_domain_config){
-			.id = 1, .vcpus = 2, .nr_pirqs = 8, .nr_legacy_pirqs = 8, .guest = true },
-		NULL);
+	f.d = testbed_domain_create(tb,
+				    &(struct testbed_domain_config){ .id = 1,
+								     .vcpus = 2,
+								     .nr_pirqs = 8,
+								     .nr_legacy_pirqs = 8,
+								     .abi = abi_of(state),
+								     .guest = true },
+				    NULL);
 	assert_non_null(f.d);
 	assert_int_equal(hv_domain_map_pirq(testbed_hv_domain(f.d), 5, 5, false), 0);
 	testbed_thread(testbed_vcpu(f.d, 0), fixed_cpu0, &f);
@@ -547,13 +548,22 @@ static void fixed_number_under_load(void **state)
 	assert_int_equal(testbed_destroy(tb), 0);
 }
 
+#define both(f)                                                           \
+	{ #f " (2l)", f, NULL, NULL, &(enum guest_abi){ GUEST_ABI_2L } }, \
+	{                                                                 \
+#f " (fifo)", f, NULL, NULL, &(enum guest_abi)            \
+		{                                                         \
+			GUEST_ABI_FIFO                                    \
+		}                                                         \
+	}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(moving_level),		  cmocka_unit_test(moving_edge),
-		cmocka_unit_test(moving_fasteoi),	  cmocka_unit_test(synchronize_waits),
-		cmocka_unit_test(replaced_under_load),	  cmocka_unit_test(raised_on_two_cpus),
-		cmocka_unit_test(late_eoi_from_a_thread), cmocka_unit_test(fixed_number_under_load),
+		both(moving_level),	      both(moving_edge),
+		both(moving_fasteoi),	      both(synchronize_waits),
+		both(replaced_under_load),    both(raised_on_two_cpus),
+		both(late_eoi_from_a_thread), both(fixed_number_under_load),
 	};
 
 	return cmocka_run_group_tests_name("threads: guest irqs", tests, NULL, NULL);

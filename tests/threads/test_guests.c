@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Real threads, both halves: no event lost, no handler after it was removed or disabled, no wake-up
- * missed. Raw domains under load are test_ports.c.
+ * missed; with each of the ABIs. Raw domains under load are test_ports.c.
  */
 #include "load.h"
+
+static enum guest_abi abi_of(void **state)
+{
+	return *(enum guest_abi *)*state;
+}
 
 /* ---- ping-pong: the payload is no atomic, so TSan sees whether an event orders what it should
  * ------------------- */
@@ -74,18 +79,18 @@ static void pong_main_b(struct testbed_vcpu *v, void *arg)
 static void ping_pong(void **state)
 {
 	struct testbed *tb = testbed_create(TESTBED_THREADS);
-	struct pong p = { .da = load_domain(tb, 1, 1, true), .db = load_domain(tb, 2, 1, true) };
+	struct pong p = { .da = load_guest(tb, 1, 1, abi_of(state)),
+			  .db = load_guest(tb, 2, 1, abi_of(state)) };
 	struct guest *a = testbed_guest(p.da), *b = testbed_guest(p.db);
 	int port = guest_alloc_unbound(a, 2);
 	struct hv_counters c;
 
-	(void)state;
 	p.irq_a = (unsigned)guest_bind_evtchn_to_irqhandler(a, (evtchn_port_t)port, pong_a, 0, "a",
 							    &p);
 	p.irq_b = (unsigned)guest_bind_interdomain_to_irqhandler(b, 1, (evtchn_port_t)port, pong_b,
 								 0, "b", &p);
 	/* the event that binding makes comes before any payload */
-	mem_set_pending(p.db, guest_irq_port(b, p.irq_b), false);
+	guest_clear_irq_pending(b, p.irq_b);
 	testbed_thread(testbed_vcpu(p.db, 0), pong_main_b, &p);
 	testbed_thread(testbed_vcpu(p.da, 0), pong_main_a, &p);
 	testbed_join(testbed_vcpu(p.da, 0));
@@ -172,8 +177,8 @@ static void storm_connect(struct storm *s, unsigned dom, unsigned cpu, unsigned 
 	int port;
 
 	if (dom == to) {
-		c->irq = (unsigned)guest_bind_ipi_to_irqhandler(g, 1 - cpu, storm_handler, 0, "ipi",
-								c);
+		c->irq = (unsigned)guest_bind_ipi_to_irqhandler(g, 0, 1 - cpu, storm_handler, 0,
+								"ipi", c);
 		return;
 	}
 	port = guest_alloc_unbound(peer, (domid_t)(dom + 1));
@@ -189,9 +194,8 @@ static void storm(void **state)
 	struct testbed *tb = testbed_create(TESTBED_THREADS);
 	struct storm *s = calloc(1, sizeof(*s));
 
-	(void)state;
 	for (unsigned d = 0; d < DOMS; d++)
-		s->d[d] = load_domain(tb, (domid_t)(d + 1), CPUS, true);
+		s->d[d] = load_guest(tb, (domid_t)(d + 1), CPUS, abi_of(state));
 	for (unsigned i = 0; i < DOMS * CPUS * DOMS; i++)
 		storm_connect(s, i / DOMS / CPUS, i / DOMS % CPUS, i % DOMS);
 	for (unsigned i = 0; i < DOMS * CPUS; i++)
@@ -292,11 +296,11 @@ static void rebind_cpu1(struct testbed_vcpu *v, void *arg)
 static void rebinding_under_load(void **state)
 {
 	struct testbed *tb = testbed_create(TESTBED_THREADS);
-	struct rebind r = { .da = load_domain(tb, 1, 2, true), .db = load_domain(tb, 2, 1, true) };
+	struct rebind r = { .da = load_guest(tb, 1, 2, abi_of(state)),
+			    .db = load_guest(tb, 2, 1, abi_of(state)) };
 	struct guest *b = testbed_guest(r.db);
 	int irq;
 
-	(void)state;
 	r.port_b = (evtchn_port_t)guest_alloc_unbound(b, 1);
 	irq = guest_bind_evtchn_to_irqhandler(b, r.port_b, nothing, 0, "tx", &r);
 	assert_true(irq > 0);
@@ -376,10 +380,9 @@ static void toggle_cpu1(struct testbed_vcpu *v, void *arg)
 static void disable_excludes_the_handler(void **state)
 {
 	struct testbed *tb = testbed_create(TESTBED_THREADS);
-	struct toggle t = { .d = load_domain(tb, 1, 2, true) };
+	struct toggle t = { .d = load_guest(tb, 1, 2, abi_of(state)) };
 
-	(void)state;
-	t.irq = (unsigned)guest_bind_ipi_to_irqhandler(testbed_guest(t.d), 0, toggle_handler, 0,
+	t.irq = (unsigned)guest_bind_ipi_to_irqhandler(testbed_guest(t.d), 0, 0, toggle_handler, 0,
 						       "t", &t);
 	testbed_thread(testbed_vcpu(t.d, 0), toggle_cpu0, &t);
 	testbed_thread(testbed_vcpu(t.d, 1), toggle_cpu1, &t);
@@ -427,9 +430,8 @@ static void alarm_main(struct testbed_vcpu *v, void *arg)
 static void timers_wake_halted_cpus(void **state)
 {
 	struct testbed *tb = testbed_create(TESTBED_THREADS);
-	struct alarm a = { .d = load_domain(tb, 1, 2, true) };
+	struct alarm a = { .d = load_guest(tb, 1, 2, abi_of(state)) };
 
-	(void)state;
 	for (unsigned i = 0; i < 2; i++)
 		assert_true(guest_bind_virq_to_irqhandler(testbed_guest(a.d), VIRQ_TIMER, i,
 							  alarm_handler, 0, "t", &a.rang[i]) > 0);
@@ -503,9 +505,8 @@ static void line_main(struct testbed_vcpu *v, void *arg)
 static void level_line_from_outside(void **state)
 {
 	struct testbed *tb = testbed_create(TESTBED_THREADS);
-	struct line l = { .d = load_domain(tb, 1, 1, true) };
+	struct line l = { .d = load_guest(tb, 1, 1, abi_of(state)) };
 
-	(void)state;
 	assert_int_equal(hv_irq_register(testbed_hv(tb), 3, HV_IRQ_LEVEL, &line_chip, &l), 0);
 	assert_int_equal(hv_domain_map_pirq(testbed_hv_domain(l.d), 3, 3, false), 0);
 	assert_true(guest_bind_pirq_to_irqhandler(testbed_guest(l.d), 3, line_handler, 0, "l", &l) >
@@ -522,15 +523,24 @@ static void level_line_from_outside(void **state)
 	assert_int_equal(testbed_destroy(tb), 0);
 }
 
+#define both(f)                                                           \
+	{ #f " (2l)", f, NULL, NULL, &(enum guest_abi){ GUEST_ABI_2L } }, \
+	{                                                                 \
+#f " (fifo)", f, NULL, NULL, &(enum guest_abi)            \
+		{                                                         \
+			GUEST_ABI_FIFO                                    \
+		}                                                         \
+	}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(ping_pong),
-		cmocka_unit_test(storm),
-		cmocka_unit_test(rebinding_under_load),
-		cmocka_unit_test(disable_excludes_the_handler),
-		cmocka_unit_test(timers_wake_halted_cpus),
-		cmocka_unit_test(level_line_from_outside),
+		both(ping_pong),
+		both(storm),
+		both(rebinding_under_load),
+		both(disable_excludes_the_handler),
+		both(timers_wake_halted_cpus),
+		both(level_line_from_outside),
 	};
 
 	return cmocka_run_group_tests_name("threads: guests", tests, NULL, NULL);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The set-up of the guest half's tests: two unprivileged domains with guest halves, a (id 1, two
- * CPUs) and b (id 2, one), over a real hypervisor half on virtual time; events are disabled. And a
- * handler that writes down its runs.
+ * CPUs) and b (id 2, one), over a real hypervisor half on virtual time; events are disabled. Every
+ * test runs with each of the ABIs. And a handler that writes down its runs.
  */
 #ifndef CARILLON_TESTS_GUESTS_H
 #define CARILLON_TESTS_GUESTS_H
@@ -10,6 +10,7 @@
 #include "bare.h"
 
 struct guests {
+	enum guest_abi abi;
 	struct testbed *tb;
 	struct testbed_domain *da, *db;
 	struct guest *a, *b;
@@ -23,11 +24,12 @@ static inline struct testbed_domain_config guests_config(domid_t id, unsigned vc
 	};
 }
 
-static inline int guests_setup(void **state)
+static inline int guests_setup(void **state, enum guest_abi abi)
 {
 	struct guests *m = test_calloc(1, sizeof(*m));
 	struct testbed_domain_config ca = guests_config(1, 2), cb = guests_config(2, 1);
 
+	m->abi = ca.abi = cb.abi = abi;
 	m->tb = testbed_create(TESTBED_VIRTUAL);
 	assert_non_null(m->tb);
 	m->da = testbed_domain_create(m->tb, &ca, NULL);
@@ -43,6 +45,16 @@ static inline int guests_setup(void **state)
 	return 0;
 }
 
+static inline int guests_setup_2l(void **state)
+{
+	return guests_setup(state, GUEST_ABI_2L);
+}
+
+static inline int guests_setup_fifo(void **state)
+{
+	return guests_setup(state, GUEST_ABI_FIFO);
+}
+
 static inline int guests_teardown(void **state)
 {
 	struct guests *m = *state;
@@ -54,6 +66,16 @@ static inline int guests_teardown(void **state)
 	if (leaked)
 		print_error("%u blocks are not given back\n", leaked);
 	return leaked != 0;
+}
+
+static inline bool port_pending(struct guest *g, evtchn_port_t port)
+{
+	return guest_port_state(g, port) & GUEST_PORT_PENDING;
+}
+
+static inline bool port_masked(struct guest *g, evtchn_port_t port)
+{
+	return guest_port_state(g, port) & GUEST_PORT_MASKED;
 }
 
 struct record {
@@ -92,7 +114,7 @@ static inline enum guest_irqreturn record_run(struct guest *g, unsigned irq, voi
  * IRQ. */
 static inline unsigned bind_self(struct guest *g, struct record *r, unsigned flags)
 {
-	int irq = guest_bind_ipi_to_irqhandler(g, 0, record_run, flags, "self", r);
+	int irq = guest_bind_ipi_to_irqhandler(g, 0, 0, record_run, flags, "self", r);
 
 	assert_true(irq > 0);
 	return (unsigned)irq;
@@ -103,18 +125,25 @@ static inline unsigned bind_self(struct guest *g, struct record *r, unsigned fla
 static inline unsigned bind_loop_to(struct guest *g, evtchn_port_t *tx)
 {
 	int port = guest_alloc_unbound(g, DOMID_SELF);
-	int irq, other;
+	int irq;
 
 	assert_true(port > 0);
 	*tx = (evtchn_port_t)port;
 	irq = guest_bind_interdomain_to_irq(g, DOMID_SELF, *tx);
 	assert_true(irq > 0);
 	/* binding made it pending; that is not an event of the test's */
-	other = (int)guest_irq_port(g, (unsigned)irq);
-	mem_set_pending(guest_ctx(g), (uint32_t)other, false);
+	assert_true(guest_clear_irq_pending(g, (unsigned)irq));
 	return (unsigned)irq;
 }
 
-#define guests_test(f) cmocka_unit_test_setup_teardown(f, guests_setup, guests_teardown)
+#define guests_test_2l(f)                                             \
+	{                                                             \
+#f " (2l)", f, guests_setup_2l, guests_teardown, NULL \
+	}
+#define guests_test_fifo(f)                                               \
+	{                                                                 \
+#f " (fifo)", f, guests_setup_fifo, guests_teardown, NULL \
+	}
+#define guests_test(f) guests_test_2l(f), guests_test_fifo(f)
 
 #endif

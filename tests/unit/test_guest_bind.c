@@ -36,17 +36,17 @@ static void a_source_per_cpu(void **state)
 	struct guests *m = *state;
 	int v0 = guest_bind_virq_to_irq(m->a, VIRQ_TIMER, 0);
 	int v1 = guest_bind_virq_to_irq(m->a, VIRQ_TIMER, 1);
-	int i0 = guest_bind_ipi_to_irq(m->a, 0), i1 = guest_bind_ipi_to_irq(m->a, 1);
+	int i0 = guest_bind_ipi_to_irq(m->a, 0, 0), i1 = guest_bind_ipi_to_irq(m->a, 0, 1);
 
 	assert_true(v0 > 0 && v1 > 0 && i0 > 0 && i1 > 0);
 	assert_int_not_equal(v0, v1);
 	assert_int_not_equal(i0, i1);
-	assert_int_equal(guest_bind_ipi_to_irq(m->a, 1), i1);
+	assert_int_equal(guest_bind_ipi_to_irq(m->a, 0, 1), i1);
 	assert_status(m->va, SELF, guest_irq_port(m->a, (unsigned)v1), "virq vcpu=1 virq=0");
 	assert_status(m->va, SELF, guest_irq_port(m->a, (unsigned)i1), "ipi vcpu=1");
 	assert_true(guest_bind_virq_to_irq(m->a, VIRQ_TIMER, 2) < 0);
-	assert_true(guest_bind_ipi_to_irq(m->a, 2) < 0);
-	assert_true(guest_bind_ipi_to_irq(m->a, UINT32_MAX) < 0);
+	assert_true(guest_bind_ipi_to_irq(m->a, 0, 2) < 0);
+	assert_true(guest_bind_ipi_to_irq(m->a, 0, UINT32_MAX) < 0);
 	assert_fails(guest_bind_virq_to_irq(m->a, NR_VIRQS, 0), EINVAL);
 	assert_fails(guest_bind_virq_to_irq(m->a, VIRQ_CON_RING, 1), EINVAL);
 }
@@ -106,7 +106,7 @@ static void numbers_run_out(void **state)
 	assert_int_equal(n, 63); /* 64 numbers, 0 is none */
 	/* the port that found no number is the caller's still; one made by the bind is closed */
 	assert_status(m->va, SELF, 64, "unbound vcpu=0 dom=2");
-	assert_fails(guest_bind_ipi_to_irqhandler(m->a, 0, record_run, 0, "x", &r), ENOSPC);
+	assert_fails(guest_bind_ipi_to_irqhandler(m->a, 0, 0, record_run, 0, "x", &r), ENOSPC);
 	assert_status(m->va, SELF, 65, "closed vcpu=0");
 	assert_rc(guest_unbind_irq(m->a, (unsigned)last), 0);
 	assert_int_equal(bind_self(m->a, &r, 0), last);
@@ -154,7 +154,7 @@ static void handler_or_nothing(void **state)
 	struct guests *m = *state;
 	struct record r = RECORD;
 
-	assert_fails(guest_bind_ipi_to_irqhandler(m->a, 0, NULL, 0, "x", &r), EINVAL);
+	assert_fails(guest_bind_ipi_to_irqhandler(m->a, 0, 0, NULL, 0, "x", &r), EINVAL);
 	assert_fails(guest_bind_virq_to_irqhandler(m->a, VIRQ_DEBUG, 0, record_run,
 						   GUEST_IRQF_SHARED, "x", NULL),
 		     EINVAL);

@@ -8,7 +8,6 @@
 
 /* Is the IRQ's port masked while its handler runs? */
 struct look {
-	struct testbed_domain *d;
 	evtchn_port_t port;
 	bool masked, pending;
 };
@@ -17,10 +16,9 @@ static void look_at_port(struct guest *g, unsigned irq, struct record *r)
 {
 	struct look *l = r->arg;
 
-	(void)g;
 	(void)irq;
-	l->masked = mem_masked(l->d, l->port);
-	l->pending = mem_pending(l->d, l->port);
+	l->masked = port_masked(g, l->port);
+	l->pending = port_pending(g, l->port);
 }
 
 static void masks_as_the_flow_says(void **state)
@@ -34,7 +32,7 @@ static void masks_as_the_flow_says(void **state)
 		      { GUEST_FLOW_FASTEOI, false } };
 	evtchn_port_t tx;
 	unsigned irq = bind_loop_to(m->a, &tx);
-	struct look look = { .d = m->da, .port = guest_irq_port(m->a, irq) };
+	struct look look = { .port = guest_irq_port(m->a, irq) };
 
 	guest_local_irq_enable(m->a);
 	for (unsigned i = 0; i < ALEN(flows); i++) {
@@ -48,9 +46,9 @@ static void masks_as_the_flow_says(void **state)
 		assert_int_equal(r.runs, 1);
 		assert_int_equal(look.masked, flows[i].masked);
 		assert_false(look.pending); /* taken before */
-		assert_false(mem_masked(m->da, look.port));
+		assert_false(port_masked(m->a, look.port));
 		assert_rc(guest_free_irq(m->a, irq, &r), 0);
-		assert_true(mem_masked(m->da, look.port));
+		assert_true(port_masked(m->a, look.port));
 	}
 }
 
@@ -560,7 +558,7 @@ static void a_handler_does_not_interrupt_itself(void **state)
 		assert_rc(guest_notify_port(m->a, a.tx), 0);
 		assert_int_equal(r.runs, 4);
 		assert_int_equal(a.deepest, 1);
-		assert_false(mem_masked(m->da, guest_irq_port(m->a, irq)));
+		assert_false(port_masked(m->a, guest_irq_port(m->a, irq)));
 		assert_rc(guest_unbind_from_irqhandler(m->a, irq, &r), 0);
 	}
 }

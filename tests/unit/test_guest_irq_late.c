@@ -26,7 +26,7 @@ static void late_connect(struct late *l, struct guests *m)
 	l->tx = (unsigned)tx;
 	l->irq = (unsigned)irq;
 	l->port = guest_irq_port(m->a, l->irq);
-	mem_set_pending(m->da, l->port, false); /* binding made it pending */
+	assert_true(guest_clear_irq_pending(m->a, l->irq)); /* binding made it pending */
 }
 
 static void late_send(struct late *l)
@@ -47,7 +47,7 @@ static void masked_until_the_eoi(void **state)
 	assert_fails(guest_irq_lateeoi(m->a, l.irq, 0), EINVAL); /* nothing is owed */
 	late_send(&l);
 	assert_int_equal(r.runs, 1);
-	assert_true(mem_masked(m->da, l.port));
+	assert_true(port_masked(m->a, l.port));
 	late_send(&l);
 	testbed_advance(m->tb, 5000 * MS);
 	assert_int_equal(r.runs, 1);
@@ -55,12 +55,12 @@ static void masked_until_the_eoi(void **state)
 	assert_rc(op_unmask(m->va, l.port), 0);
 	testbed_run(m->tb);
 	assert_int_equal(r.runs, 1);
-	assert_true(mem_masked(m->da, l.port));
+	assert_true(port_masked(m->a, l.port));
 	assert_fails(guest_irq_lateeoi(m->a, l.irq, 2), EINVAL);
 	assert_rc(guest_irq_lateeoi(m->a, l.irq, 0), 0);
 	assert_int_equal(r.runs, 2); /* the second has been waiting */
 	assert_rc(guest_irq_lateeoi(m->a, l.irq, 0), 0);
-	assert_false(mem_masked(m->da, l.port));
+	assert_false(port_masked(m->a, l.port));
 	assert_fails(guest_irq_lateeoi(m->a, l.irq, 0), EINVAL);
 	assert_fails(guest_irq_lateeoi(m->a, 60, 0), EINVAL);
 	/* disabled and owed: both must end */
@@ -70,14 +70,14 @@ static void masked_until_the_eoi(void **state)
 	assert_rc(guest_irq_lateeoi(m->a, l.irq, 0), 0);
 	late_send(&l);
 	assert_int_equal(r.runs, 3);
-	assert_true(mem_masked(m->da, l.port));
+	assert_true(port_masked(m->a, l.port));
 	assert_rc(guest_enable_irq(m->a, l.irq), 0);
 	assert_int_equal(r.runs, 4);
 	assert_rc(guest_disable_irq(m->a, l.irq), 0);
 	assert_rc(guest_enable_irq(m->a, l.irq), 0);
-	assert_true(mem_masked(m->da, l.port)); /* still owed */
+	assert_true(port_masked(m->a, l.port)); /* still owed */
 	assert_rc(guest_irq_lateeoi(m->a, l.irq, 0), 0);
-	assert_false(mem_masked(m->da, l.port));
+	assert_false(port_masked(m->a, l.port));
 }
 
 static void say_eoi(struct guest *g, unsigned irq, struct record *r)
@@ -98,7 +98,7 @@ static void eoi_in_the_handler(void **state)
 	for (unsigned i = 1; i <= 5; i++) {
 		late_send(&l);
 		assert_int_equal(r.runs, i);
-		assert_false(mem_masked(m->da, l.port));
+		assert_false(port_masked(m->a, l.port));
 	}
 }
 
@@ -146,9 +146,9 @@ static void a_storm_is_delayed(void **state)
 	/* delayed, it is owed no more */
 	assert_rc(guest_irq_lateeoi(m->a, l.irq, GUEST_EOI_SPURIOUS), 0);
 	assert_fails(guest_irq_lateeoi(m->a, l.irq, 0), EINVAL);
-	assert_true(mem_masked(m->da, l.port));
+	assert_true(port_masked(m->a, l.port));
 	testbed_advance(m->tb, 2 * MS);
-	assert_false(mem_masked(m->da, l.port));
+	assert_false(port_masked(m->a, l.port));
 }
 
 struct shown {
@@ -219,9 +219,9 @@ static void delays_in_any_order(void **state)
 		assert_rc(guest_irq_lateeoi(m->a, l[i].irq, GUEST_EOI_SPURIOUS), 0);
 	for (unsigned ms = 1; ms <= 17; ms++) {
 		testbed_advance(m->tb, MS);
-		assert_int_equal(mem_masked(m->da, l[0].port), ms < 16);
-		assert_int_equal(mem_masked(m->da, l[1].port), ms < 2);
-		assert_int_equal(mem_masked(m->da, l[2].port), ms < 8);
+		assert_int_equal(port_masked(m->a, l[0].port), ms < 16);
+		assert_int_equal(port_masked(m->a, l[1].port), ms < 2);
+		assert_int_equal(port_masked(m->a, l[2].port), ms < 8);
 	}
 }
 
@@ -242,14 +242,14 @@ static void closed_while_delayed(void **state)
 	assert_rc(guest_free_irq(m->a, l.irq, &r), 0);
 	assert_fails(guest_irq_lateeoi(m->a, l.irq, 0), EINVAL);
 	testbed_advance(m->tb, 100 * MS);
-	assert_true(mem_masked(m->da, l.port));
+	assert_true(port_masked(m->a, l.port));
 	r.runs = 0;
 	assert_rc(guest_request_irq(m->a, l.irq, record_run, 0, "late", &r), 0);
 	assert_int_equal(r.runs, 1); /* what came meanwhile; and nobody is punished for the past */
 	assert_int_equal(wait_of(&l, &r, GUEST_EOI_SPURIOUS), 0);
 	assert_rc(guest_free_irq(m->a, l.irq, &r), 0); /* owed */
 	assert_rc(guest_request_irq(m->a, l.irq, record_run, 0, "late", &r), 0);
-	assert_false(mem_masked(m->da, l.port));
+	assert_false(port_masked(m->a, l.port));
 
 	storm(&l, &r, 3);
 	assert_rc(guest_unbind_from_irqhandler(m->a, l.irq, &r), 0);
@@ -257,8 +257,8 @@ static void closed_while_delayed(void **state)
 	assert_int_equal(guest_bind_virq_to_irq(m->a, VIRQ_DEBUG, 0), l.irq);
 	storm(&other, &r, 3);
 	testbed_advance(m->tb, 100 * MS);
-	assert_false(mem_masked(m->da, other.port));
-	assert_true(mem_masked(m->da, guest_irq_port(m->a, l.irq)));
+	assert_false(port_masked(m->a, other.port));
+	assert_true(port_masked(m->a, guest_irq_port(m->a, l.irq)));
 	assert_fails(guest_irq_lateeoi(m->a, l.irq, 0), EINVAL);
 }
 
@@ -294,9 +294,9 @@ static void the_kernel_has_its_timer(void **state)
 	/* the kernel's deadline later, earlier, and taken back: both are kept */
 	assert_rc(guest_set_timer(m->a, start + 30 * MS), 0);
 	testbed_advance(m->tb, 15 * MS);
-	assert_true(mem_masked(m->da, l.port));
+	assert_true(port_masked(m->a, l.port));
 	testbed_advance(m->tb, 2 * MS);
-	assert_false(mem_masked(m->da, l.port));
+	assert_false(port_masked(m->a, l.port));
 	testbed_advance(m->tb, 20 * MS);
 	assert_int_equal(at, start + 30 * MS);
 
@@ -308,14 +308,14 @@ static void the_kernel_has_its_timer(void **state)
 	testbed_advance(m->tb, 11 * MS);
 	assert_int_equal(t.runs, 1);
 	assert_int_equal(at, start + 10 * MS);
-	assert_true(mem_masked(m->da, l.port));
+	assert_true(port_masked(m->a, l.port));
 	assert_rc(guest_set_timer(m->a, start + 20 * MS), 0);
 	assert_rc(guest_set_timer(m->a, 0), 0);
 	testbed_advance(m->tb, 20 * MS);
 	assert_int_equal(t.runs, 1);
-	assert_true(mem_masked(m->da, l.port));
+	assert_true(port_masked(m->a, l.port));
 	testbed_advance(m->tb, 2 * MS);
-	assert_false(mem_masked(m->da, l.port));
+	assert_false(port_masked(m->a, l.port));
 
 	/* without the kernel's handler it goes on; and the IRQ cannot be taken away */
 	assert_rc(guest_unbind_from_irqhandler(m->a, (unsigned)timer, &t), 0);
@@ -388,7 +388,7 @@ static void moved_while_owed(void **state)
 	late_send(&l);
 	assert_int_equal(r.runs, 1);
 	assert_rc(guest_irq_set_affinity(m->a, l.irq, &one), 0);
-	assert_true(mem_masked(m->da, l.port));
+	assert_true(port_masked(m->a, l.port));
 	late_send(&l);
 	assert_int_equal(r.runs, 1);
 	assert_rc(guest_irq_lateeoi(m->a, l.irq, 0), 0);

@@ -142,7 +142,7 @@ static void dynamic_ones_lie_above(void **state)
 
 	assert_rc(guest_request_irq(l->c, 3, record_run, 0, "r", &r), 0);
 	assert_rc(guest_free_irq(l->c, 3, &r), 0);
-	irq = guest_bind_ipi_to_irq(l->c, 0);
+	irq = guest_bind_ipi_to_irq(l->c, 0, 0);
 	assert_int_equal(irq, 16);
 	assert_int_equal(guest_alloc_irq(l->c), 17);
 	/* bound by hand as well: its own number */
@@ -223,7 +223,7 @@ static void the_range_must_fit(void **state)
 	assert_non_null(testbed_line(l->m.tb, 20, HV_IRQ_EDGE));
 	assert_rc(hv_domain_map_pirq(testbed_hv_domain(d), 2, 20, false), 0);
 	assert_int_equal(guest_bind_pirq_to_irq(testbed_guest(d), 2, false), 2);
-	assert_int_equal(guest_bind_ipi_to_irq(testbed_guest(d), 0), 9);
+	assert_int_equal(guest_bind_ipi_to_irq(testbed_guest(d), 0, 0), 9);
 }
 
 int main(void)

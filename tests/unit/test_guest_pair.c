@@ -106,6 +106,7 @@ static void the_peer_dies(void **state)
 	struct side a, b;
 	struct testbed_domain_config cfg = guests_config(2, 1);
 
+	cfg.abi = m->abi;
 	connect(m, &a, &b);
 	guest_local_irq_enable(m->a);
 	testbed_domain_destroy(m->db);
@@ -135,6 +136,7 @@ static void forty_cpus(void **state)
 	struct guest *g;
 
 	cfg.nr_irqs = 0;
+	cfg.abi = m->abi;
 	d = testbed_domain_create(m->tb, &cfg, NULL);
 	g = testbed_guest(d);
 	for (unsigned i = 0; i < 40; i++) {
@@ -143,7 +145,7 @@ static void forty_cpus(void **state)
 		if (i)
 			assert_rc(testbed_vcpu_boot(v), 0);
 		r[i] = (struct record)RECORD;
-		irq[i] = guest_bind_ipi_to_irqhandler(g, i, record_run, 0, "ipi", &r[i]);
+		irq[i] = guest_bind_ipi_to_irqhandler(g, 0, i, record_run, 0, "ipi", &r[i]);
 		assert_true(irq[i] > 0);
 		testbed_on(v);
 		guest_local_irq_enable(g);

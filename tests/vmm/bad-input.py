@@ -72,6 +72,7 @@ FILES = [
      r'%f:1: domain "a": there is no image "nowhere" beside'),
     ("duplicate-domain", 'domains = (\n%s,\n%s );' % (GOOD_DOMAIN, GOOD_DOMAIN),
      r'%f:3: another domain is named "a" \(line 2\)'),
+    ("foreground", one('foreground = "nobody";'), r'%f:2: no domain is named "nobody"; use a name from domains'),
     ("on-crash", one('on_crash = "burn";'), r'%f:2: on_crash = "burn" is unknown; use "end" or "continue"'),
     ("device-no-type", one('devices = ( { name = "t"; } );'), r"%f:2: a device without a type"),
     ("device-type", one('devices = ( { type = "disk"; name = "t"; } );'),
@@ -131,6 +132,41 @@ FILES = [
     ("channel-same-name", two('event_channels = ( { name = "s"; domains = ( "a", "b" ); },\n'
                               '{ name = "s"; domains = ( "a", "b" ); } );'),
      r'%f:3: another event channel is named "s"'),
+    ("access-short", two('shared_memory = ( { name = "s"; pages = 1; domains = ( "a", "b" );\n'
+                         'access = ( "rw" ); } );'), r"%f:3: access is no list of 2, as domains is"),
+    ("access-long", one('shared_memory = ( { name = "s"; pages = 1; domains = ( "a" ); '
+                        'access = ( "rw", "ro" ); } );'), r"%f:2: access is no list of 1"),
+    ("access-string", one('shared_memory = ( { name = "s"; pages = 1; domains = ( "a" ); '
+                          'access = "ro"; } );'), r"%f:2: access is no list of 1"),
+    ("access-word", one('shared_memory = ( { name = "s"; pages = 1; domains = ( "a" ); '
+                        'access = ( "wo" ); } );'), r'%f:2: access has something else than "rw" and'),
+    ("access-number", one('shared_memory = ( { name = "s"; pages = 1; domains = ( "a" ); '
+                          'access = ( 1 ); } );'), r'%f:2: access has something else than "rw" and'),
+    ("ports-one", two('event_channels = ( { name = "s"; domains = ( "a", "b" ); ports = ( 3 ); } );'),
+     r"%f:2: ports is no list of two"),
+    ("ports-number", two('event_channels = ( { name = "s"; domains = ( "a", "b" ); ports = 3; } );'),
+     r"%f:2: ports is no list of two"),
+    ("ports-strings", two('event_channels = ( { name = "s"; domains = ( "a", "b" );\n'
+                          'ports = ( "3", "4" ); } );'),
+     r"%f:3: ports has something else than numbers from 1 to 4095"),
+    ("ports-zero", two('event_channels = ( { name = "s"; domains = ( "a", "b" ); ports = ( 3, 0 ); } );'),
+     r"%f:2: ports has something else than numbers from 1 to 4095"),
+    ("ports-negative", two('event_channels = ( { name = "s"; domains = ( "a", "b" ); '
+                           'ports = ( -1, 3 ); } );'),
+     r"%f:2: ports has something else than numbers from 1 to 4095"),
+    ("ports-high", two('event_channels = ( { name = "s"; domains = ( "a", "b" ); '
+                       'ports = ( 3, 4096 ); } );'),
+     r"%f:2: ports has something else than numbers from 1 to 4095"),
+    ("ports-huge", two('event_channels = ( { name = "s"; domains = ( "a", "b" ); '
+                       'ports = ( 4294967299L, 4 ); } );'),
+     r"%f:2: ports has something else than numbers from 1 to 4095"),
+    ("ports-taken", two('event_channels = ( { name = "s"; domains = ( "a", "b" ); ports = ( 3, 4 ); },\n'
+                        '{ name = "t"; domains = ( "b", "a" ); ports = ( 4, 5 ); } );'),
+     r'%f:3: port 4 of "b" is event channel "s"\'s \(line 2\)'),
+    ("ports-same", one('event_channels = ( { name = "s"; domains = ( "a", "a" ); ports = ( 3, 3 ); } );'),
+     r'%f:2: port 3 of "a" is event channel "s"\'s \(line 2\)'),
+    ("port-counters-type", one("port_counters = 1;"),
+     r"%f:2: port_counters is a number; write true or false"),
     ("words-too-long",
      'domains = ( { name = "a"; image = "./good"; cmdline = "%s"; } );\n'
      'devices = ( { %s name = "t"; domain = "a"; line = 3; } );' % ("x" * 1020, TIMER),

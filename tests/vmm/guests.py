@@ -89,6 +89,19 @@ def test_lines_fast():
         check_level(err, "second", "common", 1500, exactly=False, least=0)
 
 
+def test_lines_with_each_abi():
+    """What Xen offers is taken, unless the command line asks for another ABI."""
+    for word, abi in (("", "FIFO"), (" abi=fifo", "FIFO"), (" abi=2l", "2-level")):
+        words = ["domains.[%d].cmdline=count=100%s" % (i, word) for i in range(2)]
+        code, _, err = run(*settings(*words), LINES)
+        check(code == 0, word, code, err)
+        check_first(err, 100)
+        check(err.count(": event channels: %s\n" % abi) == 2, word, "in", err)
+    code, _, err = run(*settings("domains.[0].cmdline=count=100 abi=2x"), LINES)
+    check(code == 1, code, err)
+    check("first: pv: abi= is 2l or fifo\n" in err, err)
+
+
 def test_lines_once():
     """One raise each, perhaps before anybody has bound."""
     for period in (10, 1000, 20000):
@@ -243,6 +256,28 @@ def test_survivors():
         check("unexpected result" not in err, mode, err)
         if mode == "shim":
             check(err.count(" cannot be read, faulted") == 11, err)
+
+
+HOLD = """
+    eoi_timeout_ms = 5;
+    domains = ( { name = "bad"; image = "misbehave"; cmdline = "mode=hold pirq=9"; },
+                { name = "good"; image = "lines"; cmdline = "count=60"; } );
+    devices = ( { type = "line"; name = "lever"; domains = ( "good", "bad" ); shared = true;
+                  line = 9; flow = "level"; period_us = 2000; count = 60; } );
+    """
+
+
+def test_never_eois():
+    """A live domain that ends no interrupt does not keep the other owner waiting."""
+    with tempfile.NamedTemporaryFile("w", suffix=".cfg") as f:
+        f.write(HOLD)
+        f.flush()
+        p = start(f.name)
+        text = read_until(p.stderr, b"good: lever: .*interrupts")
+        p.send_signal(signal.SIGINT)
+        code, _, err = finish(p)
+    check(code == 128 + signal.SIGINT, code, err)
+    check_level(text.decode() + err, "good", "lever", 60)
 
 
 def test_no_such_mode():

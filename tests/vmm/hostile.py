@@ -270,6 +270,29 @@ def test_refused_calls():
         check(code == 0 and "good: hostile: OK" in err, nr, code, err)
 
 
+def test_read_only_region():
+    """A region is written by one domain and read by another, which may not write it in any way."""
+    for store in (0, 1):
+        with tempfile.NamedTemporaryFile("w", suffix=".cfg") as f:
+            f.write('on_crash = "continue"; domains = ('
+                    '{ name = "bad"; image = "%s"; cmdline = "mode=shared store=%d"; },'
+                    '{ name = "good"; image = "%s"; cmdline = "mode=shared write=1"; });\n'
+                    'shared_memory = ( { name = "both"; pages = 1; domains = ( "bad", "good" ); '
+                    'access = [ "ro", "rw" ]; } );\n' % (IMAGE, store, IMAGE))
+            f.flush()
+            code, _, err = run(f.name)
+        check("good: hostile: wrote: 0" in err and "good: hostile: OK" in err, err)
+        check("bad: hostile: it says ro" in err and "good: hostile: it says" not in err, err)
+        check("bad: hostile: read 4711" in err and "bad: hostile: still 4711" in err, err)
+        for how in ("mapped writable: -16", "made writable: -16"):
+            check("bad: hostile: " + how in err, err)
+        check("bad: hostile: answered there: -14" in err, err)
+        if store:
+            check(code == 1 and re.search(r"bad: exception 14 .* error code 0x7$", err, re.M), code, err)
+        else:
+            check(code == 0 and "bad: hostile: OK" in err, code, err)
+
+
 def test_few_descriptors():
     enough = False
     for limit in range(6, 40, 2):

@@ -139,6 +139,34 @@ static int register_callbacks(void)
 	return 0;
 }
 
+static bool word_is(const char *rest, const char *value)
+{
+	while (*value && *rest == *value) {
+		rest++;
+		value++;
+	}
+	return !*value && (*rest == '\0' || *rest == ' ');
+}
+
+/* abi=2l or abi=fifo on the command line; without it, what Xen offers. */
+static int choose_abi(struct start_info *si, enum guest_abi *abi)
+{
+	const char *word = pv_word(pv_cmdline(si), "abi=");
+
+	*abi = GUEST_ABI_AUTO;
+	if (!word)
+		return 0;
+	if (word_is(word, "2l")) {
+		*abi = GUEST_ABI_2L;
+	} else if (word_is(word, "fifo")) {
+		*abi = GUEST_ABI_FIFO;
+	} else {
+		pv_printf("pv: abi= is 2l or fifo\n");
+		return -XEN_EINVAL;
+	}
+	return 0;
+}
+
 int pv_init(struct pv **out, struct start_info *si)
 {
 	struct pv *pv = &the_pv;
@@ -161,6 +189,9 @@ int pv_init(struct pv **out, struct start_info *si)
 		return failed("unmapping the stack's guard", r);
 	pv_memory_init(pv);
 
+	r = choose_abi(si, &config.abi);
+	if (r)
+		return r;
 	pv->ops = port_ops;
 	config.shared_info = pv->shared_info;
 	r = guest_create(&pv->guest, &pv->ops, pv, &config);

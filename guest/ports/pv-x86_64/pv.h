@@ -94,8 +94,9 @@ struct pv {
 
 /*
  * Become a Xen guest: exception handlers, GS base, shared_info mapped, every port masked, events
- * disabled, event and failsafe callbacks, stack guard, allocator, guest_create. Once. 0 or the
- * negative errno of what failed, after a line that says what. [boot]
+ * disabled, event and failsafe callbacks, stack guard, allocator, guest_create (with the
+ * event-channel ABI that abi=2l or abi=fifo on the command line asks for; without: what Xen
+ * offers). Once. 0 or the negative errno of what failed, after a line that says what. [boot]
  */
 int pv_init(struct pv **out, struct start_info *si);
 

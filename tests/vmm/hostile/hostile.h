@@ -55,6 +55,7 @@ void mode_endless(struct pv *pv);
 void mode_maps(struct pv *pv);
 void mode_unmap(struct pv *pv);
 void mode_tables(struct pv *pv);
+void mode_shared(struct pv *pv);
 
 void mode_console(struct pv *pv);
 void mode_timers(struct pv *pv);

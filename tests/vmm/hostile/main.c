@@ -131,6 +131,7 @@ static const struct mode {
 	{ "flags", mode_flags },     { "frames", mode_frames },	  { "plan", mode_plan },
 	{ "endless", mode_endless }, { "maps", mode_maps },	  { "unmap", mode_unmap },
 	{ "tables", mode_tables },   { "console", mode_console }, { "timers", mode_timers },
+	{ "shared", mode_shared },
 };
 
 void pv_main(struct start_info *si)

@@ -232,3 +232,39 @@ void mode_tables(struct pv *pv)
 	}
 	hostile_done();
 }
+
+/*
+ * The region shm=both: read what is there, then write into it by every way there is, mapped
+ * writable, by a mapping changed to writable, and by a hypercall that answers there. What each
+ * gives is printed. The region's other owner, with write=1, writes it first and goes on.
+ */
+void mode_shared(struct pv *pv)
+{
+	const char *p = pv_word(pv_cmdline(hostile_si()), "shm=both,");
+	uint64_t frame, pages;
+	void *ro, *rw;
+	long wrote;
+
+	if (!p || !pv_number(&p, &frame) || !pv_number(&p, &pages))
+		pv_panic("hostile: no region");
+	if (p[0] == 'r' && p[1] == 'o')
+		pv_printf("hostile: it says ro\n");
+	wrote = pv_map_frames(pv, frame, pages, true, &rw);
+	if (hostile_option("write=", 0)) {
+		*(volatile uint64_t *)rw = 4711;
+		pv_printf("hostile: wrote: %ld\n", wrote);
+		return;
+	}
+	if (pv_map_frames(pv, frame, pages, false, &ro))
+		pv_panic("hostile: it cannot be read");
+	while (!*(volatile uint64_t *)ro)
+		pv_hypercall(__HYPERVISOR_sched_op, SCHEDOP_yield, 0, 0, 0, 0);
+	pv_printf("hostile: read %lu\n", *(volatile uint64_t *)ro);
+	pv_printf("hostile: mapped writable: %ld\n", wrote);
+	pv_printf("hostile: made writable: %d\n", pv_remap(ro, frame << 12 | 0x63));
+	pv_printf("hostile: answered there: %ld\n",
+		  pv_hypercall(__HYPERVISOR_xen_version, XENVER_extraversion, pv_arg(ro), 0, 0, 0));
+	pv_printf("hostile: still %lu\n", *(volatile uint64_t *)ro);
+	if (hostile_option("store=", 0))
+		*(volatile uint64_t *)ro = 1;
+}

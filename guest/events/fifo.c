@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The FIFO ABI: a word for each port (PENDING, MASKED, LINKED, and the port behind it), and for
+ * each CPU 16 queues, lists through these words. Which IRQ a port is, and what is done about it, is
+ * not known here.
+ *
+ * The hypervisor's side of it, which every step below has to suit: set PENDING; if MASKED and
+ * LINKED are clear, set LINKED and write the port into the word of the queue's last port, if that
+ * is LINKED still; else the queue is empty, and it stores the port as the queue's head in the CPU's
+ * control block, sets the queue's bit in `ready`, sets upcall_pending, and kicks if that was 0. It
+ * may hold a word's BUSY bit for the few steps of linking something behind it.
+ */
+#include "events.h"
+
+#define PENDING (1u << EVTCHN_FIFO_PENDING)
+#define MASKED	(1u << EVTCHN_FIFO_MASKED)
+#define LINKED	(1u << EVTCHN_FIFO_LINKED)
+#define BUSY	(1u << EVTCHN_FIFO_BUSY)
+#define LINK	EVTCHN_FIFO_LINK_MASK
+
+#define PAGE		4096u
+#define PAGE_WORDS	((unsigned)(PAGE / sizeof(event_word_t)))
+#define MAX_PAGES	(EVTCHN_FIFO_NR_CHANNELS / PAGE_WORDS)
+#define ALL_QUEUES	((1u << EVTCHN_FIFO_MAX_QUEUES) - 1)
+#define BLOCK_ROOM	128u /* whole cache lines */
+#define BLOCKS_PER_PAGE (PAGE / BLOCK_ROOM)
+
+_Static_assert(sizeof(struct evtchn_fifo_control_block) <= BLOCK_ROOM,
+	       "a control block does not cross a page");
+
+/* What a CPU has read of its queues. That CPU's, in its upcall; a dead one's is events/move.c's. */
+struct fifo_cpu {
+	struct evtchn_fifo_control_block *block;
+	bool given;	/* the hypervisor has it; under map_lock, or nobody else is there */
+	uint32_t ready; /* queues that may have something */
+	uint32_t head[EVTCHN_FIFO_MAX_QUEUES]; /* 0: it is in the control block */
+} __attribute__((aligned(CACHE_LINE)));
+
+struct fifo {
+	/*
+	 * Words of the ports from 1024 * n on, or NULL; read by anybody. Under map_lock, as the
+	 * next.
+	 */
+	event_word_t *page[MAX_PAGES];
+	unsigned given; /* pages that the hypervisor has */
+	unsigned block_pages;
+	uint8_t *blocks;
+	struct fifo_cpu cpu[];
+};
+
+static struct fifo *fifo_of(const struct guest *g)
+{
+	return g->abi_state;
+}
+
+static size_t fifo_size(const struct guest *g)
+{
+	return sizeof(struct fifo) + g->nr_cpus * sizeof(struct fifo_cpu);
+}
+
+/* NULL: no such port, or no memory for its word yet. */
+static event_word_t *word_of(const struct guest *g, evtchn_port_t port)
+{
+	event_word_t *page;
+
+	if (port >= EVTCHN_FIFO_NR_CHANNELS)
+		return NULL;
+	page = load_acquire(&fifo_of(g)->page[port / PAGE_WORDS]); /* pairs with page_make */
+	return page ? &page[port % PAGE_WORDS] : NULL;
+}
+
+/* ---- setting it up ------------------------------------------------------------------------ */
+
+static void page_clear(event_word_t *page)
+{
+	unsigned i;
+
+	/* Nobody may find a port that it does not know yet unmasked. */
+	for (i = 0; i < PAGE_WORDS; i++)
+		store_relaxed(&page[i], MASKED);
+}
+
+static int page_make(struct guest *g, unsigned nr)
+{
+	event_word_t *page = guest_alloc(g, PAGE);
+
+	if (!page)
+		return -XEN_ENOMEM;
+	page_clear(page);
+	store_release(&fifo_of(g)->page[nr], page);
+	return 0;
+}
+
+/* The pages go to the hypervisor one after another, up to this port's. */
+static int fifo_reserve(struct guest *g, evtchn_port_t port)
+{
+	struct fifo *f = fifo_of(g);
+	struct evtchn_expand_array op;
+	int rc;
+
+	while (f->given <= port / PAGE_WORDS) {
+		rc = f->page[f->given] ? 0 : page_make(g, f->given);
+		if (rc)
+			return rc;
+		op.array_gfn = g->ops->frame_of(g->ctx, f->page[f->given]);
+		/* Ports of this page that got events before set PENDING now. */
+		rc = evtchn_call(g, EVTCHNOP_expand_array, &op);
+		if (rc)
+			return rc;
+		f->given++;
+	}
+	return 0;
+}
+
+static int fifo_cpu_init(struct guest *g, unsigned cpu)
+{
+	struct fifo_cpu *fc = &fifo_of(g)->cpu[cpu];
+	struct evtchn_init_control op = {
+		.control_gfn = g->ops->frame_of(g->ctx, fc->block),
+		.offset = (uint32_t)((uintptr_t)fc->block % PAGE),
+		.vcpu = cpu,
+	};
+	int rc;
+
+	if (fc->given)
+		return 0;
+	rc = evtchn_call(g, EVTCHNOP_init_control, &op);
+	fc->given = !rc;
+	return rc;
+}
+
+/*
+ * All CPUs', though most have not started: an event for one that has no control block is dropped.
+ * Where there is no such vCPU the hypervisor says so, and there is nothing to lose.
+ */
+static int give_blocks(struct guest *g)
+{
+	int rc = fifo_cpu_init(g, 0);
+	unsigned cpu;
+
+	for (cpu = 1; !rc && cpu < g->nr_cpus; cpu++)
+		(void)fifo_cpu_init(g, cpu);
+	return rc;
+}
+
+static int fifo_init(struct guest *g)
+{
+	struct fifo *f = guest_alloc(g, fifo_size(g));
+	unsigned cpu;
+
+	g->abi_state = f;
+	if (!f)
+		return -XEN_ENOMEM;
+	f->block_pages = (g->nr_cpus + BLOCKS_PER_PAGE - 1) / BLOCKS_PER_PAGE;
+	f->blocks = guest_alloc(g, (size_t)f->block_pages * PAGE);
+	if (!f->blocks)
+		return -XEN_ENOMEM;
+	for (cpu = 0; cpu < g->nr_cpus; cpu++)
+		f->cpu[cpu].block = (void *)(f->blocks + (size_t)cpu * BLOCK_ROOM);
+	return give_blocks(g);
+}
+
+static void fifo_fini(struct guest *g)
+{
+	struct evtchn_reset op = { .dom = DOMID_SELF };
+	struct fifo *f = fifo_of(g);
+	unsigned i;
+
+	if (!f)
+		return;
+	/* What the hypervisor does not let go of is lost to us. */
+	if (!f->blocks || !f->cpu[0].given || !evtchn_call(g, EVTCHNOP_reset, &op)) {
+		for (i = 0; i < MAX_PAGES; i++)
+			guest_free(g, f->page[i], PAGE);
+		guest_free(g, f->blocks, (size_t)f->block_pages * PAGE);
+	}
+	guest_free(g, f, fifo_size(g));
+	g->abi_state = NULL;
+}
+
+static int fifo_restart(struct guest *g)
+{
+	struct fifo *f = fifo_of(g);
+	unsigned cpu, q, i;
+
+	for (i = 0; i < MAX_PAGES; i++)
+		if (f->page[i])
+			page_clear(f->page[i]);
+	f->given = 0;
+	for (cpu = 0; cpu < g->nr_cpus; cpu++) {
+		struct fifo_cpu *fc = &f->cpu[cpu];
+
+		store_sc(&fc->block->ready, 0u);
+		fc->given = false;
+		fc->ready = 0;
+		for (q = 0; q < EVTCHN_FIFO_MAX_QUEUES; q++)
+			fc->head[q] = 0;
+	}
+	return give_blocks(g);
+}
+
+/* ---- a port's word ------------------------------------------------------------------------ */
+
+static bool fifo_mask(struct guest *g, evtchn_port_t port)
+{
+	event_word_t *word = word_of(g, port);
+
+	/* It may be on a queue: then it is taken off in its turn, and stays pending. */
+	return word && !(fetch_or_sc(word, MASKED) & MASKED);
+}
+
+static bool fifo_clear_pending(struct guest *g, evtchn_port_t port)
+{
+	event_word_t *word = word_of(g, port);
+
+	/*
+	 * What the sender wrote before it set the bit is seen after this; what it sends from now on
+	 * sets the bit again.
+	 */
+	return word && (fetch_and_sc(word, ~PENDING) & PENDING);
+}
+
+static void fifo_set_pending(struct guest *g, evtchn_port_t port)
+{
+	event_word_t *word = word_of(g, port);
+
+	if (word)
+		fetch_or_sc(word, PENDING);
+}
+
+/*
+ * Clear MASKED of a port that is not pending: the next sender then finds it clear and queues the
+ * event itself. False, and it stays masked: it is pending, and only the hypervisor can queue it.
+ */
+static bool unmask_idle(struct guest *g, event_word_t *word)
+{
+	event_word_t old = load_relaxed(word);
+
+	while (!(old & PENDING)) {
+		if (old & BUSY) {
+			/* Linking behind it goes wrong if this bit changes; that is over soon. */
+			cpu_relax(g);
+			old = load_relaxed(word);
+		} else if (cas_sc(word, &old, old & ~MASKED)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void fifo_unmask(struct guest *g, evtchn_port_t port)
+{
+	struct evtchn_unmask op = { .port = port };
+	event_word_t *word = word_of(g, port);
+
+	/* Refused only for a port out of range. */
+	if (word && !unmask_idle(g, word))
+		(void)evtchn_call(g, EVTCHNOP_unmask, &op);
+}
+
+static unsigned fifo_state(const struct guest *g, evtchn_port_t port)
+{
+	const event_word_t *word = word_of(g, port);
+	event_word_t w = word ? load_acquire(word) : 0;
+
+	return (w & PENDING ? GUEST_PORT_PENDING : 0) | (w & MASKED ? GUEST_PORT_MASKED : 0) |
+	       (w & LINKED ? GUEST_PORT_LINKED : 0);
+}
+
+/* ---- the queues --------------------------------------------------------------------------- */
+
+/*
+ * Take the first port off a queue that is said to be ready. 0: there is none. *ready: it is pending
+ * and not masked, so it is to be handled; if not it is dropped from the queue, and whoever unmasks
+ * it finds it pending.
+ */
+static evtchn_port_t take_first(struct guest *g, struct fifo_cpu *fc, unsigned q, bool *ready)
+{
+	evtchn_port_t port = fc->head[q];
+	event_word_t *word, old;
+
+	/* Acquire: a new head is stored before the ready bit, which we have seen. */
+	if (!port)
+		port = load_acquire(&fc->block->head[q]);
+	word = port ? word_of(g, port) : NULL;
+	/*
+	 * In one step, LINKED and the link: a sender that comes before it appends to this word, and
+	 * the link is ours; one that comes after it finds LINKED clear and starts the queue anew.
+	 * The link of a port that is not LINKED leads nowhere.
+	 */
+	old = word ? fetch_and_sc(word, ~(LINKED | LINK)) : 0;
+	fc->head[q] = old & LINKED ? old & LINK : 0;
+	if (!fc->head[q])
+		fc->ready &= ~(1u << q);
+	/* PENDING set, or MASKED cleared, after that step: its doer has queued it again. */
+	*ready = (old & (PENDING | MASKED)) == PENDING;
+	return word ? port : 0;
+}
+
+/*
+ * Queues that have something, those that have got it since the last look too. Pairs with the
+ * hypervisor: it stores the head, then sets the bit, then upcall_pending, which the upcall cleared
+ * before this.
+ */
+static uint32_t look(struct fifo_cpu *fc)
+{
+	if (load_sc(&fc->block->ready))
+		fc->ready |= xchg_sc(&fc->block->ready, 0u) & ALL_QUEUES;
+	return fc->ready;
+}
+
+/*
+ * Always the first event of the highest priority, so what arrived during the last one comes in its
+ * turn. Handlers may be interrupted by an upcall that does the same: all that we know of the queues
+ * is in fc before events_dispatch, and is read again after it.
+ */
+static void fifo_handle(struct guest *g, struct guest_cpu *cpu)
+{
+	struct fifo_cpu *fc = &fifo_of(g)->cpu[cpu->nr];
+	evtchn_port_t port;
+	bool ready;
+
+	while (look(fc)) {
+		port = take_first(g, fc, (unsigned)__builtin_ctz(fc->ready), &ready);
+		if (port && ready)
+			events_dispatch(g, cpu, port);
+	}
+}
+
+static bool fifo_take(struct guest *g, unsigned cpu, evtchn_port_t *port, bool *ready)
+{
+	struct fifo_cpu *fc = &fifo_of(g)->cpu[cpu];
+
+	while (look(fc)) {
+		*port = take_first(g, fc, (unsigned)__builtin_ctz(fc->ready), ready);
+		if (*port)
+			return true;
+	}
+	return false;
+}
+
+const struct events_abi events_abi_fifo = {
+	.id = GUEST_ABI_FIFO,
+	.nr_ports = EVTCHN_FIFO_NR_CHANNELS,
+	.init = fifo_init,
+	.fini = fifo_fini,
+	.restart = fifo_restart,
+	.cpu_init = fifo_cpu_init,
+	.reserve = fifo_reserve,
+	.mask = fifo_mask,
+	.unmask = fifo_unmask,
+	.clear_pending = fifo_clear_pending,
+	.set_pending = fifo_set_pending,
+	.state = fifo_state,
+	.handle = fifo_handle,
+	.take = fifo_take,
+};

@@ -356,6 +356,16 @@ static void spreads_and_stops(void **state)
 	guest_balance_irqs(m->a);
 	assert_int_equal(count_on(m, irqs, 9, 1), 4);
 	assert_int_equal(guest_irq_effective_cpu(m->a, irqs[8]), 0);
+	/* a CPU that stops leaves its load to another, and takes it up again */
+	assert_rc(guest_cpu_dead(m->a, 1), 0);
+	assert_int_equal(count_on(m, irqs, 9, 0), 9);
+	guest_balance_irqs(m->a);
+	assert_int_equal(count_on(m, irqs, 9, 0), 9);
+	testbed_on(m->va1);
+	assert_rc(guest_cpu_init(m->a), 0);
+	testbed_on(NULL);
+	guest_balance_irqs(m->a);
+	assert_int_equal(count_on(m, irqs, 9, 1), 4);
 	/* what was tied to a CPU stays */
 	for (unsigned i = 6; i < 9; i++) {
 		assert_rc(guest_irq_set_affinity(m->a, irqs[i], &zero), 0);
@@ -364,7 +374,7 @@ static void spreads_and_stops(void **state)
 	assert_int_equal(count_on(m, &irqs[6], 3, 0), 3);
 	/* off: everything may be put where it is wanted, and is left there */
 	guest_set_balancer(m->a, NULL, NULL);
-	for (unsigned i = 2; i < 6; i++)
+	for (unsigned i = 0; i < 6; i++)
 		set_to(m, irqs[i], 0);
 	guest_balance_irqs(m->a);
 	assert_int_equal(count_on(m, irqs, 9, 0), 9);

@@ -397,14 +397,47 @@ static void moved_while_owed(void **state)
 	assert_int_equal(guest_irq_count_cpu(m->a, l.irq, 1), 1);
 }
 
+/* The CPU whose timer would have ended the delay has stopped. */
+static void delayed_by_a_cpu_that_dies(void **state)
+{
+	struct guests *m = *state;
+	struct record r = RECORD;
+	struct guest_cpumask one = { { 2 } };
+	struct late l;
+
+	assert_rc(testbed_vcpu_boot(m->va1), 0);
+	late_connect(&l, m);
+	assert_rc(guest_request_irq(m->a, l.irq, record_run, 0, "late", &r), 0);
+	assert_rc(guest_irq_set_affinity(m->a, l.irq, &one), 0);
+	guest_local_irq_enable(m->a);
+	testbed_on(m->va1);
+	guest_local_irq_enable(m->a);
+	for (unsigned i = 1; i <= 2; i++) {
+		late_send(&l);
+		assert_int_equal(r.runs, i);
+		assert_rc(guest_irq_lateeoi(m->a, l.irq, GUEST_EOI_SPURIOUS), 0);
+	}
+	guest_local_irq_disable(m->a);
+	testbed_on(NULL);
+	assert_true(port_masked(m->a, l.port));
+	late_send(&l);
+	assert_rc(guest_cpu_dead(m->a, 1), 0);
+	testbed_run(m->tb);
+	assert_int_equal(r.runs, 3);
+	assert_int_equal(guest_irq_effective_cpu(m->a, l.irq), 0);
+	assert_int_equal(guest_irq_count_cpu(m->a, l.irq, 0), 1);
+	assert_fails(guest_irq_set_affinity(m->a, l.irq, &one), EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		guests_test(masked_until_the_eoi),     guests_test(eoi_in_the_handler),
-		guests_test(a_storm_is_delayed),       guests_test(shown_in_the_table),
-		guests_test(delays_in_any_order),      guests_test(closed_while_delayed),
-		guests_test(the_kernel_has_its_timer), guests_test(a_deadline_from_before),
-		guests_test(one_way_or_the_other),     guests_test(moved_while_owed),
+		guests_test(masked_until_the_eoi),	 guests_test(eoi_in_the_handler),
+		guests_test(a_storm_is_delayed),	 guests_test(shown_in_the_table),
+		guests_test(delays_in_any_order),	 guests_test(closed_while_delayed),
+		guests_test(the_kernel_has_its_timer),	 guests_test(a_deadline_from_before),
+		guests_test(one_way_or_the_other),	 guests_test(moved_while_owed),
+		guests_test(delayed_by_a_cpu_that_dies),
 	};
 
 	return cmocka_run_group_tests_name("guest_irq_late", tests, NULL, NULL);

@@ -226,6 +226,32 @@ static void the_range_must_fit(void **state)
 	assert_int_equal(guest_bind_ipi_to_irq(testbed_guest(d), 0, 0), 9);
 }
 
+/* After a restore: each number once, though one has two names, and with the flow chosen for it. */
+static void resumed(void **state)
+{
+	struct legacy *l = *state;
+	struct record r[3] = { RECORD, RECORD, RECORD };
+	static const unsigned irqs[] = { 3, 9, 12 };
+	struct seen s = { .n = 0 };
+
+	assert_int_equal(guest_bind_pirq_to_irq(l->c, 3, false), 3);
+	assert_rc(guest_set_irq_flow(l->c, 3, GUEST_FLOW_FASTEOI), 0);
+	for (unsigned i = 0; i < 3; i++)
+		assert_rc(guest_request_irq(l->c, irqs[i], record_run, 0, "r", &r[i]), 0);
+	assert_rc(op_reset(l->vc, DOMID_SELF), 0);
+	assert_rc(guest_resume(l->c), 0);
+	guest_local_irq_enable(l->c);
+	for (unsigned i = 0; i < 3; i++) {
+		fire(l, irqs[i]);
+		assert_int_equal(r[i].runs, 1);
+	}
+	guest_show_interrupts(l->c, keep, &s);
+	assert_int_equal(s.n, 5);
+	assert_non_null(strstr(s.text[1], "fasteoi"));
+	assert_rc(guest_free_irq(l->c, 2, &r[1]), 0);
+	assert_false(testbed_line_enabled(l->line[9]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -236,6 +262,7 @@ int main(void)
 		legacy_test(closed_by_its_handler),
 		legacy_test(shown_once),
 		legacy_test(the_range_must_fit),
+		legacy_test(resumed),
 	};
 
 	return cmocka_run_group_tests_name("guest_irq_legacy", tests, NULL, NULL);

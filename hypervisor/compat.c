@@ -77,6 +77,7 @@ union native {
 	struct trap_info traps[2];
 	struct xennmi_callback nmi;
 	struct sched_poll poll;
+	struct xen_platform_parameters parameters;
 	struct vcpu_set_singleshot_timer single;
 	struct vcpu_register_runstate_memory_area area;
 	struct physdev_map_pirq map;
@@ -345,10 +346,13 @@ static long compat_vcpu_op(struct hv_vcpu *self, const uint64_t a[6])
 static long compat_xen_version(struct hv_vcpu *v, const uint64_t a[6])
 {
 	const struct compat_xen_platform_parameters p = { COMPAT_HYPERVISOR_VIRT_START };
+	struct xen_platform_parameters native = { 0 };
+	long rc;
 
 	if (a[0] != XENVER_platform_parameters)
 		return do_xen_version(v, a);
-	return copy_to_guest(v, a[1], &p, sizeof(p));
+	rc = do_xen_version(v, (const uint64_t[6]){ a[0], TRANSLATE(v, &native) });
+	return rc ? rc : copy_to_guest(v, a[1], &p, sizeof(p));
 }
 
 static long map_pirq(struct hv_vcpu *v, uint64_t arg)

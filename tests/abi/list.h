@@ -7,8 +7,8 @@
  * STRUCT	size, alignment			UNION	the same
  * FIELD	offset, size			FLEX	offset of an array without a length
  * CALL	a macro with arguments: its value (several for one macro if worthwhile)
- * COMPAT_*	the same for struct compat_<name>, against the oracle compiled for i386 (i386.c),
- *and against itself compiled for x86-64 (widths.c)
+ * COMPAT_*	the same for struct compat_<name>, against the oracle compiled for i386 (i386.c)
+ *		and, in either width, against itself (widths.c)
  *
  * No include guard: included with these macros defined anew each time. One entry per line.
  */

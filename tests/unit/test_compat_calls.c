@@ -179,10 +179,10 @@ static void vcpu_timers(void **state)
 static void runstate(void **state)
 {
 	struct bare *b = *state;
-	struct compat_vcpu_runstate_info r = { .state = -1 }, *area = testbed_page(b->d0);
-	struct vcpu_register_runstate_memory_area a = { .addr.p = 0 };
+	struct compat_vcpu_runstate_info r = { .state = -1 };
 
 	assert_int_equal(sizeof(r), 44);
+	assert_rc(vcpu_with(b->v0, VCPUOP_get_runstate_info, 0, &r, sizeof(r)), 0);
 	testbed_advance(b->tb, 3 * MS);
 	assert_rc(vcpu_with(b->v0, VCPUOP_get_runstate_info, 0, &r, sizeof(r)), 0);
 	assert_int_equal(r.state, RUNSTATE_running);
@@ -190,19 +190,61 @@ static void runstate(void **state)
 	assert_true(r.time[RUNSTATE_runnable] == 0);
 	assert_rc(vcpu_with(b->v0, VCPUOP_get_runstate_info, 1, &r, sizeof(r)), 0);
 	assert_int_equal(r.state, RUNSTATE_offline);
+	assert_true(r.state_entry_time == 0);
+	assert_true(r.time[RUNSTATE_offline] == 3 * MS);
+}
+
+/* Written at registration, and kept: in the narrow layout each time. */
+static void runstate_area(void **state)
+{
+	struct bare *b = *state;
+	struct compat_vcpu_runstate_info *area = testbed_page(b->d0);
+	struct vcpu_register_runstate_memory_area a = { .addr.p = 0 };
+	uint8_t *behind = (uint8_t *)(area + 1);
 
 	/* the pointer is what counts of the address, which is wider by another name */
 	a.addr.p = GARBAGE | (uintptr_t)area;
-	area->state = -1;
-	memset(area + 1, 0xee, 8);
-	assert_rc(vcpu_with(b->v0, VCPUOP_register_runstate_memory_area, 0, &a, sizeof(a.addr.p)),
+	*behind = 0xee;
+	testbed_advance(b->tb, 3 * MS);
+	assert_rc(vcpu_with(b->v0, VCPUOP_register_runstate_memory_area, 1, &a, sizeof(a.addr.p)),
 		  0);
+	assert_int_equal(area->state, RUNSTATE_offline);
+	assert_true(area->time[RUNSTATE_offline] == 3 * MS);
+	assert_rc(testbed_vcpu_boot(b->v1), 0);
+	testbed_advance(b->tb, 2 * MS);
+	hv_vcpu_resumed(testbed_hv_vcpu(b->v1));
 	assert_int_equal(area->state, RUNSTATE_running);
-	assert_true(area->time[RUNSTATE_running] == 3 * MS);
-	assert_int_equal(*(uint8_t *)(area + 1), 0xee);
+	assert_true(area->state_entry_time == 5 * MS);
+	assert_true(area->time[RUNSTATE_runnable] == 2 * MS);
+	assert_int_equal(*behind, 0xee);
 	assert_fails(testbed_call(b->v0, __HYPERVISOR_vcpu_op, VCPUOP_register_runstate_memory_area,
 				  0, 0),
 		     EFAULT);
+	assert_fails(testbed_call(b->v0, __HYPERVISOR_vcpu_op, VCPUOP_register_runstate_memory_area,
+				  9, 0),
+		     ENOENT);
+}
+
+/* An area over the edge of what can be written shows where the flag is, and that it comes first. */
+static void runstate_flag(void **state)
+{
+	struct bare *b = *state;
+	struct compat_vcpu_runstate_info r = { .state = RUNSTATE_offline };
+	uint64_t va = testbed_place(b->v0, AT_EDGE, 1, &r, 12);
+	uint32_t pointer = (uint32_t)va;
+
+	assert_rc(testbed_call(b->v0, __HYPERVISOR_vm_assist, VMASST_CMD_enable,
+			       VMASST_TYPE_runstate_update_flag),
+		  0);
+	assert_rc(vcpu_with(b->v0, VCPUOP_register_runstate_memory_area, 1, &pointer,
+			    sizeof(pointer)),
+		  0);
+	testbed_place(b->v0, AT_EDGE, 1, &r, 12);
+	testbed_advance(b->tb, 1 * MS);
+	assert_rc(testbed_vcpu_boot(b->v1), 0);
+	hv_vcpu_resumed(testbed_hv_vcpu(b->v1));
+	assert_true(testbed_fetch(b->v0, va, &r, 12));
+	assert_true(r.state_entry_time == (XEN_RUNSTATE_UPDATE | 1 * MS));
 }
 
 static void fill_context(struct compat_vcpu_guest_context *c)
@@ -444,6 +486,80 @@ static void multicalls(void **state)
 	assert_status(b->v0, SELF, 2, "unbound vcpu=0 dom=5");
 }
 
+static bool always(struct testbed_vcpu *v, void *arg)
+{
+	(void)v;
+	++*(unsigned *)arg;
+	return true;
+}
+
+/* An entry that is cut short goes on with the arguments that were put into its narrow words. */
+static void multicall_of_a_long_one(void **state)
+{
+	struct bare *b = *state;
+	uint8_t *page = testbed_page(b->d0);
+	uint32_t va = (uint32_t)(uintptr_t)page;
+	struct evtchn_reset reset = { SELF };
+	struct compat_multicall_entry e[3] = {
+		{ .op = __HYPERVISOR_event_channel_op, .args = { EVTCHNOP_reset, va + 512 } },
+		{ .op = __HYPERVISOR_console_io, .args = { CONSOLEIO_write, 1000, va + 1024 } },
+		{ .op = __HYPERVISOR_xen_version, .args = { XENVER_pagesize } },
+	};
+	unsigned steps = 0;
+
+	for (uint32_t port = 1; port <= 1000; port++)
+		assert_rc(op_bind_ipi(b->v0, 0), port);
+	memcpy(page, e, sizeof(e));
+	memcpy(page + 512, &reset, sizeof(reset));
+	memset(page + 1024, 'x', 1000);
+	testbed_set_preempt(b->tb, always, &steps);
+	assert_rc(testbed_call(b->v0, __HYPERVISOR_multicall, GARBAGE | va, GARBAGE | 3), 0);
+	testbed_set_preempt(b->tb, NULL, NULL);
+	assert_true(steps > 6);
+	memcpy(e, page, sizeof(e));
+	assert_int_equal(e[0].result, 0);
+	assert_int_equal(e[0].args[0], EVTCHNOP_reset_cont);
+	assert_int_equal(e[0].args[1], va + 512);
+	assert_int_equal(e[1].result, 0);
+	assert_int_equal(e[2].result, 4096);
+	assert_int_equal(strlen(testbed_console(b->d0)), 1000);
+	assert_rc(op_bind_ipi(b->v0, 0), 1);
+}
+
+static int deny_vcpu_op(const struct hv_request *r, void *arg)
+{
+	(void)arg;
+	return r->op == HV_OP_VCPU ? -XEN_EPERM : 0;
+}
+
+/* The policy is asked about translated calls as well. */
+static void policy(void **state)
+{
+	struct bare *b = *state;
+	struct compat_vcpu_guest_context c;
+	struct compat_vcpu_set_singleshot_timer s = { .timeout_abs_ns = 5000 * MS };
+
+	fill_context(&c);
+	testbed_set_policy(b->tb, deny_vcpu_op, NULL);
+	assert_fails(vcpu_with(b->v0, VCPUOP_initialise, 1, &c, sizeof(c)), EPERM);
+	assert_fails(vcpu_with(b->v0, VCPUOP_set_singleshot_timer, 0, &s, sizeof(s)), EPERM);
+	assert_null(hv_vcpu_context(testbed_hv_vcpu(b->v1)));
+	testbed_set_policy(b->tb, NULL, NULL);
+	assert_rc(vcpu_with(b->v0, VCPUOP_initialise, 1, &c, sizeof(c)), 0);
+}
+
+static void watchdog(void **state)
+{
+	struct bare *b = *state;
+	struct sched_watchdog w = { 0, 5 };
+	unsigned reason = 0;
+
+	assert_rc(with(b->v0, __HYPERVISOR_sched_op, SCHEDOP_watchdog, &w, sizeof(w)), 1);
+	testbed_advance(b->tb, 5001 * MS);
+	assert_true(hv_domain_is_shut_down(testbed_hv_domain(b->d0), &reason));
+	assert_int_equal(reason, SHUTDOWN_watchdog);
+}
+
 static void versions(void **state)
 {
 	struct bare *b = *state;
@@ -640,11 +756,16 @@ int main(void)
 		bare_test_32(set_timer),
 		bare_test_32(vcpu_timers),
 		bare_test_32(runstate),
+		bare_test_32(runstate_area),
+		bare_test_32(runstate_flag),
 		bare_test_32(initialise),
 		bare_test_32(started_above_4g),
 		bare_test_32(callbacks),
 		bare_test_32(trap_table),
 		bare_test_32(multicalls),
+		bare_test_32(multicall_of_a_long_one),
+		bare_test_32(policy),
+		bare_test_32(watchdog),
 		bare_test_32(versions),
 		bare_test_32(console),
 		bare_test_32(physdev),

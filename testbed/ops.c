@@ -385,3 +385,21 @@ void mem_clear_upcall_only(struct testbed_vcpu *v)
 {
 	__atomic_store_n(upcall_of(v), 0, __ATOMIC_SEQ_CST);
 }
+
+static uint64_t take_selector(struct testbed_vcpu *v)
+{
+	struct compat_vcpu_info *narrow = hv_vcpu_info32(v->hv, NULL, NULL);
+
+	if (narrow)
+		return __atomic_exchange_n(&narrow->evtchn_pending_sel, 0, __ATOMIC_SEQ_CST);
+	return __atomic_exchange_n(&hv_vcpu_info(v->hv, NULL, NULL)->evtchn_pending_sel, 0,
+				   __ATOMIC_SEQ_CST);
+}
+
+bool mem_take_upcall(struct testbed_vcpu *v, uint64_t *selector)
+{
+	if (!__atomic_exchange_n(upcall_of(v), 0, __ATOMIC_SEQ_CST))
+		return false;
+	*selector = take_selector(v);
+	return true;
+}

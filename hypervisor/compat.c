@@ -60,6 +60,7 @@ int compat_give_translated(struct hv_vcpu *v, uint64_t va, const void *src, size
 	if (at == HV_NEVER)
 		return -XEN_EFAULT;
 	memcpy(v->translated + at, src, n);
+	v->answered = true;
 	return 0;
 }
 
@@ -67,6 +68,7 @@ int compat_give_translated(struct hv_vcpu *v, uint64_t va, const void *src, size
 static uint64_t translate(struct hv_vcpu *v, const void *native, size_t n)
 {
 	memcpy(v->translated, native, n);
+	v->answered = false;
 	return TRANSLATED;
 }
 
@@ -82,6 +84,8 @@ union native {
 	struct vcpu_register_runstate_memory_area area;
 	struct physdev_map_pirq map;
 	struct physdev_set_iobitmap iobitmap;
+	struct physdev_pirq_eoi_gmfn eoi_map;
+	struct physdev_apic apic;
 	struct xen_memory_reservation reservation;
 	struct xen_memory_map memory_map;
 };
@@ -355,6 +359,19 @@ static long compat_xen_version(struct hv_vcpu *v, const uint64_t a[6])
 	return rc ? rc : copy_to_guest(v, a[1], &p, sizeof(p));
 }
 
+static void narrow_map(struct compat_physdev_map_pirq *to, const struct physdev_map_pirq *from)
+{
+	to->domid = from->domid;
+	to->type = from->type;
+	to->index = from->index;
+	to->pirq = from->pirq;
+	to->bus = from->bus;
+	to->devfn = from->devfn;
+	to->entry_nr = from->entry_nr;
+	to->table_base = from->table_base;
+}
+
+/* The answer is given also of one that failed, and if it cannot be, that is the error. */
 static long map_pirq(struct hv_vcpu *v, uint64_t arg)
 {
 	struct compat_physdev_map_pirq m;
@@ -372,12 +389,11 @@ static long map_pirq(struct hv_vcpu *v, uint64_t arg)
 	native.entry_nr = m.entry_nr;
 	native.table_base = m.table_base;
 	rc = do_physdev_op(v, (const uint64_t[6]){ PHYSDEVOP_map_pirq, TRANSLATE(v, &native) });
-	if (rc)
+	if (!v->answered)
 		return rc;
 	memcpy(&native, v->translated, sizeof(native));
-	m.pirq = native.pirq;
-	m.entry_nr = native.entry_nr;
-	return copy_to_guest(v, arg, &m, sizeof(m));
+	narrow_map(&m, &native);
+	return copy_to_guest(v, arg, &m, sizeof(m)) ? -XEN_EFAULT : rc;
 }
 
 static long set_iobitmap(struct hv_vcpu *v, uint64_t arg)
@@ -393,9 +409,40 @@ static long set_iobitmap(struct hv_vcpu *v, uint64_t arg)
 			     (const uint64_t[6]){ PHYSDEVOP_set_iobitmap, TRANSLATE(v, &native) });
 }
 
+static long eoi_map(struct hv_vcpu *v, uint64_t op, uint64_t arg)
+{
+	struct compat_physdev_pirq_eoi_gmfn m;
+	struct physdev_pirq_eoi_gmfn native = { 0 };
+
+	if (copy_from_guest(v, &m, arg, sizeof(m)))
+		return -XEN_EFAULT;
+	native.gmfn = m.gmfn;
+	return do_physdev_op(v, (const uint64_t[6]){ op, TRANSLATE(v, &native) });
+}
+
+/* It has no answer: nothing is at any address. */
+static long apic_register(struct hv_vcpu *v, uint64_t op, uint64_t arg)
+{
+	struct compat_physdev_apic a;
+	struct physdev_apic native = { 0 };
+
+	if (copy_from_guest(v, &a, arg, sizeof(a)))
+		return -XEN_EFAULT;
+	native.apic_physbase = a.apic_physbase;
+	native.reg = a.reg;
+	native.value = a.value;
+	return do_physdev_op(v, (const uint64_t[6]){ op, TRANSLATE(v, &native) });
+}
+
 static long compat_physdev_op(struct hv_vcpu *v, const uint64_t a[6])
 {
 	switch (a[0]) {
+	case PHYSDEVOP_pirq_eoi_gmfn_v1:
+	case PHYSDEVOP_pirq_eoi_gmfn_v2:
+		return eoi_map(v, a[0], a[1]);
+	case PHYSDEVOP_apic_read:
+	case PHYSDEVOP_apic_write:
+		return apic_register(v, a[0], a[1]);
 	case PHYSDEVOP_map_pirq:
 		return map_pirq(v, a[1]);
 	case PHYSDEVOP_set_iobitmap:
@@ -412,17 +459,10 @@ static long compat_physdev_op_compat(struct hv_vcpu *v, const uint64_t a[6])
 
 	if (copy_from_guest(v, &op, a[0], sizeof(op)))
 		return -XEN_EFAULT;
-	switch (op.cmd) {
-	case PHYSDEVOP_irq_status_query:
-	case PHYSDEVOP_set_iopl:
-	case PHYSDEVOP_set_iobitmap:
-	case PHYSDEVOP_alloc_irq_vector:
-		return compat_physdev_op(
-			v, (const uint64_t[6]){ op.cmd,
-						a[0] + offsetof(struct compat_physdev_op, u) });
-	default:
+	if (op.cmd < PHYSDEVOP_IRQ_UNMASK_NOTIFY || op.cmd > PHYSDEVOP_alloc_irq_vector)
 		return -XEN_ENOSYS;
-	}
+	return compat_physdev_op(
+		v, (const uint64_t[6]){ op.cmd, a[0] + offsetof(struct compat_physdev_op, u) });
 }
 
 static long change_reservation(struct hv_vcpu *v, const uint64_t a[6])

@@ -168,6 +168,7 @@ struct hv_vcpu {
 	unsigned info_offset;
 	/* A 32-bit domain's: an argument as a 64-bit guest would have passed it; compat.c. */
 	uint8_t translated[COMPAT_ROOM] __attribute__((aligned(8)));
+	bool answered; /* and something has been given back there */
 
 	struct timers timers;
 	struct runstate runstate;

@@ -164,6 +164,10 @@ struct compat_physdev_set_iobitmap {
 	uint32_t nr_ports;
 };
 
+struct compat_physdev_pirq_eoi_gmfn {
+	uint32_t gmfn;
+};
+
 struct compat_physdev_map_pirq {
 	uint16_t domid;
 	int32_t type;

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A 32-bit domain's hypercalls other than event_channel_op: arguments in its layouts, registers of
- * which the low halves count, and the calls that it does not have. Its events are in test_compat.c.
+ * A 32-bit domain's hypercalls: arguments in its layouts, registers of which the low halves count,
+ * and the calls that it does not have. Its events are in test_compat.c, its interrupts and memory
+ * in test_compat_physdev.c.
  */
 #include <xen/callback.h>
-#include <xen/memory.h>
 #include <xen/nmi.h>
-#include <xen/physdev.h>
 #include <xen/sched.h>
 #include <xen/vcpu.h>
 #include <xen/version.h>
@@ -605,116 +604,6 @@ static void console(void **state)
 	assert_memory_equal(got, "inxt", 4);
 }
 
-static void physdev(void **state)
-{
-	struct bare *b = *state;
-	struct compat_physdev_map_pirq m = { .domid = SELF,
-					     .type = MAP_PIRQ_TYPE_GSI,
-					     .index = 9,
-					     .pirq = -1,
-					     .table_base = 0x1122334455667788 };
-	struct compat_physdev_set_iobitmap bits = { 0, 65536 };
-	struct physdev_irq_status_query q = { 0xff, 0xa5 };
-	struct physdev_set_iopl iopl = { 3 };
-
-	assert_int_equal(sizeof(m), 36);
-	assert_non_null(testbed_line(b->tb, 9, HV_IRQ_LEVEL));
-	assert_rc(with(b->v0, __HYPERVISOR_physdev_op, PHYSDEVOP_map_pirq, &m, sizeof(m)), 0);
-	assert_int_equal(m.pirq, 16);
-	assert_true(m.table_base == 0x1122334455667788);
-	assert_int_equal(m.index, 9);
-	m.pirq = 17;
-	assert_fails(with(b->v0, __HYPERVISOR_physdev_op, PHYSDEVOP_map_pirq, &m, sizeof(m)),
-		     EEXIST);
-	m.type = MAP_PIRQ_TYPE_MSI;
-	assert_fails(with(b->v0, __HYPERVISOR_physdev_op, PHYSDEVOP_map_pirq, &m, sizeof(m)),
-		     ENOSYS);
-	assert_fails(testbed_call(b->v0, __HYPERVISOR_physdev_op, PHYSDEVOP_map_pirq, 0), EFAULT);
-	q.irq = 16;
-	assert_rc(with(b->v0, __HYPERVISOR_physdev_op, PHYSDEVOP_irq_status_query, &q, sizeof(q)),
-		  0);
-	assert_int_equal(q.flags, XENIRQSTAT_needs_eoi);
-	assert_rc(with(b->v0, __HYPERVISOR_physdev_op, PHYSDEVOP_set_iopl, &iopl, sizeof(iopl)), 0);
-	assert_rc(with(b->v0, __HYPERVISOR_physdev_op, PHYSDEVOP_set_iobitmap, &bits, sizeof(bits)),
-		  0);
-	bits.nr_ports++;
-	assert_fails(
-		with(b->v0, __HYPERVISOR_physdev_op, PHYSDEVOP_set_iobitmap, &bits, sizeof(bits)),
-		EINVAL);
-	assert_fails(testbed_call(b->v0, __HYPERVISOR_physdev_op, PHYSDEVOP_set_iobitmap, 0),
-		     EFAULT);
-}
-
-static long old_physdev(struct testbed_vcpu *v, struct compat_physdev_op *op)
-{
-	uint64_t va = testbed_place(v, AT_EDGE, 0, op, sizeof(*op));
-	long rc = testbed_call(v, __HYPERVISOR_physdev_op_compat, va);
-
-	testbed_fetch(v, va, op, sizeof(*op));
-	return rc;
-}
-
-/* Its union is not aligned to 8 bytes. */
-static void physdev_by_the_old_entry(void **state)
-{
-	struct bare *b = *state;
-	struct compat_physdev_op op = { .cmd = PHYSDEVOP_set_iobitmap };
-	struct physdev_irq_status_query q = { 4, 0xa5 };
-
-	assert_int_equal(sizeof(op), 16);
-	bare_map_gsi(b, 4, 4);
-	op.u.set_iobitmap.nr_ports = 65537;
-	assert_fails(old_physdev(b->v0, &op), EINVAL);
-	op.u.set_iobitmap.nr_ports = 5;
-	assert_rc(old_physdev(b->v0, &op), 0);
-	op.cmd = PHYSDEVOP_irq_status_query;
-	memcpy(&op.u, &q, sizeof(q));
-	assert_rc(old_physdev(b->v0, &op), 0);
-	memcpy(&q, &op.u, sizeof(q));
-	assert_int_equal(q.irq, 4);
-	assert_int_equal(q.flags, 0); /* an edge line of its own */
-	op.cmd = PHYSDEVOP_map_pirq;
-	assert_fails(old_physdev(b->v0, &op), ENOSYS);
-	assert_fails(testbed_call(b->v0, __HYPERVISOR_physdev_op_compat, 0), EFAULT);
-}
-
-static void memory(void **state)
-{
-	struct bare *b = *state;
-	struct {
-		uint64_t address, size;
-		uint32_t type;
-	} __attribute__((packed)) e820[2] = { { 7, 7, 7 }, { 7, 7, 7 } };
-	uint64_t va = testbed_place(b->v0, AT_EDGE, 1, e820, sizeof(e820));
-	struct compat_xen_memory_map map = { 2, (uint32_t)va };
-	struct compat_xen_memory_reservation r = { .nr_extents = 3, .domid = SELF };
-	struct xen_memory_domain who = { SELF };
-	long pages;
-
-	pages = with(b->v0, __HYPERVISOR_memory_op, XENMEM_current_reservation, &who, sizeof(who));
-	assert_true(pages > 0);
-	assert_rc(with(b->v0, __HYPERVISOR_memory_op, XENMEM_memory_map, &map, sizeof(map)), 0);
-	assert_int_equal(map.nr_entries, 1);
-	assert_int_equal(map.buffer, (uint32_t)va);
-	assert_true(testbed_fetch(b->v0, va, e820, sizeof(e820)));
-	assert_int_equal(e820[0].address, 0);
-	assert_int_equal(e820[0].size, (uint64_t)pages * HV_PAGE_SIZE);
-	assert_int_equal(e820[0].type, 1);
-	assert_int_equal(e820[1].type, 7);
-	map.buffer = 0;
-	assert_fails(with(b->v0, __HYPERVISOR_memory_op, XENMEM_memory_map, &map, sizeof(map)),
-		     EFAULT);
-	assert_fails(testbed_call(b->v0, __HYPERVISOR_memory_op, XENMEM_memory_map, 0), EFAULT);
-	/* no extent was done; one that goes on from the second is as far as it was */
-	assert_rc(with(b->v0, __HYPERVISOR_memory_op, XENMEM_decrease_reservation, &r, sizeof(r)),
-		  0);
-	assert_rc(with(b->v0, __HYPERVISOR_memory_op, XENMEM_populate_physmap | 2 << 6, &r,
-		       sizeof(r)),
-		  2);
-	assert_rc(testbed_call(b->v0, __HYPERVISOR_memory_op, XENMEM_populate_physmap | 2 << 6, 0),
-		  2);
-}
-
 /* No page tables, no bases, no descriptors: refused whatever the arguments are. */
 static void not_there(void **state)
 {
@@ -768,9 +657,6 @@ int main(void)
 		bare_test_32(watchdog),
 		bare_test_32(versions),
 		bare_test_32(console),
-		bare_test_32(physdev),
-		bare_test_32(physdev_by_the_old_entry),
-		bare_test_32(memory),
 		bare_test_32(not_there),
 	};
 

@@ -734,10 +734,12 @@ void hv_vcpu_counters(const struct hv_vcpu *v, struct hv_counters *out);
 void hv_domain_counters(const struct hv_domain *d, struct hv_counters *out);
 
 struct hv_irq_info {
-	bool described; /* hv_irq_register; if not, flow means nothing */
+	bool described; /* hv_irq_register, hv_irq_chain; if not, flow means nothing */
 	enum hv_irq_flow flow;
 	bool started;	    /* enabled at its controller: somebody is bound */
 	bool masked;	    /* there, until those who got it have given their eoi */
+	bool invalid;	    /* hv_irq_invalidate */
+	bool probing;	    /* between hv_irq_probe_begin and _end */
 	unsigned in_flight; /* how many of those bound have not yet */
 	unsigned nr_bound;  /* of a per-CPU line perhaps more than are listed */
 	struct hv_irq_bound {
@@ -745,6 +747,7 @@ struct hv_irq_info {
 		unsigned pirq;
 		evtchn_port_t port; /* 0: it is being bound or closed */
 		bool in_flight;
+		bool late; /* its eoi was forced, and has not come since */
 	} bound[HV_MAX_LINE_GUESTS];
 };
 

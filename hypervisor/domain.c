@@ -206,7 +206,10 @@ static int make_vcpus(struct hv_domain *d, bool tick)
 	unsigned i;
 	int rc;
 
-	/* As Xen's domain builders leave them: no upcall before the kernel asks for it. */
+	/*
+	 * As Xen's domain builders leave them: no upcall before the kernel asks for it. At the same
+	 * places in either width.
+	 */
 	for (i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
 		d->shared->vcpu_info[i].evtchn_upcall_mask = 1;
 	d->vcpu = alloc(d->hv, d->max_vcpus * sizeof(struct hv_vcpu *));
@@ -264,7 +267,8 @@ int hv_domain_create(struct hv *hv, const struct hv_domain_config *cfg, struct h
 	d->shared = cfg->shared_info;
 	d->shared_mfn = HV_NEVER;
 	d->eoi_map_mfn = HV_NEVER;
-	d->abi = &event_2l;
+	d->compat32 = cfg->compat32;
+	d->abi = abi_2l(d);
 	d->port_limit = port_limit(cfg->max_evtchn_port);
 	rc = make_parts(d, cfg);
 	if (rc == 0) {
@@ -391,6 +395,11 @@ struct hv *hv_domain_hv(const struct hv_domain *d)
 domid_t hv_domain_id(const struct hv_domain *d)
 {
 	return d->domid;
+}
+
+bool hv_domain_is_compat32(const struct hv_domain *d)
+{
+	return d->compat32;
 }
 
 void *hv_domain_user(const struct hv_domain *d)

@@ -15,9 +15,11 @@
 #define TRAPS		  256u
 #define TRAP_MASKS_EVENTS 4u
 
-int entry_init(const struct hv *hv, struct entry *e)
+int entry_init(const struct hv_domain *d, struct entry *e)
 {
-	e->traps = alloc(hv, TRAPS * sizeof(*e->traps));
+	e->at.event_cs = d->compat32 ? COMPAT_FLAT_KERNEL_CS : FLAT_KERNEL_CS;
+	e->at.failsafe_cs = e->at.event_cs;
+	e->traps = alloc(d->hv, TRAPS * sizeof(*e->traps));
 	return e->traps ? 0 : -XEN_ENOMEM;
 }
 
@@ -54,6 +56,7 @@ void entry_from_context(struct entry *e, const struct vcpu_guest_context *c)
 	store_relaxed(&e->at.event, c->event_callback_eip);
 	e->at.failsafe = c->failsafe_callback_eip;
 	e->at.syscall = c->syscall_callback_eip;
+	e->at.kernel_ss = (uint16_t)c->kernel_ss;
 	e->at.kernel_sp = c->kernel_sp;
 }
 
@@ -83,7 +86,7 @@ long do_set_trap_table(struct hv_vcpu *v, const uint64_t a[6])
 	return -XEN_EINVAL;
 }
 
-static long set_callback(struct hv_vcpu *v, unsigned type, uint64_t address)
+long entry_set_callback(struct hv_vcpu *v, unsigned type, uint64_t address)
 {
 	struct entry *e = &v->entry;
 
@@ -116,13 +119,13 @@ long do_set_callbacks(struct hv_vcpu *v, const uint64_t a[6])
 {
 	if (!is_canonical(a[0]) || !is_canonical(a[1]) || !is_canonical(a[2]))
 		return -XEN_EINVAL;
-	set_callback(v, CALLBACKTYPE_event, a[0]);
-	set_callback(v, CALLBACKTYPE_failsafe, a[1]);
-	set_callback(v, CALLBACKTYPE_syscall, a[2]);
+	entry_set_callback(v, CALLBACKTYPE_event, a[0]);
+	entry_set_callback(v, CALLBACKTYPE_failsafe, a[1]);
+	entry_set_callback(v, CALLBACKTYPE_syscall, a[2]);
 	return 0;
 }
 
-static long unset_callback(struct hv_vcpu *v, unsigned type)
+long entry_unset_callback(struct hv_vcpu *v, unsigned type)
 {
 	switch (type) {
 	case CALLBACKTYPE_event:
@@ -148,11 +151,11 @@ long do_callback_op(struct hv_vcpu *v, const uint64_t a[6])
 	case CALLBACKOP_register:
 		if (copy_from_guest(v, &reg, a[1], sizeof(reg)))
 			return -XEN_EFAULT;
-		return set_callback(v, reg.type, reg.address);
+		return entry_set_callback(v, reg.type, reg.address);
 	case CALLBACKOP_unregister:
 		if (copy_from_guest(v, &unreg, a[1], sizeof(unreg)))
 			return -XEN_EFAULT;
-		return unset_callback(v, unreg.type);
+		return entry_unset_callback(v, unreg.type);
 	default:
 		return -XEN_ENOSYS;
 	}
@@ -166,9 +169,9 @@ long do_nmi_op(struct hv_vcpu *v, const uint64_t a[6])
 	case XENNMI_register_callback:
 		if (copy_from_guest(v, &cb, a[1], sizeof(cb)))
 			return -XEN_EFAULT;
-		return set_callback(v, CALLBACKTYPE_nmi, cb.handler_address);
+		return entry_set_callback(v, CALLBACKTYPE_nmi, cb.handler_address);
 	case XENNMI_unregister_callback:
-		return unset_callback(v, CALLBACKTYPE_nmi);
+		return entry_unset_callback(v, CALLBACKTYPE_nmi);
 	default:
 		return -XEN_ENOSYS;
 	}
@@ -176,6 +179,7 @@ long do_nmi_op(struct hv_vcpu *v, const uint64_t a[6])
 
 long do_stack_switch(struct hv_vcpu *v, const uint64_t a[6])
 {
+	v->entry.at.kernel_ss = (uint16_t)a[0];
 	v->entry.at.kernel_sp = a[1];
 	return 0;
 }
@@ -241,6 +245,9 @@ void hv_vcpu_entry(const struct hv_vcpu *v, struct hv_entry *out)
 	out->syscall = v->entry.at.syscall;
 	out->nmi = v->entry.at.nmi;
 	out->kernel_sp = v->entry.at.kernel_sp;
+	out->event_cs = v->entry.at.event_cs;
+	out->failsafe_cs = v->entry.at.failsafe_cs;
+	out->kernel_ss = v->entry.at.kernel_ss;
 }
 
 int hv_vcpu_trap(const struct hv_vcpu *v, unsigned vector, struct hv_trap *out)
@@ -253,6 +260,7 @@ int hv_vcpu_trap(const struct hv_vcpu *v, unsigned vector, struct hv_trap *out)
 	if (!t->address)
 		return -XEN_ENOENT;
 	out->rip = t->address;
+	out->cs = t->cs;
 	out->mask_events = t->flags & TRAP_MASKS_EVENTS;
 	return 0;
 }

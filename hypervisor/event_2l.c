@@ -3,6 +3,10 @@
  * The 2-level ABI: a pending and a mask bit per port in shared_info, a selector bit per word of
  * them in the vCPU's vcpu_info. All of it is guest-writable: nothing read here is used for more
  * than what that guest is told.
+ *
+ * A 32-bit guest has fewer and narrower words, in other places. The functions below are written
+ * once and compiled for each width (`narrow` is a constant where they are expanded), so that a
+ * sender does not ask.
  */
 #include "atomic.h"
 #include "event_abi.h"
@@ -11,19 +15,70 @@
 #include "trace.h"
 #include "vcpu.h"
 
+#define EITHER_WIDTH static inline __attribute__((always_inline))
+
+/* ---- where the bits are; all answer what was there before ---- */
+
+EITHER_WIDTH void *pending_of(const struct hv_domain *d, bool narrow)
+{
+	return narrow ? (void *)shared32(d)->evtchn_pending : d->shared->evtchn_pending;
+}
+
+EITHER_WIDTH void *mask_of(const struct hv_domain *d, bool narrow)
+{
+	return narrow ? (void *)shared32(d)->evtchn_mask : d->shared->evtchn_mask;
+}
+
+EITHER_WIDTH bool set_bit(void *words, uint32_t port, bool narrow)
+{
+	uint32_t m = UINT32_C(1) << (port % 32);
+
+	if (narrow)
+		return fetch_or_seq((uint32_t *)words + port / 32, m) & m;
+	return set_bit_seq(words, port);
+}
+
+EITHER_WIDTH bool clear_bit(void *words, uint32_t port, bool narrow)
+{
+	uint32_t m = UINT32_C(1) << (port % 32);
+
+	if (narrow)
+		return fetch_and_seq((uint32_t *)words + port / 32, ~m) & m;
+	return clear_bit_seq(words, port);
+}
+
+EITHER_WIDTH bool test_bit(const void *words, uint32_t port, bool narrow)
+{
+	if (narrow)
+		return (load_seq((const uint32_t *)words + port / 32) >> (port % 32)) & 1;
+	return test_bit_seq(words, port);
+}
+
+EITHER_WIDTH bool select_bit(struct vcpu_area *info, uint32_t port, bool narrow)
+{
+	uint64_t *wide = (uint64_t *)(void *)info->selector64;
+	uint64_t m = UINT64_C(1) << (port / 64);
+	uint32_t m32 = UINT32_C(1) << (port / 32 % 32);
+
+	if (narrow)
+		return fetch_or_seq(&info->selector32, m32) & m32;
+	return fetch_or_seq(wide, m) & m;
+}
+
+/* ---- the ABI, in either width ---- */
+
 /*
  * The word with this port has news: say so to the vCPU, unless somebody did and it has not looked
  * yet.
  */
-static void select_word(struct hv_vcpu *v, uint32_t port)
+EITHER_WIDTH void select_word(struct hv_vcpu *v, uint32_t port, bool narrow)
 {
 	/*
 	 * Read after the pending bit was set. If VCPUOP_register_vcpu_info moves the area just now,
 	 * either we see the new place, or its "everything is pending", stored after it, makes the
 	 * guest find our bit.
 	 */
-	struct vcpu_info *info = load_seq(&v->info);
-	uint64_t m = UINT64_C(1) << (port / 64);
+	struct vcpu_area *info = load_seq(&v->info);
 
 	if (!info)
 		return;
@@ -31,7 +86,7 @@ static void select_word(struct hv_vcpu *v, uint32_t port)
 	 * Pairs with the guest's upcall: it clears upcall_pending, then takes the selector, then
 	 * the pending words.
 	 */
-	if (fetch_or_seq(&info->evtchn_pending_sel, m) & m)
+	if (select_bit(info, port, narrow))
 		return;
 	vcpu_mark_pending(v, info);
 }
@@ -41,17 +96,16 @@ static __attribute__((noinline)) void deliver_to_polled(struct hv_domain *d, uin
 							struct hv_vcpu *v, bool masked)
 {
 	if (!masked)
-		select_word(v, port);
+		select_word(v, port, d->compat32);
 	poll_wake(d, port);
 }
 
-static void set_pending(struct hv_domain *d, uint32_t port, struct hv_vcpu *v)
+EITHER_WIDTH void set_pending(struct hv_domain *d, uint32_t port, struct hv_vcpu *v, bool narrow)
 {
-	struct shared_info *s = d->shared;
 	bool masked, was_set;
 
 	trace_sent(d, port);
-	was_set = set_bit_seq(s->evtchn_pending, port);
+	was_set = set_bit(pending_of(d, narrow), port, narrow);
 	probe_pending(d->domid, port, v->id, was_set);
 	if (was_set) {
 		fetch_add_relaxed(&v->counters.merged, UINT64_C(1));
@@ -62,50 +116,84 @@ static void set_pending(struct hv_domain *d, uint32_t port, struct hv_vcpu *v)
 	 * Pairs with the guest's unmask, which clears the mask and then looks at pending, and with
 	 * ours below: either it sees our bit, or we see the port unmasked.
 	 */
-	masked = test_bit_seq(s->evtchn_mask, port);
+	masked = test_bit(mask_of(d, narrow), port, narrow);
 	fetch_add_relaxed(masked ? &v->counters.masked : &v->counters.sends, UINT64_C(1));
 	if (poll_wanted(d))
 		deliver_to_polled(d, port, v, masked);
 	else if (!masked)
-		select_word(v, port);
+		select_word(v, port, narrow);
 }
 
-static void unmask(struct hv_domain *d, uint32_t port, struct hv_vcpu *v)
+EITHER_WIDTH void unmask(struct hv_domain *d, uint32_t port, struct hv_vcpu *v, bool narrow)
 {
-	struct shared_info *s = d->shared;
-
 	/* Pairs with set_pending: the mask is cleared before pending is read. */
-	if (clear_bit_seq(s->evtchn_mask, port) && test_bit_seq(s->evtchn_pending, port))
-		select_word(v, port);
+	if (clear_bit(mask_of(d, narrow), port, narrow) &&
+	    test_bit(pending_of(d, narrow), port, narrow))
+		select_word(v, port, narrow);
 }
 
-static void clear_pending(struct hv_domain *d, uint32_t port)
+EITHER_WIDTH bool is_selected(const struct vcpu_area *info, uint32_t port, bool narrow)
 {
-	clear_bit_seq(d->shared->evtchn_pending, port);
-}
+	const uint64_t *wide = (const uint64_t *)(const void *)info->selector64;
 
-static bool is_pending(const struct hv_domain *d, uint32_t port)
-{
-	return port < EVTCHN_2L_NR_CHANNELS && test_bit_seq(d->shared->evtchn_pending, port);
+	if (narrow)
+		return (load_seq(&info->selector32) >> (port / 32)) & 1;
+	return (load_seq(wide) >> (port / 64)) & 1;
 }
 
 /* A port that was given out under the FIFO ABI may be beyond these bits: masked, as on Xen. */
-static void look(const struct hv_domain *d, uint32_t port, struct hv_port_info *out)
+EITHER_WIDTH void look(const struct hv_domain *d, uint32_t port, struct hv_port_info *out,
+		       bool narrow)
 {
-	const struct vcpu_info *info = load_seq(&d->vcpu[out->vcpu]->info);
+	const struct vcpu_area *info = load_seq(&d->vcpu[out->vcpu]->info);
 
-	out->has_word = port < EVTCHN_2L_NR_CHANNELS;
-	out->pending = is_pending(d, port);
-	out->masked = !out->has_word || test_bit_seq(d->shared->evtchn_mask, port);
-	if (out->has_word && info)
-		out->selected = (load_seq(&info->evtchn_pending_sel) >> (port / 64)) & 1;
+	out->has_word = port < abi_2l(d)->ports;
+	out->masked = true;
+	if (!out->has_word)
+		return;
+	out->pending = test_bit(pending_of(d, narrow), port, narrow);
+	out->masked = test_bit(mask_of(d, narrow), port, narrow);
+	if (info)
+		out->selected = is_selected(info, port, narrow);
 }
 
-const struct event_abi event_2l = {
-	.ports = EVTCHN_2L_NR_CHANNELS,
-	.set_pending = set_pending,
-	.unmask = unmask,
-	.clear_pending = clear_pending,
-	.is_pending = is_pending,
-	.look = look,
-};
+/* ---- one of each for each ---- */
+
+#define NAMED_ABI_2L(name, narrow, number)                                                    \
+	static void name##_set_pending(struct hv_domain *d, uint32_t port, struct hv_vcpu *v) \
+	{                                                                                     \
+		set_pending(d, port, v, narrow);                                              \
+	}                                                                                     \
+                                                                                              \
+	static void name##_unmask(struct hv_domain *d, uint32_t port, struct hv_vcpu *v)      \
+	{                                                                                     \
+		unmask(d, port, v, narrow);                                                   \
+	}                                                                                     \
+                                                                                              \
+	static void name##_clear_pending(struct hv_domain *d, uint32_t port)                  \
+	{                                                                                     \
+		clear_bit(pending_of(d, narrow), port, narrow);                               \
+	}                                                                                     \
+                                                                                              \
+	static bool name##_is_pending(const struct hv_domain *d, uint32_t port)               \
+	{                                                                                     \
+		return port < (number) && test_bit(pending_of(d, narrow), port, narrow);      \
+	}                                                                                     \
+                                                                                              \
+	static void name##_look(const struct hv_domain *d, uint32_t port,                     \
+				struct hv_port_info *out)                                     \
+	{                                                                                     \
+		look(d, port, out, narrow);                                                   \
+	}                                                                                     \
+                                                                                              \
+	const struct event_abi name = {                                                       \
+		.ports = (number),                                                            \
+		.set_pending = name##_set_pending,                                            \
+		.unmask = name##_unmask,                                                      \
+		.clear_pending = name##_clear_pending,                                        \
+		.is_pending = name##_is_pending,                                              \
+		.look = name##_look,                                                          \
+	}
+
+NAMED_ABI_2L(event_2l, false, EVTCHN_2L_NR_CHANNELS);
+NAMED_ABI_2L(event_2l_32, true, COMPAT_EVTCHN_2L_NR_CHANNELS);

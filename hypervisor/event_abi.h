@@ -38,7 +38,13 @@ struct event_abi {
 	int (*set_priority)(struct hv_domain *d, uint32_t port, uint32_t priority);
 };
 
-extern const struct event_abi event_2l;
+extern const struct event_abi event_2l, event_2l_32;
+
+/* The 2-level ABI of the domain's width. */
+static inline const struct event_abi *abi_2l(const struct hv_domain *d)
+{
+	return d->compat32 ? &event_2l_32 : &event_2l;
+}
 
 /*
  * A domain's ABI at this moment. In a read section, or with the domain's lock held: so long the

@@ -161,7 +161,7 @@ static void tell(struct hv_vcpu *v)
 	 * either we see the new place, or the upcall_pending that it stores there makes the guest
 	 * find our bit. A vCPU that has no area yet gets it so as well.
 	 */
-	struct vcpu_info *info = load_seq(&v->info);
+	struct vcpu_area *info = load_seq(&v->info);
 
 	/*
 	 * Pairs with the guest's upcall: it clears upcall_pending, then takes the ready bits.

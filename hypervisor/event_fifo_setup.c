@@ -41,10 +41,11 @@ static int map_block(struct hv_domain *d, struct fifo_vcpu *fv, const struct evt
  */
 static void enter_fifo(struct hv_domain *d)
 {
+	const struct event_abi *before = abi_2l(d);
 	struct port *p;
 	uint32_t port;
 
-	for (port = 1; port < EVTCHN_2L_NR_CHANNELS && (p = port_find(d, port)) != NULL; port++)
+	for (port = 1; port < before->ports && (p = port_find(d, port)) != NULL; port++)
 		store_relaxed(&p->fifo_priority, (uint8_t)EVTCHN_FIFO_PRIORITY_DEFAULT);
 	/*
 	 * Pairs with the senders' load in domain_abi(), in their sections: after the wait nobody
@@ -52,8 +53,8 @@ static void enter_fifo(struct hv_domain *d)
 	 */
 	store_seq(&d->abi, &event_fifo);
 	sections_wait(d->hv);
-	for (port = 1; port < EVTCHN_2L_NR_CHANNELS && (p = port_find(d, port)) != NULL; port++)
-		if (event_2l.is_pending(d, port))
+	for (port = 1; port < before->ports && (p = port_find(d, port)) != NULL; port++)
+		if (before->is_pending(d, port))
 			store_seq(&p->fifo_remembered, (uint8_t)1);
 }
 
@@ -137,7 +138,7 @@ void event_fifo_leave(struct hv_domain *d)
 	if (!f)
 		return;
 	/* Pairs with the senders' load in domain_abi(). */
-	store_seq(&d->abi, &event_2l);
+	store_seq(&d->abi, abi_2l(d));
 	sections_wait(d->hv);
 	for (i = 0; i < f->words / FIFO_PAGE_WORDS; i++)
 		mm_put_frame(d, f->mfn[i]);

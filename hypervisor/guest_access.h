@@ -7,6 +7,7 @@
 #ifndef HYPERVISOR_GUEST_ACCESS_H
 #define HYPERVISOR_GUEST_ACCESS_H
 
+#include "compat.h"
 #include "mm.h"
 #include "private.h"
 
@@ -20,6 +21,8 @@ static inline int copy_from_guest(struct hv_vcpu *v, void *dst, uint64_t va, siz
 		return 0;
 	if (va + n < va)
 		return -XEN_EFAULT; /* wraps around: so no callback has to think of that */
+	if (v->domain->compat32 && !compat_is_guest(va, n))
+		return compat_copy_translated(v, dst, va, n);
 	rc = ops->copy_from_guest ? ops->copy_from_guest(v, dst, va, n)
 				  : mm_copy_from(v->domain, dst, va, n);
 	return rc ? -XEN_EFAULT : 0;
@@ -34,6 +37,8 @@ static inline int copy_to_guest(struct hv_vcpu *v, uint64_t va, const void *src,
 		return 0;
 	if (va + n < va)
 		return -XEN_EFAULT;
+	if (v->domain->compat32 && !compat_is_guest(va, n))
+		return compat_give_translated(v, va, src, n);
 	rc = ops->copy_to_guest ? ops->copy_to_guest(v, va, src, n)
 				: mm_copy_to(v->domain, va, src, n);
 	return rc ? -XEN_EFAULT : 0;

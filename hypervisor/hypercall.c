@@ -6,6 +6,7 @@
 #include "hypercall.h"
 #include "atomic.h"
 #include "bound.h"
+#include "compat.h"
 #include "entry.h"
 #include "event.h"
 #include "guest_access.h"
@@ -16,10 +17,6 @@
 #include "time.h"
 #include "vcpu.h"
 #include "version.h"
-
-static long do_multicall(struct hv_vcpu *v, const uint64_t a[6]);
-
-typedef long body(struct hv_vcpu *v, const uint64_t a[6]);
 
 static body *const bodies[] = {
 	[__HYPERVISOR_set_trap_table] = do_set_trap_table,
@@ -57,6 +54,8 @@ static long dispatch(struct hv_vcpu *v, uint64_t nr, const uint64_t a[6])
 {
 	body *f;
 
+	if (v->domain->compat32)
+		return compat_dispatch(v, (uint32_t)nr, a);
 	if (nr >= BODIES)
 		return -XEN_ENOSYS;
 	f = bodies[index_nospec(nr, BODIES)];
@@ -74,22 +73,49 @@ static long one_call(struct hv_vcpu *v, struct multicall_entry *e)
 	return dispatch(v, e->op, args);
 }
 
+/* ---- an entry, in the width of the guest ---- */
+
+static size_t entry_size(const struct hv_vcpu *v)
+{
+	return v->domain->compat32 ? sizeof(struct compat_multicall_entry)
+				   : sizeof(struct multicall_entry);
+}
+
+static int get_entry(struct hv_vcpu *v, struct multicall_entry *e, uint64_t va)
+{
+	return v->domain->compat32 ? compat_get_entry(v, e, va)
+				   : copy_from_guest(v, e, va, sizeof(*e));
+}
+
+/* The entry goes on later, with other arguments. */
+static int give_arguments(struct hv_vcpu *v, uint64_t va, const uint64_t args[6])
+{
+	if (v->domain->compat32)
+		return compat_give_arguments(v, va, args);
+	return copy_to_guest(v, va + offsetof(struct multicall_entry, args), args,
+			     sizeof(((struct multicall_entry *)0)->args));
+}
+
+static int give_result(struct hv_vcpu *v, uint64_t va, xen_ulong_t result)
+{
+	if (v->domain->compat32)
+		return compat_give_result(v, va, result);
+	return copy_to_guest(v, va + offsetof(struct multicall_entry, result), &result,
+			     sizeof(result));
+}
+
 /* 1: this entry is not done yet, and its arguments say how it goes on. */
 static long run_entry(struct hv_vcpu *v, uint64_t va)
 {
 	struct multicall_entry e;
 
-	if (copy_from_guest(v, &e, va, sizeof(e)))
+	if (get_entry(v, &e, va))
 		return -XEN_EFAULT;
 	v->preempted = false;
 	e.result = (xen_ulong_t)one_call(v, &e);
 	if (!v->preempted)
-		return copy_to_guest(v, va + offsetof(struct multicall_entry, result), &e.result,
-				     sizeof(e.result));
-	memcpy(e.args, v->go_on_with, sizeof(e.args));
-	return copy_to_guest(v, va + offsetof(struct multicall_entry, args), e.args, sizeof(e.args))
-		       ? -XEN_EFAULT
-		       : 1;
+		return give_result(v, va, e.result);
+	return give_arguments(v, va, v->go_on_with) ? -XEN_EFAULT : 1;
 }
 
 /*
@@ -107,7 +133,7 @@ static long run_calls(struct hv_vcpu *v, const uint64_t a[6])
 			return rc;
 		if (rc > 0)
 			return hypercall_again(v, rest);
-		rest[0] += sizeof(struct multicall_entry);
+		rest[0] += entry_size(v);
 		rest[1]--;
 		if (rest[1] && hypercall_should_yield(v))
 			return hypercall_again(v, rest);
@@ -115,7 +141,7 @@ static long run_calls(struct hv_vcpu *v, const uint64_t a[6])
 	return 0;
 }
 
-static long do_multicall(struct hv_vcpu *v, const uint64_t a[6])
+long do_multicall(struct hv_vcpu *v, const uint64_t a[6])
 {
 	long rc;
 

@@ -477,6 +477,8 @@ static void fill_info(const struct irq_line *l, struct hv_irq_info *out)
 		.flow = l->flow,
 		.started = l->started,
 		.masked = l->masked,
+		.invalid = l->invalid,
+		.probing = l->probing,
 		.in_flight = l->in_flight,
 	};
 	for (p = l->bound; p; p = p->next) {
@@ -489,6 +491,7 @@ static void fill_info(const struct irq_line *l, struct hv_irq_info *out)
 		b->pirq = (unsigned)(p - p->domain->pirqs);
 		b->port = load_relaxed(&p->port);
 		b->in_flight = p->in_flight;
+		b->late = p->late;
 	}
 }
 

@@ -82,7 +82,7 @@ void hv_domain_counters(const struct hv_domain *d, struct hv_counters *out)
 
 void hv_vcpu_state(const struct hv_vcpu *v, struct hv_vcpu_state *out)
 {
-	const struct vcpu_info *info = load_seq(&v->info);
+	const struct vcpu_area *info = load_seq(&v->info);
 	uint32_t stopped = load_seq(&v->stopped);
 	uint32_t port = load_seq(&v->poll_port);
 

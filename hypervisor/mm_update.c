@@ -13,7 +13,7 @@ int hv_pv_adopt(struct hv_domain *d, uint64_t root_mfn)
 	int err = -XEN_EINVAL;
 
 	mm_lock(d);
-	if (mm->root || !d->hv->ops->pv_map || mm_make_table(mm, root_mfn, PT_TOP))
+	if (d->compat32 || mm->root || !d->hv->ops->pv_map || mm_make_table(mm, root_mfn, PT_TOP))
 		goto out;
 	type_store(mm_type_word(mm, root_mfn), table_type(PT_TOP) | FRAME_PINNED | FRAME_LINKED);
 	mm->root = mm_table(mm, root_mfn, PT_TOP);

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include <carillon/hypervisor.h>
+#include <xen/compat32.h>
 #include <xen/errno.h>
 
 #include "lock.h"
@@ -111,11 +112,36 @@ struct port_search {
 	uint64_t arg;
 };
 
+/*
+ * A vcpu_info of either width: all here is at the same place in both, but for the selector
+ * (event_2l.c). A 32-bit guest's is aligned to 4 bytes only, so times are two halves each.
+ */
+struct vcpu_area {
+	uint8_t evtchn_upcall_pending;
+	uint8_t evtchn_upcall_mask;
+	uint16_t pad0;
+	uint32_t selector32;
+	uint32_t selector64[2];
+	uint32_t arch[4];
+	struct area_time {
+		uint32_t version;
+		uint32_t pad0;
+		uint32_t tsc_timestamp[2];
+		uint32_t system_time[2];
+		uint32_t tsc_to_system_mul;
+		int8_t tsc_shift;
+		uint8_t flags;
+		uint8_t pad1[2];
+	} time;
+};
+
+#define COMPAT_ROOM 64u /* bytes: no argument that is translated is larger */
+
 struct hv_vcpu {
 	/* What senders read, and hardly anybody writes. */
 	struct hv_domain *domain;
 	unsigned id;
-	struct vcpu_info *info; /* atomic; NULL: none (id >= XEN_LEGACY_MAX_VCPUS and not
+	struct vcpu_area *info; /* atomic; NULL: none (id >= XEN_LEGACY_MAX_VCPUS and not
 				   registered) */
 	void *user;
 	uint32_t virq_port[NR_VIRQS]; /* atomic; 0: not bound here */
@@ -140,6 +166,9 @@ struct hv_vcpu {
 					       domain->lock */
 	uint64_t info_mfn; /* registered vcpu_info: a frame held by mm_get_frame; else HV_NEVER */
 	unsigned info_offset;
+	/* A 32-bit domain's: an argument as a 64-bit guest would have passed it; compat.c. */
+	uint8_t translated[COMPAT_ROOM] __attribute__((aligned(8)));
+	bool answered; /* and something has been given back there */
 
 	struct timers timers;
 	struct runstate runstate;
@@ -152,6 +181,7 @@ struct hv_domain {
 	domid_t domid;
 	bool privileged;
 	struct hv_domain *target; /* atomic; compared only. NULL: none */
+	bool compat32;		  /* its guest is a 32-bit one */
 	unsigned max_vcpus;
 	struct hv_vcpu **vcpu;
 	void *user;
@@ -161,8 +191,8 @@ struct hv_domain {
 	const struct event_abi *abi; /* atomic: domain_abi() */
 	struct fifo *fifo;	     /* event_fifo.h; NULL in the 2-level ABI */
 	struct trace *trace;	     /* atomic; trace.h; NULL: single ports are not counted */
-	struct shared_info *shared;
-	uint64_t shared_mfn; /* its frame, HV_NEVER if it is none of the domain's memory */
+	struct shared_info *shared;  /* a compat_shared_info if compat32: shared32() */
+	uint64_t shared_mfn;	     /* its frame, HV_NEVER if it is none of the domain's memory */
 	struct port_group *groups[16];
 	uint32_t valid_ports; /* atomic: ports below have a bucket */
 	uint32_t port_limit;  /* the first number it may not allocate, whatever the ABI */
@@ -192,6 +222,11 @@ struct hv_domain {
 
 	struct hv_domain *next; /* hv->first's list */
 };
+
+static inline struct compat_shared_info *shared32(const struct hv_domain *d)
+{
+	return (struct compat_shared_info *)(void *)d->shared;
+}
 
 /* The compiler calls these in any case; whoever links us has them. */
 void *memcpy(void *restrict dst, const void *restrict src, size_t n);

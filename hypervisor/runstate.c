@@ -13,6 +13,7 @@
 #include <xen/vcpu.h>
 
 #include "bound.h"
+#include "compat.h"
 #include "guest_access.h"
 
 void runstate_init(struct hv_vcpu *v)
@@ -77,6 +78,21 @@ static void snapshot(struct hv_vcpu *v, struct vcpu_runstate_info *out)
 	lock_drop(&r->lock);
 }
 
+/* In the layout of the writer, whose guest's memory it is. */
+static int give(struct hv_vcpu *self, uint64_t at, const struct vcpu_runstate_info *r)
+{
+	if (self->domain->compat32)
+		return compat_give_runstate(self, at, r);
+	return copy_to_guest(self, at, r, sizeof(*r));
+}
+
+static uint64_t entry_time(const struct hv_vcpu *v, uint64_t at)
+{
+	return at + (v->domain->compat32
+			     ? offsetof(struct compat_vcpu_runstate_info, state_entry_time)
+			     : offsetof(struct vcpu_runstate_info, state_entry_time));
+}
+
 /*
  * A guest that asked for it sees XEN_RUNSTATE_UPDATE in state_entry_time before and after anything
  * else changes, and knows that it must read again. Its own thread writes, so only other vCPUs of
@@ -86,17 +102,17 @@ static void write_area(struct hv_vcpu *v, const struct vcpu_runstate_info *info)
 {
 	uint64_t at = load_relaxed(&v->runstate.area);
 	struct vcpu_runstate_info r = *info;
-	uint64_t entry_at = at + offsetof(struct vcpu_runstate_info, state_entry_time);
+	uint64_t entry_at = entry_time(v, at);
 
 	if (!at)
 		return; /* taken back just now */
 	if (!load_relaxed(&v->domain->runstate_flag)) {
-		(void)copy_to_guest(v, at, &r, sizeof(r));
+		(void)give(v, at, &r);
 		return;
 	}
 	r.state_entry_time |= XEN_RUNSTATE_UPDATE;
 	if (copy_to_guest(v, entry_at, &r.state_entry_time, sizeof(r.state_entry_time)) ||
-	    copy_to_guest(v, at, &r, sizeof(r)))
+	    give(v, at, &r))
 		return;
 	r.state_entry_time &= ~XEN_RUNSTATE_UPDATE;
 	(void)copy_to_guest(v, entry_at, &r.state_entry_time, sizeof(r.state_entry_time));
@@ -126,7 +142,7 @@ long runstate_get(struct hv_vcpu *v, uint64_t va, struct hv_vcpu *self)
 	struct vcpu_runstate_info info;
 
 	snapshot(v, &info);
-	return copy_to_guest(self, va, &info, sizeof(info));
+	return give(self, va, &info);
 }
 
 /*
@@ -147,6 +163,6 @@ long runstate_register_area(struct hv_vcpu *v, uint64_t arg, struct hv_vcpu *sel
 		return 0;
 	snapshot(v, &info);
 	/* As on Xen, a bad address is the guest's own loss. */
-	(void)copy_to_guest(self, area.addr.p, &info, sizeof(info));
+	(void)give(self, area.addr.p, &info);
 	return 0;
 }

@@ -20,7 +20,7 @@
 
 static long do_block(struct hv_vcpu *v)
 {
-	struct vcpu_info *info = load_seq(&v->info);
+	struct vcpu_area *info = load_seq(&v->info);
 
 	if (info)
 		store_seq(&info->evtchn_upcall_mask, (uint8_t)0);

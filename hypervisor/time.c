@@ -221,12 +221,18 @@ long do_set_timer_op(struct hv_vcpu *v, const uint64_t a[6])
  * first store of version comes before those of the members, and the second after them; the guest
  * may write to all of it, and only it suffers.
  */
-static void write_time(struct vcpu_time_info *t, const struct clock *c, uint32_t version)
+static void write_halves(uint32_t half[2], uint64_t value)
+{
+	store_release(&half[0], (uint32_t)value);
+	store_release(&half[1], (uint32_t)(value >> 32));
+}
+
+static void write_time(struct area_time *t, const struct clock *c, uint32_t version)
 {
 	store_seq(&t->version, version | 1);
 	/* Release keeps each behind the odd version above, and the even one behind them all. */
-	store_release(&t->tsc_timestamp, c->cycles);
-	store_release(&t->system_time, c->ns);
+	write_halves(t->tsc_timestamp, c->cycles);
+	write_halves(t->system_time, c->ns);
 	store_release(&t->tsc_to_system_mul, c->mul);
 	store_release(&t->tsc_shift, c->shift);
 	store_release(&t->flags, (uint8_t)XEN_PVCLOCK_TSC_STABLE_BIT);
@@ -235,7 +241,7 @@ static void write_time(struct vcpu_time_info *t, const struct clock *c, uint32_t
 
 static void update_vcpu(struct hv_vcpu *v, const struct clock *c)
 {
-	struct vcpu_info *info;
+	struct vcpu_area *info;
 
 	lock_take(v->domain->hv, &v->clock_lock);
 	info = load_acquire(&v->info);
@@ -259,13 +265,16 @@ void clock_update_vcpu(struct hv_vcpu *v)
 static void update_wallclock(struct hv_domain *d, const struct clock *c)
 {
 	struct shared_info *s = d->shared;
+	struct compat_shared_info *s32 = shared32(d);
+	bool narrow = d->compat32;
+	uint32_t *version = narrow ? &s32->wc_version : &s->wc_version;
 
 	d->wallclock_version += 2;
-	store_seq(&s->wc_version, d->wallclock_version | 1);
-	store_release(&s->wc_sec, (uint32_t)c->wall_sec);
-	store_release(&s->wc_sec_hi, (uint32_t)(c->wall_sec >> 32));
-	store_release(&s->wc_nsec, c->wall_nsec);
-	store_release(&s->wc_version, (d->wallclock_version | 1) + 1);
+	store_seq(version, d->wallclock_version | 1);
+	store_release(narrow ? &s32->wc_sec : &s->wc_sec, (uint32_t)c->wall_sec);
+	store_release(narrow ? &s32->arch.wc_sec_hi : &s->wc_sec_hi, (uint32_t)(c->wall_sec >> 32));
+	store_release(narrow ? &s32->wc_nsec : &s->wc_nsec, c->wall_nsec);
+	store_release(version, (d->wallclock_version | 1) + 1);
 }
 
 void clock_update_domain(struct hv_domain *d)

@@ -10,6 +10,7 @@
 
 #include "atomic.h"
 #include "bound.h"
+#include "compat.h"
 #include "domain.h"
 #include "entry.h"
 #include "guest_access.h"
@@ -20,13 +21,38 @@
 
 #define MS UINT64_C(1000000)
 
+#define SAME_PLACE(here, member)                                                               \
+	_Static_assert(offsetof(struct vcpu_area, here) == offsetof(struct vcpu_info, member), \
+		       "vcpu_info.");                                                          \
+	_Static_assert(offsetof(struct vcpu_area, here) ==                                     \
+			       offsetof(struct compat_vcpu_info, member),                      \
+		       "compat_vcpu_info.")
+
+SAME_PLACE(evtchn_upcall_pending, evtchn_upcall_pending);
+SAME_PLACE(evtchn_upcall_mask, evtchn_upcall_mask);
+SAME_PLACE(time, time);
+SAME_PLACE(time.version, time.version);
+SAME_PLACE(time.tsc_timestamp, time.tsc_timestamp);
+SAME_PLACE(time.system_time, time.system_time);
+SAME_PLACE(time.tsc_to_system_mul, time.tsc_to_system_mul);
+SAME_PLACE(time.tsc_shift, time.tsc_shift);
+SAME_PLACE(time.flags, time.flags);
+_Static_assert(offsetof(struct vcpu_area, selector64) ==
+			       offsetof(struct vcpu_info, evtchn_pending_sel) &&
+		       offsetof(struct vcpu_area, selector32) ==
+			       offsetof(struct compat_vcpu_info, evtchn_pending_sel),
+	       "selectors");
+_Static_assert(sizeof(struct vcpu_area) == sizeof(struct vcpu_info) &&
+		       sizeof(struct vcpu_area) == sizeof(struct compat_vcpu_info),
+	       "one size");
+
 int vcpu_create(struct hv_domain *d, unsigned id)
 {
 	struct hv_vcpu *v = alloc(d->hv, sizeof(*v));
 
 	if (!v)
 		return -XEN_ENOMEM;
-	if (entry_init(d->hv, &v->entry)) {
+	if (entry_init(d, &v->entry)) {
 		release(d->hv, v, sizeof(*v));
 		return -XEN_ENOMEM;
 	}
@@ -36,8 +62,8 @@ int vcpu_create(struct hv_domain *d, unsigned id)
 	runstate_init(v);
 	v->info_mfn = HV_NEVER;
 	if (id < XEN_LEGACY_MAX_VCPUS) {
-		v->info = &d->shared->vcpu_info[id];
-		v->info_offset = (unsigned)(id * sizeof(struct vcpu_info));
+		v->info = (struct vcpu_area *)(void *)&d->shared->vcpu_info[id];
+		v->info_offset = (unsigned)(id * sizeof(struct vcpu_area));
 	}
 	d->vcpu[id] = v;
 	section_add(d->hv, &v->section);
@@ -99,7 +125,7 @@ void vcpu_resume(struct hv_vcpu *v, uint32_t reasons)
 		kick(v);
 }
 
-void vcpu_mark_pending(struct hv_vcpu *v, struct vcpu_info *info)
+void vcpu_mark_pending(struct hv_vcpu *v, struct vcpu_area *info)
 {
 	/* Pairs with do_block(): it says that it blocks, then looks at upcall_pending. */
 	if (exchange_seq(&info->evtchn_upcall_pending, (uint8_t)1))
@@ -117,7 +143,7 @@ void vcpu_mark_pending(struct hv_vcpu *v, struct vcpu_info *info)
 
 bool vcpu_has_upcall(const struct hv_vcpu *v)
 {
-	const struct vcpu_info *info = load_seq(&v->info);
+	const struct vcpu_area *info = load_seq(&v->info);
 
 	return info && load_seq(&info->evtchn_upcall_pending) &&
 	       !load_seq(&info->evtchn_upcall_mask);
@@ -152,6 +178,8 @@ int hv_vcpu_start(struct hv_vcpu *v, const struct vcpu_guest_context *ctx)
 	*c = *ctx;
 	lock_take(d->hv, &d->lock);
 	rc = v->context ? -XEN_EEXIST : entry_check(c);
+	if (rc == 0 && d->compat32 && !compat_context_fits(c))
+		rc = -XEN_EINVAL;
 	if (rc == 0)
 		set_context(v, c);
 	lock_drop(&d->lock);
@@ -186,10 +214,23 @@ static int check_guest_context(struct hv_vcpu *v, const struct vcpu_guest_contex
 	return mm_set_gdt(v, frames, (unsigned)c->gdt_ents);
 }
 
+/*
+ * From the caller's memory. The selectors of its callbacks are flat ones for a 64-bit guest, and
+ * have no place in a struct vcpu_guest_context.
+ */
+static int read_context(struct hv_vcpu *self, struct vcpu_guest_context *c, uint64_t arg,
+			struct hv_entry *selectors)
+{
+	if (self->domain->compat32)
+		return compat_read_context(self, c, arg, selectors);
+	return copy_from_guest(self, c, arg, sizeof(*c));
+}
+
 static long op_initialise(struct hv_vcpu *v, uint64_t arg, struct hv_vcpu *self)
 {
 	struct hv_domain *d = v->domain;
 	struct vcpu_guest_context *c;
+	struct hv_entry selectors;
 	long rc;
 
 	if (!load_acquire(&v->info))
@@ -197,12 +238,16 @@ static long op_initialise(struct hv_vcpu *v, uint64_t arg, struct hv_vcpu *self)
 	c = alloc(d->hv, sizeof(*c));
 	if (!c)
 		return -XEN_ENOMEM;
-	rc = copy_from_guest(self, c, arg, sizeof(*c));
+	hv_vcpu_entry(v, &selectors);
+	rc = read_context(self, c, arg, &selectors);
 	if (rc == 0) {
 		lock_take(d->hv, &d->lock);
 		rc = v->context ? -XEN_EEXIST : check_guest_context(v, c);
-		if (rc == 0)
+		if (rc == 0) {
+			v->entry.at.event_cs = selectors.event_cs;
+			v->entry.at.failsafe_cs = selectors.failsafe_cs;
 			set_context(v, c);
+		}
 		lock_drop(&d->lock);
 	}
 	if (rc)
@@ -248,9 +293,9 @@ static long op_down(struct hv_vcpu *v)
  * It is the same area in another place: contents go along, and everything is marked pending so that
  * nothing is lost.
  */
-static void move_info(struct hv_vcpu *v, struct vcpu_info *to)
+static void move_info(struct hv_vcpu *v, struct vcpu_area *to)
 {
-	struct vcpu_info *from = v->info;
+	struct vcpu_area *from = v->info;
 
 	if (from) {
 		memcpy(to, from, sizeof(*to));
@@ -263,7 +308,10 @@ static void move_info(struct hv_vcpu *v, struct vcpu_info *to)
 	 * already, and the guest looks for bits only after the stores below.
 	 */
 	store_seq(&v->info, to);
-	store_seq(&to->evtchn_pending_sel, UINT64_MAX);
+	if (v->domain->compat32)
+		store_seq(&to->selector32, UINT32_MAX);
+	else
+		store_seq((uint64_t *)(void *)to->selector64, UINT64_MAX);
 	store_seq(&to->evtchn_upcall_pending, (uint8_t)1);
 }
 
@@ -271,9 +319,11 @@ static long register_info(struct hv_vcpu *v, const struct vcpu_register_vcpu_inf
 			  struct hv_vcpu *self)
 {
 	struct hv_domain *d = v->domain;
+	uint32_t align =
+		d->compat32 ? _Alignof(struct compat_vcpu_info) : _Alignof(struct vcpu_info);
 	uint8_t *frame;
 
-	if (r->offset > HV_PAGE_SIZE - sizeof(struct vcpu_info) || r->offset % 8)
+	if (r->offset > HV_PAGE_SIZE - sizeof(struct vcpu_area) || r->offset % align)
 		return -XEN_ENXIO;
 	if (v->info_mfn != HV_NEVER)
 		return -XEN_EINVAL;
@@ -285,7 +335,7 @@ static long register_info(struct hv_vcpu *v, const struct vcpu_register_vcpu_inf
 	v->info_mfn = r->mfn;
 	v->info_offset = r->offset;
 	lock_take(d->hv, &v->clock_lock);
-	move_info(v, (struct vcpu_info *)(void *)(frame + index_nospec(r->offset, HV_PAGE_SIZE)));
+	move_info(v, (struct vcpu_area *)(void *)(frame + index_nospec(r->offset, HV_PAGE_SIZE)));
 	lock_drop(&v->clock_lock);
 	clock_update_vcpu(v);
 	vcpu_resume(v, STOP_BLOCKED);
@@ -416,11 +466,25 @@ bool hv_vcpu_upcall_due(const struct hv_vcpu *v)
 	return vcpu_has_upcall(v) && load_relaxed(&v->entry.at.event);
 }
 
-struct vcpu_info *hv_vcpu_info(const struct hv_vcpu *v, uint64_t *mfn, unsigned *offset)
+static struct vcpu_area *where_info(const struct hv_vcpu *v, uint64_t *mfn, unsigned *offset)
 {
 	if (mfn)
 		*mfn = v->info_mfn != HV_NEVER ? v->info_mfn : v->domain->shared_mfn;
 	if (offset)
 		*offset = v->info_offset;
 	return load_acquire(&v->info);
+}
+
+struct vcpu_info *hv_vcpu_info(const struct hv_vcpu *v, uint64_t *mfn, unsigned *offset)
+{
+	if (v->domain->compat32)
+		return NULL;
+	return (struct vcpu_info *)(void *)where_info(v, mfn, offset);
+}
+
+struct compat_vcpu_info *hv_vcpu_info32(const struct hv_vcpu *v, uint64_t *mfn, unsigned *offset)
+{
+	if (!v->domain->compat32)
+		return NULL;
+	return (struct compat_vcpu_info *)(void *)where_info(v, mfn, offset);
 }

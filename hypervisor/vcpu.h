@@ -28,7 +28,7 @@ bool vcpu_let_run(struct hv_vcpu *v, uint32_t reasons);
  * Set upcall_pending; if it was not, wake the vCPU from block or poll and kick it. In a read
  * section, or on its own thread.
  */
-void vcpu_mark_pending(struct hv_vcpu *v, struct vcpu_info *info);
+void vcpu_mark_pending(struct hv_vcpu *v, struct vcpu_area *info);
 
 /* Does this vCPU have an upcall to take as soon as it does not mask them? */
 bool vcpu_has_upcall(const struct hv_vcpu *v);

@@ -53,7 +53,10 @@ static long give_compile_info(struct hv_vcpu *v, uint64_t va, bool denied)
 	return copy_to_guest(v, va, denied ? &nothing : &info, sizeof(info));
 }
 
-/* What mmu_update can do; otherwise tables are read-only and frame numbers are machine frames. */
+/*
+ * What mmu_update can do, for those who have it; otherwise tables are read-only and frame numbers
+ * are machine frames.
+ */
 static long give_features(struct hv_vcpu *v, uint64_t va)
 {
 	struct xen_feature_info f;
@@ -62,7 +65,7 @@ static long give_features(struct hv_vcpu *v, uint64_t va)
 		return -XEN_EFAULT;
 	if (f.submap_idx >= XENFEAT_NR_SUBMAPS)
 		return -XEN_EINVAL;
-	f.submap = 1u << XENFEAT_mmu_pt_update_preserve_ad;
+	f.submap = v->domain->compat32 ? 0 : 1u << XENFEAT_mmu_pt_update_preserve_ad;
 	if (v->domain->privileged)
 		f.submap |= 1u << XENFEAT_dom0;
 	return copy_to_guest(v, va, &f, sizeof(f));
@@ -102,6 +105,8 @@ long do_xen_version(struct hv_vcpu *v, const uint64_t a[6])
 	case XENVER_compile_info:
 		return give_compile_info(v, a[1], denied);
 	case XENVER_capabilities:
+		if (v->domain->compat32)
+			return GIVE(v, a[1], denied, "xen-3.0-x86_32p ", xen_capabilities_info_t);
 		return GIVE(v, a[1], denied, "xen-3.0-x86_64 ", xen_capabilities_info_t);
 	case XENVER_changeset:
 		return GIVE(v, a[1], denied, "", xen_changeset_info_t);

@@ -220,6 +220,7 @@ static int hv_side_create(struct testbed_domain *d, const struct testbed_domain_
 		.max_evtchn_port = cfg->max_evtchn_port,
 		.privileged = cfg->privileged,
 		.periodic_tick = cfg->periodic_tick,
+		.compat32 = cfg->compat32,
 		.shared_info = d->shared_info,
 		.user = d,
 	};
@@ -262,6 +263,9 @@ struct testbed_domain *testbed_domain_create(struct testbed *tb,
 	d->tb = tb;
 	d->nr_vcpus = cfg->vcpus ? cfg->vcpus : 1;
 	d->guest_wanted = cfg->guest;
+	d->compat32 = cfg->compat32;
+	if (d->compat32 && d->guest_wanted)
+		testbed_die("the guest half is a 64-bit one: a 32-bit domain has none");
 	pthread_mutex_init(&d->lines_lock, NULL);
 	/* and shared_info, and the vCPUs' arguments */
 	arena_create(d, (cfg->pages ? cfg->pages : 64) + 1 + d->nr_vcpus * SLOTS * SLOT_PAGES);
@@ -329,7 +333,12 @@ struct guest *testbed_guest(const struct testbed_domain *d)
 
 struct shared_info *testbed_shared_info(const struct testbed_domain *d)
 {
-	return d->shared_info;
+	return d->compat32 ? NULL : d->shared_info;
+}
+
+struct compat_shared_info *testbed_shared_info32(const struct testbed_domain *d)
+{
+	return d->compat32 ? (struct compat_shared_info *)(void *)d->shared_info : NULL;
 }
 
 unsigned testbed_shutdowns(const struct testbed_domain *d)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A domain's memory: an arena of pages with a protection each, and the hypervisor's copies to and
- * from it. A guest virtual address is the host's. The arena ends in: a writable area
- * and a hole for each slot, read-only areas, a hole; page 0 is a hole.
+ * from it. A guest virtual address is the host's; so a 32-bit domain's arena must be where its
+ * guest could name it. The arena ends in: a writable area and a hole for each slot, read-only
+ * areas, a hole; page 0 is a hole.
  */
 #define _GNU_SOURCE
 #include <stdlib.h>
@@ -41,7 +42,7 @@ void arena_create(struct testbed_domain *d, unsigned pages)
 
 	a->pages = 1 + pages + TAIL_PAGES;
 	a->base = mmap(NULL, (size_t)a->pages * PAGE, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		       MAP_PRIVATE | MAP_ANONYMOUS | (d->compat32 ? MAP_32BIT : 0), -1, 0);
 	a->prot = calloc(a->pages, sizeof(*a->prot));
 	a->taken = calloc(a->pages, sizeof(*a->taken));
 	if (a->base == MAP_FAILED || !a->prot || !a->taken)
@@ -189,12 +190,12 @@ uint64_t testbed_place(struct testbed_vcpu *v, enum testbed_where where, unsigne
 	switch (where) {
 	case AT_NULL:
 		return 0;
-	case AT_NONCANON:
-		return 0x0000900000000000;
+	case AT_NONCANON: /* no 32-bit address is: of those, one that is not mapped */
+		return v->d->compat32 ? 0xf0000000 : 0x0000900000000000;
 	case AT_XEN:
-		return 0xffff82d040200000;
+		return v->d->compat32 ? COMPAT_HYPERVISOR_VIRT_START : 0xffff82d040200000;
 	case AT_TOP:
-		return 0xfffffffffffffff0;
+		return v->d->compat32 ? 0xfffffff0 : 0xfffffffffffffff0;
 	case AT_UNMAPPED:
 		return (uintptr_t)p;
 	case AT_STRADDLE:

@@ -225,15 +225,22 @@ long op_eoi(struct testbed_vcpu *v, uint32_t pirq)
 
 long op_set_timer(struct testbed_vcpu *v, uint64_t deadline)
 {
+	if (v->d->compat32)
+		return testbed_call(v, __HYPERVISOR_set_timer_op, (uint32_t)deadline,
+				    deadline >> 32);
 	return testbed_call(v, __HYPERVISOR_set_timer_op, deadline);
 }
 
 long op_poll(struct testbed_vcpu *v, const evtchn_port_t *ports, unsigned nr, uint64_t timeout)
 {
 	struct sched_poll a = { .nr_ports = nr, .timeout = timeout };
+	struct compat_sched_poll narrow = { .nr_ports = nr, .timeout = timeout };
 	unsigned room = nr <= 256 ? nr : 1; /* a count out of range needs no list that long */
 
 	a.ports = testbed_place(v, AT_OK, 1, ports, room * sizeof(*ports));
+	narrow.ports = (uint32_t)a.ports;
+	if (v->d->compat32)
+		return op_sched(v, SCHEDOP_poll, &narrow, sizeof(narrow));
 	return op_sched(v, SCHEDOP_poll, &a, sizeof(a));
 }
 
@@ -258,58 +265,141 @@ long op_poll_end(struct testbed_vcpu *v, uint32_t port, uint64_t in_ns)
 	return op_poll_ends(v, &port, 1, in_ns);
 }
 
-static uint64_t word_of(const xen_ulong_t *words, uint32_t port)
+/* ---- the guest's side of the 2-level words, in its width ---- */
+
+static bool get_bit(const struct testbed_domain *d, const void *words, uint32_t port)
 {
-	return __atomic_load_n(&words[port / 64], __ATOMIC_SEQ_CST) >> (port % 64) & 1;
+	const uint32_t *narrow = words;
+	const uint64_t *wide = words;
+
+	if (d->compat32)
+		return __atomic_load_n(&narrow[port / 32], __ATOMIC_SEQ_CST) >> (port % 32) & 1;
+	return __atomic_load_n(&wide[port / 64], __ATOMIC_SEQ_CST) >> (port % 64) & 1;
 }
 
-static void set_bit(xen_ulong_t *words, uint32_t port, bool on)
+static void flip(uint32_t *word, uint32_t bit, bool on)
 {
 	if (on)
-		__atomic_fetch_or(&words[port / 64], 1ul << port % 64, __ATOMIC_SEQ_CST);
+		__atomic_fetch_or(word, bit, __ATOMIC_SEQ_CST);
 	else
-		__atomic_fetch_and(&words[port / 64], ~(1ul << port % 64), __ATOMIC_SEQ_CST);
+		__atomic_fetch_and(word, ~bit, __ATOMIC_SEQ_CST);
+}
+
+static void set_bit(const struct testbed_domain *d, void *words, uint32_t port, bool on)
+{
+	uint64_t *word = (uint64_t *)words + port / 64;
+
+	if (d->compat32)
+		flip((uint32_t *)words + port / 32, 1u << port % 32, on);
+	else if (on)
+		__atomic_fetch_or(word, 1ul << port % 64, __ATOMIC_SEQ_CST);
+	else
+		__atomic_fetch_and(word, ~(1ul << port % 64), __ATOMIC_SEQ_CST);
+}
+
+static void *pending_of(const struct testbed_domain *d)
+{
+	struct compat_shared_info *narrow = testbed_shared_info32(d);
+
+	return narrow ? (void *)narrow->evtchn_pending : d->shared_info->evtchn_pending;
+}
+
+static void *mask_of(const struct testbed_domain *d)
+{
+	struct compat_shared_info *narrow = testbed_shared_info32(d);
+
+	return narrow ? (void *)narrow->evtchn_mask : d->shared_info->evtchn_mask;
 }
 
 bool mem_pending(const struct testbed_domain *d, uint32_t port)
 {
-	return word_of(d->shared_info->evtchn_pending, port);
+	return get_bit(d, pending_of(d), port);
 }
 
 bool mem_masked(const struct testbed_domain *d, uint32_t port)
 {
-	return word_of(d->shared_info->evtchn_mask, port);
+	return get_bit(d, mask_of(d), port);
 }
 
 void mem_set_pending(struct testbed_domain *d, uint32_t port, bool on)
 {
-	set_bit(d->shared_info->evtchn_pending, port, on);
+	set_bit(d, pending_of(d), port, on);
 }
 
 void mem_set_masked(struct testbed_domain *d, uint32_t port, bool on)
 {
-	set_bit(d->shared_info->evtchn_mask, port, on);
+	set_bit(d, mask_of(d), port, on);
 }
 
-static struct vcpu_info *info_of(const struct testbed_vcpu *v)
+uint32_t mem_ports(const struct testbed_domain *d)
 {
-	return hv_vcpu_info(v->hv, NULL, NULL);
+	return d->compat32 ? COMPAT_EVTCHN_2L_NR_CHANNELS : EVTCHN_2L_NR_CHANNELS;
+}
+
+bool mem_has_info(const struct testbed_vcpu *v)
+{
+	return hv_vcpu_info(v->hv, NULL, NULL) || hv_vcpu_info32(v->hv, NULL, NULL);
+}
+
+static uint8_t *upcall_of(const struct testbed_vcpu *v)
+{
+	struct compat_vcpu_info *narrow = hv_vcpu_info32(v->hv, NULL, NULL);
+
+	return narrow ? &narrow->evtchn_upcall_pending
+		      : &hv_vcpu_info(v->hv, NULL, NULL)->evtchn_upcall_pending;
 }
 
 bool mem_upcall(const struct testbed_vcpu *v)
 {
-	return __atomic_load_n(&info_of(v)->evtchn_upcall_pending, __ATOMIC_SEQ_CST);
+	return __atomic_load_n(upcall_of(v), __ATOMIC_SEQ_CST);
 }
 
 uint64_t mem_selector(const struct testbed_vcpu *v)
 {
-	return __atomic_load_n(&info_of(v)->evtchn_pending_sel, __ATOMIC_SEQ_CST);
+	struct compat_vcpu_info *narrow = hv_vcpu_info32(v->hv, NULL, NULL);
+
+	if (narrow)
+		return __atomic_load_n(&narrow->evtchn_pending_sel, __ATOMIC_SEQ_CST);
+	return __atomic_load_n(&hv_vcpu_info(v->hv, NULL, NULL)->evtchn_pending_sel,
+			       __ATOMIC_SEQ_CST);
+}
+
+static void clear_selector(struct testbed_vcpu *v)
+{
+	struct compat_vcpu_info *narrow = hv_vcpu_info32(v->hv, NULL, NULL);
+
+	if (narrow)
+		__atomic_store_n(&narrow->evtchn_pending_sel, 0, __ATOMIC_SEQ_CST);
+	else
+		__atomic_store_n(&hv_vcpu_info(v->hv, NULL, NULL)->evtchn_pending_sel, 0,
+				 __ATOMIC_SEQ_CST);
 }
 
 void mem_clear_upcall(struct testbed_vcpu *v)
 {
-	struct vcpu_info *info = info_of(v);
+	__atomic_store_n(upcall_of(v), 0, __ATOMIC_SEQ_CST);
+	clear_selector(v);
+}
 
-	__atomic_store_n(&info->evtchn_upcall_pending, 0, __ATOMIC_SEQ_CST);
-	__atomic_store_n(&info->evtchn_pending_sel, 0, __ATOMIC_SEQ_CST);
+void mem_clear_upcall_only(struct testbed_vcpu *v)
+{
+	__atomic_store_n(upcall_of(v), 0, __ATOMIC_SEQ_CST);
+}
+
+static uint64_t take_selector(struct testbed_vcpu *v)
+{
+	struct compat_vcpu_info *narrow = hv_vcpu_info32(v->hv, NULL, NULL);
+
+	if (narrow)
+		return __atomic_exchange_n(&narrow->evtchn_pending_sel, 0, __ATOMIC_SEQ_CST);
+	return __atomic_exchange_n(&hv_vcpu_info(v->hv, NULL, NULL)->evtchn_pending_sel, 0,
+				   __ATOMIC_SEQ_CST);
+}
+
+bool mem_take_upcall(struct testbed_vcpu *v, uint64_t *selector)
+{
+	if (!__atomic_exchange_n(upcall_of(v), 0, __ATOMIC_SEQ_CST))
+		return false;
+	*selector = take_selector(v);
+	return true;
 }

@@ -74,6 +74,14 @@ void mem_set_pending(struct testbed_domain *d, uint32_t port, bool on);
 void mem_set_masked(struct testbed_domain *d, uint32_t port, bool on);
 bool mem_upcall(const struct testbed_vcpu *v);
 uint64_t mem_selector(const struct testbed_vcpu *v);
-void mem_clear_upcall(struct testbed_vcpu *v); /* and the selector */
+void mem_clear_upcall(struct testbed_vcpu *v);	    /* and the selector */
+void mem_clear_upcall_only(struct testbed_vcpu *v); /* the selector stays */
+/*
+ * As an upcall begins: clear the flag, then take the selector if it was set. False if it was not.
+ */
+bool mem_take_upcall(struct testbed_vcpu *v, uint64_t *selector);
+/* How many ports the domain has in the 2-level ABI; whether the vCPU has a vcpu_info. */
+uint32_t mem_ports(const struct testbed_domain *d);
+bool mem_has_info(const struct testbed_vcpu *v);
 
 #endif

@@ -66,6 +66,7 @@ struct testbed_domain {
 	unsigned nr_vcpus;
 	struct testbed_vcpu *vcpus;
 	bool guest_wanted;
+	bool compat32;
 	_Atomic unsigned shutdowns;
 
 	pthread_mutex_t lines_lock; /* for what the guest half has of the arena, and the next */

@@ -8,6 +8,7 @@
 #include <xen/sched.h>
 #include <xen/vcpu.h>
 
+#include "ops.h"
 #include "scenario_private.h"
 
 #define IMMEDIATE_NS (25 * TESTBED_MS) /* a poll that ends earlier did not wait */
@@ -32,7 +33,21 @@ static bool is_none(const struct call *c, const char *key)
 	return t && t->nr && t->values->kind == VALUE_NONE;
 }
 
+static bool narrow(const struct call *c)
+{
+	return testbed_shared_info32(c->d->d) != NULL;
+}
+
 /* ---- polls ---- */
+
+static uint64_t place_poll(struct call *c, const struct sched_poll *p)
+{
+	struct compat_sched_poll p32 = { (uint32_t)p->ports, p->nr_ports, p->timeout };
+
+	if (narrow(c))
+		return testbed_place(c->side->v, where(c, "arg"), 0, &p32, sizeof(p32));
+	return testbed_place(c->side->v, where(c, "arg"), 0, p, sizeof(*p));
+}
 
 static uint64_t place_ports(struct call *c, uint32_t *nr)
 {
@@ -88,7 +103,7 @@ void run_poll(struct call *c)
 	arg.ports = place_ports(c, &arg.nr_ports);
 	if (call_token(c, "timeout_ms") && !is_none(c, "timeout_ms"))
 		arg.timeout = in_ms(c, "timeout_ms");
-	va = testbed_place(v, where(c, "arg"), 0, &arg, sizeof(arg));
+	va = place_poll(c, &arg);
 	*p = (struct poll){ .running = true, .started = testbed_now(c->r->tb) };
 	p->deadline = arg.timeout;
 	c->r->polls++;
@@ -116,16 +131,36 @@ void run_set_timer(struct call *c)
 {
 	uint64_t deadline = is_none(c, "in_ms") ? 0 : in_ms(c, "in_ms");
 
-	answer_rc(&c->answer, testbed_call(c->side->v, __HYPERVISOR_set_timer_op, deadline));
+	answer_rc(&c->answer, op_set_timer(c->side->v, deadline));
 }
 
 union vcpu_argument {
 	struct vcpu_guest_context context;
+	struct compat_vcpu_guest_context context32;
+	struct compat_vcpu_set_singleshot_timer single32;
 	struct vcpu_set_periodic_timer periodic;
 	struct vcpu_set_singleshot_timer single;
 	struct vcpu_register_vcpu_info info;
 	uint8_t other[64];
 };
+
+/* Those that a 32-bit guest lays out otherwise; 0 if it does not. */
+static size_t vcpu_argument_32(const struct call *c, uint32_t op, union vcpu_argument *a)
+{
+	switch (op) {
+	case VCPUOP_initialise:
+		a->context32.flags = VGCF_in_kernel;
+		a->context32.user_regs.cs = COMPAT_FLAT_KERNEL_CS;
+		a->context32.user_regs.ss = COMPAT_FLAT_KERNEL_SS;
+		return sizeof(a->context32);
+	case VCPUOP_set_singleshot_timer:
+		a->single32.timeout_abs_ns = is_none(c, "in_ms") ? 0 : in_ms(c, "in_ms");
+		a->single32.flags = (uint32_t)call_field(c, "flags", 0);
+		return sizeof(a->single32);
+	default:
+		return 0;
+	}
+}
 
 /* What the operation's argument is, in a; its size. */
 static size_t vcpu_argument(const struct call *c, uint32_t op, union vcpu_argument *a)
@@ -160,7 +195,9 @@ void run_vcpu_op(struct call *c)
 	uint64_t va;
 
 	memset(&arg, 0, sizeof(arg));
-	n = vcpu_argument(c, (uint32_t)op, &arg);
+	n = narrow(c) ? vcpu_argument_32(c, (uint32_t)op, &arg) : 0;
+	if (!n)
+		n = vcpu_argument(c, (uint32_t)op, &arg);
 	va = testbed_place(c->side->v, where(c, "arg"), 0, &arg, n);
 	answer_rc(&c->answer,
 		  testbed_call(c->side->v, __HYPERVISOR_vcpu_op, op, call_field(c, "vcpu", 0), va));

@@ -28,17 +28,21 @@ static int create(struct call *c, struct rdomain **out)
 {
 	uint64_t id = call_field(c, "id", 0);
 	uint64_t vcpus = call_field(c, "vcpus", 1);
+	uint64_t bits = call_field(c, "bits", 64);
 	int rc;
 
 	if (replay_domain(c->r, id))
 		return -XEN_EEXIST;
 	if (id >= DOMID_FIRST_RESERVED || vcpus < 1 || vcpus > HV_MAX_VCPUS)
 		return -XEN_EINVAL;
+	if (bits != 32 && bits != 64)
+		return -XEN_EINVAL;
 	rc = replay_add_domain(c->r,
 			       &(struct testbed_domain_config){ .id = (domid_t)id,
 								.vcpus = (unsigned)vcpus,
 								.nr_pirqs = GUEST_PIRQS,
 								.max_evtchn_port = port_limit(c),
+								.compat32 = bits == 32,
 								.absent = true },
 			       out);
 	if (rc)

@@ -7,6 +7,7 @@
 
 #include <xen/physdev.h>
 
+#include "ops.h"
 #include "scenario_private.h"
 
 struct member {
@@ -62,13 +63,39 @@ static const struct layout layouts[] = {
 	    IN(physdev_setup_gsi, polarity) } },
 };
 
+/* Those that a 32-bit guest lays out otherwise. */
+static const struct layout layouts_32[] = {
+	{ PHYSDEVOP_pirq_eoi_gmfn_v1,
+	  sizeof(struct compat_physdev_pirq_eoi_gmfn),
+	  { IN(compat_physdev_pirq_eoi_gmfn, gmfn) } },
+	{ PHYSDEVOP_pirq_eoi_gmfn_v2,
+	  sizeof(struct compat_physdev_pirq_eoi_gmfn),
+	  { IN(compat_physdev_pirq_eoi_gmfn, gmfn) } },
+	{ PHYSDEVOP_map_pirq,
+	  sizeof(struct compat_physdev_map_pirq),
+	  { IN(compat_physdev_map_pirq, domid), IN(compat_physdev_map_pirq, type),
+	    IN(compat_physdev_map_pirq, index), IN(compat_physdev_map_pirq, table_base),
+	    OUT(compat_physdev_map_pirq, pirq) } },
+	{ PHYSDEVOP_set_iobitmap,
+	  sizeof(struct compat_physdev_set_iobitmap),
+	  { IN(compat_physdev_set_iobitmap, bitmap), IN(compat_physdev_set_iobitmap, nr_ports) } },
+};
+
 /* The largest argument; any other operation gets so many bytes, zero but for w0 and w1. */
 #define ARGUMENT sizeof(struct physdev_map_pirq)
 
 static const struct layout any = { 0, ARGUMENT, { { "w0", 0, 4, false }, { "w1", 4, 4, false } } };
 
-static const struct layout *layout_of(unsigned nr)
+static bool is_narrow(const struct call *c)
 {
+	return testbed_shared_info32(c->d->d) != NULL;
+}
+
+static const struct layout *layout_of(unsigned nr, bool narrow)
+{
+	for (size_t i = 0; narrow && i < COUNT(layouts_32); i++)
+		if (layouts_32[i].nr == nr)
+			return &layouts_32[i];
 	for (size_t i = 0; i < COUNT(layouts); i++)
 		if (layouts[i].nr == nr)
 			return &layouts[i];
@@ -103,21 +130,25 @@ void run_physdev(struct call *c)
 	const struct layout *l;
 	struct testbed_vcpu *v = c->side->v;
 	bool old = call_token(c, "via") != NULL; /* the one way that can be named */
-	size_t skip = old ? offsetof(struct physdev_op, u) : 0;
+	bool narrow = is_narrow(c);
+	size_t whole = narrow ? sizeof(struct compat_physdev_op) : sizeof(struct physdev_op);
+	size_t skip =
+		narrow ? offsetof(struct compat_physdev_op, u) : offsetof(struct physdev_op, u);
 	uint8_t bytes[ARGUMENT + 8] = { 0 };
 	size_t size;
 	uint32_t cmd;
 	uint64_t va;
 	long rc;
 
+	skip = old ? skip : 0;
 	if (!nr)
 		nr = (unsigned)call_field(c, "nr", 0);
-	l = layout_of(nr);
+	l = layout_of(nr, narrow);
 	fill(c, l, bytes + skip);
 	cmd = nr;
 	if (old)
 		memcpy(bytes, &cmd, sizeof(cmd));
-	size = old ? sizeof(struct physdev_op) : l->size;
+	size = old ? whole : l->size;
 	va = testbed_place(v, (enum testbed_where)call_field(c, "arg", AT_OK), 0, bytes, size);
 	if (old)
 		rc = testbed_call(v, __HYPERVISOR_physdev_op_compat, va);
@@ -131,16 +162,18 @@ void run_physdev(struct call *c)
 void run_map_gsi(struct call *c)
 {
 	struct physdev_map_pirq map = { .domid = DOMID_SELF, .type = MAP_PIRQ_TYPE_GSI };
-	uint64_t va;
+	struct compat_physdev_map_pirq map32 = { .domid = DOMID_SELF, .type = MAP_PIRQ_TYPE_GSI };
+	bool narrow = is_narrow(c);
 	long rc;
 
-	map.index = (int)call_field(c, "gsi", 0);
-	map.pirq = (int)call_field(c, "pirq", UINT64_MAX);
-	va = testbed_place(c->side->v, AT_OK, 0, &map, sizeof(map));
-	rc = testbed_call(c->side->v, __HYPERVISOR_physdev_op, PHYSDEVOP_map_pirq, va);
+	map.index = map32.index = (int)call_field(c, "gsi", 0);
+	map.pirq = map32.pirq = (int)call_field(c, "pirq", UINT64_MAX);
+	rc = op_physdev(c->side->v, PHYSDEVOP_map_pirq, narrow ? (void *)&map32 : &map,
+			narrow ? sizeof(map32) : sizeof(map));
 	answer_rc(&c->answer, rc);
-	if (rc >= 0 && testbed_fetch(c->side->v, va, &map, sizeof(map)))
-		answer_number(&c->answer, "pirq", AS_NUMBER, (unsigned)map.pirq);
+	if (rc >= 0)
+		answer_number(&c->answer, "pirq", AS_NUMBER,
+			      (unsigned)(narrow ? map32.pirq : map.pirq));
 }
 
 void run_line(struct call *c)

@@ -7,6 +7,7 @@
 
 #include <xen/event_channel.h>
 
+#include "ops.h"
 #include "scenario_private.h"
 
 #define BIT(n) (UINT32_C(1) << (n))
@@ -74,14 +75,14 @@ static struct evtchn_fifo_control_block *block_of(struct call *c, struct side **
 	return block;
 }
 
-static struct vcpu_info *info_of(struct call *c)
+/* NULL, and the answer is given: it has no vcpu_info. */
+static struct testbed_vcpu *vcpu_with_info(struct call *c)
 {
 	struct side *side = side_of(c);
-	struct vcpu_info *info = side ? hv_vcpu_info(testbed_hv_vcpu(side->v), NULL, NULL) : NULL;
 
-	if (side && !info)
+	if (side && !mem_has_info(side->v))
 		answer_word(&c->answer, NULL, "no-vcpu-info");
-	return info;
+	return side && mem_has_info(side->v) ? side->v : NULL;
 }
 
 /* ---- bits ---- */
@@ -91,20 +92,6 @@ static uint32_t load(const uint32_t *word)
 	return __atomic_load_n(word, __ATOMIC_SEQ_CST);
 }
 
-static bool shared_bit(const xen_ulong_t *words, uint64_t port)
-{
-	return __atomic_load_n(&words[port / 64], __ATOMIC_SEQ_CST) >> (port % 64) & 1;
-}
-
-static void set_shared_bit(xen_ulong_t *words, uint64_t port, bool on)
-{
-	if (on)
-		__atomic_fetch_or(&words[port / 64], UINT64_C(1) << (port % 64), __ATOMIC_SEQ_CST);
-	else
-		__atomic_fetch_and(&words[port / 64], ~(UINT64_C(1) << (port % 64)),
-				   __ATOMIC_SEQ_CST);
-}
-
 static void show_bit(struct call *c, const char *key, uint32_t word, unsigned bit)
 {
 	answer_number(&c->answer, key, AS_NUMBER, word >> bit & 1);
@@ -112,14 +99,12 @@ static void show_bit(struct call *c, const char *key, uint32_t word, unsigned bi
 
 static void show_shared(struct call *c, const struct rdomain *d, uint64_t port)
 {
-	const struct shared_info *s = testbed_shared_info(d->d);
-
-	if (port >= EVTCHN_2L_NR_CHANNELS) {
+	if (port >= mem_ports(d->d)) {
 		answer_word(&c->answer, NULL, "no-word");
 		return;
 	}
-	answer_number(&c->answer, "pending", AS_NUMBER, shared_bit(s->evtchn_pending, port));
-	answer_number(&c->answer, "masked", AS_NUMBER, shared_bit(s->evtchn_mask, port));
+	answer_number(&c->answer, "pending", AS_NUMBER, mem_pending(d->d, (uint32_t)port));
+	answer_number(&c->answer, "masked", AS_NUMBER, mem_masked(d->d, (uint32_t)port));
 }
 
 void run_mem_shared(struct call *c)
@@ -181,12 +166,10 @@ static void set_word(const struct call *c, uint32_t *word)
 
 static void set_shared(const struct call *c, const struct rdomain *d, uint64_t port)
 {
-	struct shared_info *s = testbed_shared_info(d->d);
-
 	if (call_token(c, "pending"))
-		set_shared_bit(s->evtchn_pending, port, call_field(c, "pending", 0));
+		mem_set_pending(d->d, (uint32_t)port, call_field(c, "pending", 0));
 	if (call_token(c, "masked"))
-		set_shared_bit(s->evtchn_mask, port, call_field(c, "masked", 0));
+		mem_set_masked(d->d, (uint32_t)port, call_field(c, "masked", 0));
 }
 
 void run_mem_set(struct call *c)
@@ -197,7 +180,7 @@ void run_mem_set(struct call *c)
 
 	if (!d)
 		return;
-	if (d->fifo ? !word : port >= EVTCHN_2L_NR_CHANNELS) {
+	if (d->fifo ? !word : port >= mem_ports(d->d)) {
 		answer_word(&c->answer, NULL, "no-word");
 		return;
 	}
@@ -213,25 +196,24 @@ void run_mem_set(struct call *c)
 
 void run_mem_upcall(struct call *c)
 {
-	const struct vcpu_info *info = info_of(c);
+	const struct testbed_vcpu *v = vcpu_with_info(c);
 
-	if (!info)
+	if (!v)
 		return;
-	answer_number(&c->answer, "pending", AS_NUMBER,
-		      __atomic_load_n(&info->evtchn_upcall_pending, __ATOMIC_SEQ_CST));
-	answer_number(&c->answer, "sel", AS_HEX,
-		      __atomic_load_n(&info->evtchn_pending_sel, __ATOMIC_SEQ_CST));
+	answer_number(&c->answer, "pending", AS_NUMBER, mem_upcall(v));
+	answer_number(&c->answer, "sel", AS_HEX, mem_selector(v));
 }
 
 void run_mem_clear_upcall(struct call *c)
 {
-	struct vcpu_info *info = info_of(c);
+	struct testbed_vcpu *v = vcpu_with_info(c);
 
-	if (!info)
+	if (!v)
 		return;
-	__atomic_store_n(&info->evtchn_upcall_pending, 0, __ATOMIC_SEQ_CST);
-	if (!call_field(c, "keep_sel", 0))
-		__atomic_store_n(&info->evtchn_pending_sel, 0, __ATOMIC_SEQ_CST);
+	if (call_field(c, "keep_sel", 0))
+		mem_clear_upcall_only(v);
+	else
+		mem_clear_upcall(v);
 	answer_word(&c->answer, NULL, "ok");
 }
 

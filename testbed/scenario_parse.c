@@ -148,6 +148,11 @@ static bool parse_env(struct script *s, unsigned line, char *rest)
 						    HV_MAX_VCPUS);
 			s->vcpus = n > s->vcpus ? (unsigned)n : s->vcpus;
 		}
+		if (!strncmp(word, "bits=", 5)) {
+			if (!parse_number(word + 5, &n) || (n != 32 && n != 64))
+				return script_wrong(s, line, "%s: 32 and 64 are possible", word);
+			s->compat32 = n == 32;
+		}
 		if (!strncmp(word, "platform=linux", 14))
 			s->linux_guest = true;
 		else if (!strncmp(word, "platform=", 9) && strcmp(word + 9, "bare") != 0)

@@ -102,6 +102,7 @@ struct script {
 	struct words names, pages;
 	bool env_seen, linux_guest;
 	unsigned vcpus;
+	bool compat32; /* domain 0 is a 32-bit one */
 	char error[512];
 };
 

@@ -343,6 +343,7 @@ static bool set_up(struct replay *r)
 	return !replay_add_domain(r,
 				  &(struct testbed_domain_config){ .vcpus = s->vcpus,
 								   .nr_pirqs = DOM0_PIRQS,
+								   .compat32 = s->compat32,
 								   .privileged = true },
 				  &dom0);
 }

@@ -63,8 +63,8 @@ const struct op ops[] = {
 
 	{ "mem.bit", "page bit", run_mem_bit, 0, 0 },
 
-	{ "env.domain_create", "id vcpus max_evtchn_port", run_domain_create, 0, 0 },
-	{ "env.domain_start", "id vcpus max_evtchn_port", run_domain_start, 0, 0 },
+	{ "env.domain_create", "id vcpus max_evtchn_port bits", run_domain_create, 0, 0 },
+	{ "env.domain_start", "id vcpus max_evtchn_port bits", run_domain_start, 0, 0 },
 	{ "env.domain_pause", "id", run_domain_pause, 0, 0 },
 	{ "env.domain_unpause", "id", run_domain_unpause, 0, 0 },
 	{ "env.domain_destroy", "id", run_domain_destroy, 0, 0 },

@@ -7,7 +7,8 @@
  * Time is virtual (one thread, nothing happens but by testbed_advance and testbed_step, deadlines
  * fire in order) or real (each vCPU is a thread, a timer thread fires deadlines). A domain either
  * has a guest half on top or is raw: then the test makes its hypercalls and looks at its memory.
- * Guest virtual addresses are host addresses inside the domain's arena, frame numbers are not.
+ * Guest virtual addresses are host addresses inside the domain's arena, frame numbers are not. A
+ * 32-bit domain is always raw, and who makes its hypercalls builds their arguments in its layouts.
  *
  * Upcalls are taken where a vCPU comes back from a hypercall, and at testbed_point() and
  * testbed_run(); nothing interrupts C code in between. A mistake of the test's own (a busy wait
@@ -22,6 +23,7 @@
 
 #include <carillon/guest.h>
 #include <carillon/hypervisor.h>
+#include <xen/compat32.h>
 
 struct testbed;
 struct testbed_domain;
@@ -90,8 +92,9 @@ struct testbed_domain_config {
 	enum guest_abi abi;	  /* guest_config.abi */
 	bool privileged;
 	bool periodic_tick;
-	bool guest;  /* a guest half on top, made on vCPU 0 */
-	bool absent; /* vCPU 0 is not started: nothing of it has run */
+	bool guest;    /* a guest half on top, made on vCPU 0 */
+	bool absent;   /* vCPU 0 is not started: nothing of it has run */
+	bool compat32; /* a 32-bit domain, raw; its arena is below 4 GiB */
 };
 
 /*
@@ -109,7 +112,9 @@ void testbed_domain_destroy(struct testbed_domain *d);
 struct hv_domain *testbed_hv_domain(const struct testbed_domain *d);
 struct testbed *testbed_domain_machine(const struct testbed_domain *d);
 struct guest *testbed_guest(const struct testbed_domain *d); /* NULL: raw */
+/* Its page; each is NULL for a domain of the other width. */
 struct shared_info *testbed_shared_info(const struct testbed_domain *d);
+struct compat_shared_info *testbed_shared_info32(const struct testbed_domain *d);
 unsigned testbed_shutdowns(const struct testbed_domain *d); /* calls of hv_ops.shutdown for it */
 
 /* What the domain wrote to its console so far; what it will read. text must outlive the read. */

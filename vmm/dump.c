@@ -195,7 +195,16 @@ static const char *flow_name(enum hv_irq_flow flow)
 	case HV_IRQ_CHAINED:
 		return "chained";
 	}
-	return "?";
+	return "unknown";
+}
+
+static const char *line_state(const struct hv_irq_info *info)
+{
+	if (info->invalid)
+		return "invalid";
+	if (info->probing)
+		return "probed";
+	return info->started ? "on" : "off";
 }
 
 static void dump_line(FILE *f, unsigned line, const struct hv_irq_info *info)
@@ -203,10 +212,11 @@ static void dump_line(FILE *f, unsigned line, const struct hv_irq_info *info)
 	unsigned i;
 
 	fprintf(f, "    line %u: %s, %s, masked=%d in-flight=%u", line, flow_name(info->flow),
-		info->started ? "on" : "off", info->masked, info->in_flight);
+		line_state(info), info->masked, info->in_flight);
 	for (i = 0; i < info->nr_bound && i < HV_MAX_LINE_GUESTS; i++)
-		fprintf(f, "; d=%u p=%u port=%u%s", info->bound[i].domid, info->bound[i].pirq,
-			info->bound[i].port, info->bound[i].in_flight ? " in flight" : "");
+		fprintf(f, "; d=%u p=%u port=%u%s%s", info->bound[i].domid, info->bound[i].pirq,
+			info->bound[i].port, info->bound[i].in_flight ? " in flight" : "",
+			info->bound[i].late ? " late" : "");
 	if (info->nr_bound > HV_MAX_LINE_GUESTS)
 		fprintf(f, "; and %u more", info->nr_bound - HV_MAX_LINE_GUESTS);
 	fputc('\n', f);

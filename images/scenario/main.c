@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Runs a scenario (tests/scenarios/FORMAT.md), given as the domain's module, and prints each line's
- * number with what the hypervisor answered: "12 rc=0 port=3". Lines of other callers or operations
- * that a single domain with one running vCPU cannot do are "12 ?". Success: "end" is printed.
+ * Runs a scenario (tests/scenarios/FORMAT.md), given as the domain's module, with abi=2l on the
+ * command line, and prints each line's number with what the hypervisor answered: "12 rc=0 port=3".
+ * Lines of other callers or operations that a single domain with one running vCPU cannot do are "12
+ * ?". Success: "end" is printed.
  */
 #include "scenario.h"
 

@@ -39,6 +39,7 @@
 struct hv;
 struct hv_domain;
 struct hv_vcpu;
+struct compat_vcpu_info; /* xen/compat32.h */
 
 #define HV_PAGE_SIZE	   4096u
 #define HV_MAX_VCPUS	   128u	      /* per domain */
@@ -244,15 +245,28 @@ struct hv_domain_config {
 	uint32_t max_evtchn_port; /* the highest port it may allocate; 0: all that its ABI has;
 				     HV_NO_EVTCHN_PORTS: none */
 	bool privileged;	  /* what Xen allows to its control domain only */
+	bool compat32;		  /* its guest is a 32-bit x86 one: see below */
 	bool periodic_tick; /* vCPUs start with Xen's 10 ms VIRQ_TIMER tick: as there, none while
 			       blocked, one after */
 	/*
-	 * Its page, HV_PAGE_SIZE aligned, zeroed; the embedder's, outlives the domain.
-	 * hv_domain_create sets every evtchn_upcall_mask in it.
+	 * Its page, HV_PAGE_SIZE aligned, zeroed; the embedder's, outlives the domain. A struct
+	 * shared_info, or compat_shared_info if compat32. hv_domain_create sets every
+	 * evtchn_upcall_mask in it.
 	 */
 	void *shared_info;
 	void *user; /* the embedder's */
 };
+
+/*
+ * A 32-bit domain (compat32). Its shared pages, and what its hypercalls pass, are laid out as in
+ * xen/compat32.h; it has 1,024 ports in the 2-level ABI. Of its registers the low halves count:
+ * hv_hypercall wants the number from eax and the arguments from ebx, ecx, edx, esi, edi, ebp, and
+ * the low half of its result belongs into eax; guest addresses in copies are below 4 GiB. It has no
+ * page tables here: hv_pv_adopt refuses it, calls that change them are -ENOSYS to it. Contexts keep
+ * the 64-bit layout (struct vcpu_guest_context, registers zero-extended); the selectors that a
+ * 32-bit guest chooses with its entry points are in hv_entry and hv_trap, as it gave them: whoever
+ * loads them checks them.
+ */
 
 /* Create a domain; its vCPUs are down and have no context. [any] -EINVAL, -EEXIST, -ENOMEM */
 int hv_domain_create(struct hv *hv, const struct hv_domain_config *cfg, struct hv_domain **out);
@@ -265,6 +279,7 @@ int hv_domain_create(struct hv *hv, const struct hv_domain_config *cfg, struct h
 void hv_domain_destroy(struct hv_domain *d);
 
 struct hv *hv_domain_hv(const struct hv_domain *d);			/* [look] */
+bool hv_domain_is_compat32(const struct hv_domain *d);			/* [look] */
 domid_t hv_domain_id(const struct hv_domain *d);			/* [look] */
 void *hv_domain_user(const struct hv_domain *d);			/* [look] */
 struct hv_vcpu *hv_domain_vcpu(const struct hv_domain *d, unsigned id); /* NULL if there is none.
@@ -341,7 +356,8 @@ void *hv_vcpu_user(const struct hv_vcpu *v);		   /* NULL until set. [look] */
 
 /*
  * Give a vCPU its first context and bring it up, as the builder does with vCPU 0. -EEXIST if it has
- * one, -EINVAL if an address in it is not canonical, -ENOMEM [setup]
+ * one, -EINVAL if an address in it is not canonical (32-bit domains: not below 4 GiB), -ENOMEM
+ * [setup]
  */
 int hv_vcpu_start(struct hv_vcpu *v, const struct vcpu_guest_context *ctx);
 
@@ -369,9 +385,12 @@ bool hv_vcpu_upcall_due(const struct hv_vcpu *v);
  * XEN_LEGACY_MAX_VCPUS); and its frame and offset there, for an embedder that maps it elsewhere too
  * (either may be NULL). VCPUOP_register_vcpu_info moves it, once: whoever asks again after every
  * hypercall notices. *mfn is HV_NEVER if it is in a shared_info page that was not added to the
- * domain's memory before its first vCPU started. [vcpu]
+ * domain's memory before its first vCPU started. A 32-bit domain's has another layout and is
+ * aligned to 4 bytes only, so there are two functions; the one of the other width answers NULL and
+ * leaves *mfn and *offset alone. [vcpu]
  */
 struct vcpu_info *hv_vcpu_info(const struct hv_vcpu *v, uint64_t *mfn, unsigned *offset);
+struct compat_vcpu_info *hv_vcpu_info32(const struct hv_vcpu *v, uint64_t *mfn, unsigned *offset);
 
 /*
  * One hypercall, number and arguments as the guest passed them; the result belongs into its rax.
@@ -415,13 +434,21 @@ struct hv_entry {
 	uint64_t syscall;   /* rip of the callback for system calls of a user mode */
 	uint64_t nmi;	    /* rip of the NMI callback; vCPU 0 only */
 	uint64_t kernel_sp; /* rsp of the kernel's stack */
+
+	/*
+	 * Selectors. A 64-bit guest's callbacks are always in FLAT_KERNEL_CS; a 32-bit guest names
+	 * one with each, COMPAT_FLAT_KERNEL_CS until it has (and always for its NMI callback).
+	 */
+	uint16_t event_cs, failsafe_cs;
+	uint16_t kernel_ss;
 };
 
 void hv_vcpu_entry(const struct hv_vcpu *v, struct hv_entry *out); /* [vcpu] */
 
-/* The handler of an exception: its rip, and whether events are masked on entry (TI_GET_IF). */
+/* The handler of an exception: where, and whether events are masked on entry (TI_GET_IF). */
 struct hv_trap {
 	uint64_t rip;
+	uint16_t cs; /* as the guest gave it */
 	bool mask_events;
 };
 
@@ -707,10 +734,12 @@ void hv_vcpu_counters(const struct hv_vcpu *v, struct hv_counters *out);
 void hv_domain_counters(const struct hv_domain *d, struct hv_counters *out);
 
 struct hv_irq_info {
-	bool described; /* hv_irq_register; if not, flow means nothing */
+	bool described; /* hv_irq_register, hv_irq_chain; if not, flow means nothing */
 	enum hv_irq_flow flow;
 	bool started;	    /* enabled at its controller: somebody is bound */
 	bool masked;	    /* there, until those who got it have given their eoi */
+	bool invalid;	    /* hv_irq_invalidate */
+	bool probing;	    /* between hv_irq_probe_begin and _end */
 	unsigned in_flight; /* how many of those bound have not yet */
 	unsigned nr_bound;  /* of a per-CPU line perhaps more than are listed */
 	struct hv_irq_bound {
@@ -718,6 +747,7 @@ struct hv_irq_info {
 		unsigned pirq;
 		evtchn_port_t port; /* 0: it is being bound or closed */
 		bool in_flight;
+		bool late; /* its eoi was forced, and has not come since */
 	} bound[HV_MAX_LINE_GUESTS];
 };
 

@@ -16,6 +16,10 @@ ALLOWED = {
     'TYPE(vcpu_info_t)': 'hidden by the oracle under __XEN__; struct vcpu_info is compared',
     'TYPE(shared_info_t)': 'hidden by the oracle under __XEN__; struct shared_info is compared',
     'COMPAT_EVTCHN_2L_NR_CHANNELS': 'a name of ours; i386.c compares the number',
+    'COMPAT_FLAT_KERNEL_CS': 'the same',
+    'COMPAT_FLAT_KERNEL_DS': 'the same',
+    'COMPAT_FLAT_KERNEL_SS': 'the same',
+    'COMPAT_HYPERVISOR_VIRT_START': 'the same',
 }
 
 

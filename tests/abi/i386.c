@@ -9,8 +9,14 @@
 /* Before the others, which count on it. */
 #include <xen/xen.h>
 
+#include <xen/callback.h>
 #include <xen/event_channel.h>
+#include <xen/memory.h>
+#include <xen/nmi.h>
+#include <xen/physdev.h>
+#include <xen/sched.h>
 #include <xen/vcpu.h>
+#include <xen/version.h>
 
 #if defined(CARILLON_XEN_XEN_H) || !defined(__XEN_PUBLIC_XEN_H__)
 #error "i386.c must see the system's Xen headers"
@@ -40,3 +46,7 @@
 #include "list.h"
 
 SAME(COMPAT_EVTCHN_2L_NR_CHANNELS, EVTCHN_2L_NR_CHANNELS)
+SAME(COMPAT_FLAT_KERNEL_CS, FLAT_KERNEL_CS)
+SAME(COMPAT_FLAT_KERNEL_DS, FLAT_KERNEL_DS)
+SAME(COMPAT_FLAT_KERNEL_SS, FLAT_KERNEL_SS)
+SAME(COMPAT_HYPERVISOR_VIRT_START, HYPERVISOR_VIRT_START)

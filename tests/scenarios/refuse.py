@@ -76,6 +76,7 @@ BROKEN = [
     ("env-late", "close port=1 -> rc=-EINVAL\n" + ENV, r":2: @env after the first action"),
     ("env-word", "@env bare\n", r':1: "bare": write @env KEY=VALUE'),
     ("env-vcpus", "@env platform=bare vcpus=999\n", r":1: vcpus=999: 1 to 128"),
+    ("env-bits", "@env platform=bare bits=16\n", r":1: bits=16: 32 and 64 are"),
     ("platform", "@env platform=hvm\n", r":1: platform=hvm is not known; bare"),
     ("at", "@end\n", r":1: only @env begins with @"),
     ("linux-op", ENV + "lx.read -> none\n", r":2: lx.read is Linux's; it needs @env platform=linux"),

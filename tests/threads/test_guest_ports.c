@@ -280,6 +280,84 @@ static void programs_under_load(void **state)
 	flow_run(&f, program);
 }
 
+/* ---- many ports on one queue -------------------------------------------------------------- */
+
+#define PORTS 6u
+
+struct many {
+	struct testbed_domain *da, *db;
+	struct one {
+		_Atomic unsigned sent, seen;
+		unsigned tx; /* IRQ in b */
+	} one[PORTS];
+	_Atomic bool sender_ended;
+};
+
+static enum guest_irqreturn one_handler(struct guest *g, unsigned irq, void *dev)
+{
+	struct one *o = dev;
+
+	(void)g;
+	(void)irq;
+	atomic_store(&o->seen, atomic_load(&o->sent));
+	return GUEST_IRQ_HANDLED;
+}
+
+static void many_sender(struct testbed_vcpu *v, void *arg)
+{
+	struct many *m = arg;
+	uint32_t seed = 5;
+
+	for (unsigned i = 0; i < 40 * ROUNDS; i++) {
+		struct one *o = &m->one[rnd(&seed) % PORTS];
+
+		atomic_fetch_add(&o->sent, 1);
+		guest_notify_irq(testbed_guest(m->db), o->tx);
+	}
+	testbed_point(v);
+	atomic_store(&m->sender_ended, true);
+}
+
+/* Hangs if one was lost. */
+static void many_receiver(struct testbed_vcpu *v, void *arg)
+{
+	struct many *m = arg;
+	bool all;
+
+	guest_local_irq_enable(testbed_guest(m->da));
+	do {
+		testbed_point(v);
+		all = atomic_load(&m->sender_ended);
+		for (unsigned i = 0; i < PORTS; i++)
+			all &= atomic_load(&m->one[i].seen) == atomic_load(&m->one[i].sent);
+	} while (!all);
+}
+
+static void many_on_a_queue(void **state)
+{
+	struct testbed *tb = testbed_create(TESTBED_THREADS);
+	struct many *m = calloc(1, sizeof(*m));
+	struct guest *a, *b;
+
+	m->da = load_guest(tb, 1, 1, abi_of(state));
+	m->db = load_guest(tb, 2, 1, abi_of(state));
+	a = testbed_guest(m->da);
+	b = testbed_guest(m->db);
+	for (unsigned i = 0; i < PORTS; i++) {
+		int port = guest_alloc_unbound(a, 2);
+
+		assert_true(guest_bind_evtchn_to_irqhandler(a, (evtchn_port_t)port, one_handler, 0,
+							    "rx", &m->one[i]) > 0);
+		m->one[i].tx = (unsigned)guest_bind_interdomain_to_irq(b, 1, (evtchn_port_t)port);
+	}
+	testbed_thread(testbed_vcpu(m->da, 0), many_receiver, m);
+	testbed_thread(testbed_vcpu(m->db, 0), many_sender, m);
+	testbed_join(testbed_vcpu(m->da, 0));
+	testbed_join(testbed_vcpu(m->db, 0));
+	assert_int_equal(testbed_destroy(tb), 0);
+	free(m);
+}
+
 #define both(f)                                                           \
 	{ #f " (2l)", f, NULL, NULL, &(enum guest_abi){ GUEST_ABI_2L } }, \
 	{                                                                 \
@@ -292,10 +370,8 @@ static void programs_under_load(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		both(moved_under_load),
-		both(unmasked_under_load),
-		both(closed_under_load),
-		both(programs_under_load),
+		both(moved_under_load),	   both(unmasked_under_load), both(closed_under_load),
+		both(programs_under_load), both(many_on_a_queue),
 	};
 
 	return cmocka_run_group_tests_name("threads: guest ports", tests, NULL, NULL);

@@ -8,7 +8,7 @@
 /* ---- sends against mask, bind_vcpu, unmask
  * ----------------------------------------------------------------------- */
 
-#define CHANNELS 24u
+#define CHANNELS 40u /* in more than one word of either width */
 #define SENDS	 3000u
 #define MOVES	 3000u
 
@@ -19,6 +19,7 @@ struct moves {
 	atomic_uint arrived;
 	atomic_bool quiet;
 	_Atomic unsigned bad;
+	unsigned word_ports; /* in a word of the receiver's width */
 };
 
 static void moves_sender(struct testbed_vcpu *v, void *arg)
@@ -69,43 +70,42 @@ static void see(struct moves *m, unsigned port)
 
 /* As a guest that handles whatever the selected words show. The flag is cleared before the selector
  * is taken. */
-static bool consume(struct moves *m, struct vcpu_info *info)
+static bool consume(struct moves *m, struct testbed_vcpu *v)
 {
 	uint64_t words;
 
-	if (!__atomic_exchange_n(&info->evtchn_upcall_pending, 0, __ATOMIC_SEQ_CST))
+	if (!mem_take_upcall(v, &words))
 		return false;
-	words = __atomic_exchange_n(&info->evtchn_pending_sel, 0, __ATOMIC_SEQ_CST);
-	if (words)
-		for (unsigned port = 1; port <= CHANNELS; port++)
-			if (mem_pending(m->to, port) && !mem_masked(m->to, port))
-				see(m, port);
+	for (unsigned port = 1; port <= CHANNELS; port++)
+		if (words >> (port / m->word_ports) & 1 && mem_pending(m->to, port) &&
+		    !mem_masked(m->to, port))
+			see(m, port);
 	return true;
 }
 
 static void moves_consumer(struct testbed_vcpu *v, void *arg)
 {
 	struct moves *m = arg;
-	struct vcpu_info *info = &testbed_shared_info(m->to)->vcpu_info[testbed_vcpu_id(v)];
 	bool last;
 
 	rendezvous(v, &m->arrived, 5);
 	do {
 		last = atomic_load(&m->arrived) == 8;
-		while (consume(m, info))
+		while (consume(m, v))
 			;
 		sched_yield();
 	} while (!last);
 }
 
-static void sends_against_moves(void **state)
+static void moves_of_width(bool compat32)
 {
 	struct testbed *tb = testbed_create(TESTBED_THREADS);
+	struct testbed_domain_config to = { .id = 2, .vcpus = 3, .compat32 = compat32 };
 	struct moves *m = calloc(1, sizeof(*m));
 
-	(void)state;
 	m->from = load_domain(tb, 1, 2, false);
-	m->to = load_domain(tb, 2, 3, false);
+	m->to = testbed_domain_create(tb, &to, NULL);
+	m->word_ports = compat32 ? 32 : 64;
 	for (unsigned i = 1; i <= CHANNELS; i++) {
 		evtchn_port_t p, q;
 
@@ -133,6 +133,19 @@ static void sends_against_moves(void **state)
 	}
 	assert_int_equal(testbed_destroy(tb), 0);
 	free(m);
+}
+
+static void sends_against_moves(void **state)
+{
+	(void)state;
+	moves_of_width(false);
+}
+
+/* 64-bit senders, a 32-bit receiver. */
+static void sends_against_moves_32(void **state)
+{
+	(void)state;
+	moves_of_width(true);
 }
 
 /* ---- no phantom: after close no late sender sets the closed port's bit
@@ -485,9 +498,10 @@ static void polls_meet_sends(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sends_against_moves),	  cmocka_unit_test(close_leaves_no_phantom),
-		cmocka_unit_test(allocation_by_many),	  cmocka_unit_test(both_ends_at_once),
-		cmocka_unit_test(destruction_under_load), cmocka_unit_test(polls_meet_sends),
+		cmocka_unit_test(sends_against_moves),	   cmocka_unit_test(sends_against_moves_32),
+		cmocka_unit_test(close_leaves_no_phantom), cmocka_unit_test(allocation_by_many),
+		cmocka_unit_test(both_ends_at_once),	   cmocka_unit_test(destruction_under_load),
+		cmocka_unit_test(polls_meet_sends),
 	};
 
 	return cmocka_run_group_tests_name("threads: ports", tests, NULL, NULL);

@@ -34,22 +34,34 @@ struct bare {
 	struct testbed_vcpu *v0, *v1;
 };
 
-static inline int bare_setup(void **state)
+static inline int bare_setup_width(void **state, bool compat32)
 {
 	struct bare *b = test_calloc(1, sizeof(*b));
 
 	b->tb = testbed_create(TESTBED_VIRTUAL);
 	assert_non_null(b->tb);
-	b->d0 = testbed_domain_create(
-		b->tb,
-		&(struct testbed_domain_config){
-			.id = 0, .vcpus = 2, .nr_pirqs = 440, .privileged = true },
-		NULL);
+	b->d0 = testbed_domain_create(b->tb,
+				      &(struct testbed_domain_config){ .id = 0,
+								       .vcpus = 2,
+								       .nr_pirqs = 440,
+								       .privileged = true,
+								       .compat32 = compat32 },
+				      NULL);
 	assert_non_null(b->d0);
 	b->v0 = testbed_vcpu(b->d0, 0);
 	b->v1 = testbed_vcpu(b->d0, 1);
 	*state = b;
 	return 0;
+}
+
+static inline int bare_setup(void **state)
+{
+	return bare_setup_width(state, false);
+}
+
+static inline int bare_setup_32(void **state)
+{
+	return bare_setup_width(state, true);
 }
 
 static inline int bare_teardown(void **state)
@@ -96,6 +108,7 @@ static inline void assert_upcall(const struct testbed_vcpu *v, bool pending, uin
 	assert_int_equal(mem_selector(v), selector);
 }
 
-#define bare_test(f) cmocka_unit_test_setup_teardown(f, bare_setup, bare_teardown)
+#define bare_test(f)	cmocka_unit_test_setup_teardown(f, bare_setup, bare_teardown)
+#define bare_test_32(f) cmocka_unit_test_setup_teardown(f, bare_setup_32, bare_teardown)
 
 #endif

@@ -61,6 +61,23 @@ static void ports_in_2_level(void **state)
 	assert_line(b, "       6 [1/1/0]: s=6 n=1 x=0 sends=2 merged=1");
 }
 
+static void line_states(void **state)
+{
+	struct bare *b = *state;
+	struct hv *hv = testbed_hv(b->tb);
+
+	assert_non_null(testbed_line(b->tb, 1, HV_IRQ_PERCPU));
+	assert_non_null(testbed_line(b->tb, 2, HV_IRQ_LEVEL));
+	assert_non_null(testbed_line(b->tb, 3, HV_IRQ_EDGE));
+	assert_rc(hv_irq_invalidate(hv, 2), 0);
+	assert_rc(hv_irq_probe_begin(hv, 3), 0);
+	assert_line(b, "    line 1: percpu, off, masked=0 in-flight=0");
+	assert_line(b, "    line 2: level, invalid, masked=0 in-flight=0");
+	assert_line(b, "    line 3: edge, probed, masked=0 in-flight=0");
+	assert_rc(hv_irq_probe_end(hv, 3), 0);
+	assert_line(b, "    line 3: edge, off, masked=0 in-flight=0");
+}
+
 static void ports_in_fifo(void **state)
 {
 	struct bare *b = *state;
@@ -112,6 +129,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		bare_test(ports_in_2_level),
+		bare_test(line_states),
 		bare_test(ports_in_fifo),
 		bare_test(vcpus),
 	};

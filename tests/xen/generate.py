@@ -9,7 +9,7 @@ import sys
 VIRQS = ["TIMER", "DEBUG", "CONSOLE", "DOM_EXC", "TBUF", "DEBUGGER", "XENOPROF", "PCPU_STATE",
          "MEM_EVENT", "ARGO", "ENOMEM", "XENPMU", "ARCH_1", "ARCH_3", "ARCH_5", 5, 14, 15, 24, "0xffffffff"]
 DOMIDS = ["SELF", "SELF", "SELF", 0, "IO", "XEN", "INVALID", "IDLE", "COW", 5, 32752, 65535]
-LINES = (5, 7, 12, 15)  # of devices that make no noise
+LINES = (3, 5, 6, 7, 10, 11, 12, 14, 15)  # of devices that make no noise
 ARGUMENTS = ["NULL", "UNMAPPED", "NONCANON", "XEN", "TOP", "STRADDLE", "EDGE", "UNALIGNED", "RO"]
 EDGES = [0, 31, 60, 63, 64, 65, 100, 127, 128, 1023, 1024, 1025, 4095, 4096, 131071, 131072,
          0x7fffffff, 0x80000000, 0xffffffff]
@@ -59,8 +59,10 @@ class Script:
             (10, lambda: self.call(f"bind_interdomain remote_dom={self.dom()} remote_port={self.port()}")),
             (6, lambda: self.call(f"bind_ipi vcpu={self.vcpu()}")),
             (5, lambda: self.call(f"bind_virq virq={r.choice(VIRQS)} vcpu={self.vcpu()}")),
-            (3, lambda: self.call(f"bind_pirq pirq={r.choice(LINES + (0, 1, 440, 1000, 0xffffffff))} "
+            (3, lambda: self.call(f"bind_pirq pirq={r.choice(LINES + (0, 1, 16, 17, 1000, 0xffffffff))} "
                                   f"flags={r.randint(0, 3)}")),
+            (1, lambda: self.say(f"env.map_gsi gsi={r.choice(LINES)} "
+                                 f"pirq={r.choice(LINES + (16, 17, 18, 2000))}")),
             (10, lambda: self.call(f"close port={self.port()}")),
             (16, lambda: self.call(f"send port={self.port()}")),
             (6, lambda: self.call(f"status dom={self.dom()} port={self.port()}")),
@@ -97,7 +99,7 @@ class Script:
 
 def generate(seed, lines):
     s = Script(seed)
-    for line in LINES:
+    for line in LINES[::2]:
         s.say(f"env.map_gsi gsi={line} pirq={line}")
     while len(s.lines) < lines:
         s.step()

@@ -61,7 +61,7 @@ def on_xen(xen, image, script, serial):
     command = ["qemu-system-x86_64", "-accel", "tcg", "-smp", "2", "-m", "1024", "-display", "none",
                "-no-reboot", "-serial", f"file:{serial}", "-kernel", xen,
                "-append", "console=com1 com1=115200,8n1 dom0_mem=64M dom0_max_vcpus=2 loglvl=none",
-               "-initrd", f"{image} scenario,{script}"]
+               "-initrd", f"{image} abi=2l,{script}"]
     with open(serial.with_suffix(".qemu"), "wb") as log, \
          subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log) as qemu:
         until = time.monotonic() + BOOT_SECONDS

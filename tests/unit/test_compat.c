@@ -323,6 +323,14 @@ static void port_info(void **state)
 	assert_rc(hv_port_info(testbed_hv_domain(b->d0), 99, &info), 0);
 	assert_true(info.pending);
 	assert_true(info.masked);
+	assert_true(info.has_word);
+	assert_false(info.selected);
+	assert_rc(op_unmask(b->v0, 99), 0);
+	assert_rc(hv_port_info(testbed_hv_domain(b->d0), 99, &info), 0);
+	assert_false(info.masked);
+	assert_true(info.selected);
+	assert_rc(hv_port_info(testbed_hv_domain(b->d0), 5, &info), 0);
+	assert_false(info.selected); /* another word */
 	assert_rc(hv_port_info(testbed_hv_domain(b->d0), 98, &info), 0);
 	assert_false(info.pending);
 	assert_false(info.masked);

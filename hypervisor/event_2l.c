@@ -45,17 +45,20 @@ static __attribute__((noinline)) void deliver_to_polled(struct hv_domain *d, uin
 	poll_wake(d, port);
 }
 
-static void set_pending(struct hv_domain *d, uint32_t port, struct hv_vcpu *v)
+static inline __attribute__((always_inline)) void raise(struct hv_domain *d, uint32_t port,
+							struct hv_vcpu *v, bool traced)
 {
 	struct shared_info *s = d->shared;
 	bool masked, was_set;
 
-	trace_sent(d, port);
+	if (traced)
+		trace_sent(d, port);
 	was_set = set_bit_seq(s->evtchn_pending, port);
 	probe_pending(d->domid, port, v->id, was_set);
 	if (was_set) {
 		fetch_add_relaxed(&v->counters.merged, UINT64_C(1));
-		trace_merged(d, port);
+		if (traced)
+			trace_merged(d, port);
 		return;
 	}
 	/*
@@ -68,6 +71,20 @@ static void set_pending(struct hv_domain *d, uint32_t port, struct hv_vcpu *v)
 		deliver_to_polled(d, port, v, masked);
 	else if (!masked)
 		select_word(v, port);
+}
+
+static __attribute__((noinline)) void raise_traced(struct hv_domain *d, uint32_t port,
+						   struct hv_vcpu *v)
+{
+	raise(d, port, v, true);
+}
+
+static void set_pending(struct hv_domain *d, uint32_t port, struct hv_vcpu *v)
+{
+	if (trace_wanted(d))
+		raise_traced(d, port, v);
+	else
+		raise(d, port, v, false);
 }
 
 static void unmask(struct hv_domain *d, uint32_t port, struct hv_vcpu *v)

@@ -100,16 +100,19 @@ static __attribute__((noinline)) void deliver_to_polled(struct hv_domain *d, uin
 	poll_wake(d, port);
 }
 
-EITHER_WIDTH void set_pending(struct hv_domain *d, uint32_t port, struct hv_vcpu *v, bool narrow)
+EITHER_WIDTH void raise(struct hv_domain *d, uint32_t port, struct hv_vcpu *v, bool narrow,
+			bool traced)
 {
 	bool masked, was_set;
 
-	trace_sent(d, port);
+	if (traced)
+		trace_sent(d, port);
 	was_set = set_bit(pending_of(d, narrow), port, narrow);
 	probe_pending(d->domid, port, v->id, was_set);
 	if (was_set) {
 		fetch_add_relaxed(&v->counters.merged, UINT64_C(1));
-		trace_merged(d, port);
+		if (traced)
+			trace_merged(d, port);
 		return;
 	}
 	/*
@@ -122,6 +125,21 @@ EITHER_WIDTH void set_pending(struct hv_domain *d, uint32_t port, struct hv_vcpu
 		deliver_to_polled(d, port, v, masked);
 	else if (!masked)
 		select_word(v, port, narrow);
+}
+
+/* Apart: events are counted port by port only when somebody asked for that. */
+static __attribute__((noinline)) void raise_traced(struct hv_domain *d, uint32_t port,
+						   struct hv_vcpu *v)
+{
+	raise(d, port, v, d->compat32, true);
+}
+
+EITHER_WIDTH void set_pending(struct hv_domain *d, uint32_t port, struct hv_vcpu *v, bool narrow)
+{
+	if (trace_wanted(d))
+		raise_traced(d, port, v);
+	else
+		raise(d, port, v, narrow, false);
 }
 
 EITHER_WIDTH void unmask(struct hv_domain *d, uint32_t port, struct hv_vcpu *v, bool narrow)

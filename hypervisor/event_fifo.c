@@ -236,19 +236,18 @@ static __attribute__((noinline)) void deliver_to_polled(struct hv_domain *d, uin
 }
 
 /* Each send is counted as one of three. */
-static void count_sent(struct hv_domain *d, uint32_t port, struct hv_vcpu *v, event_word_t old)
+static inline void count_sent(struct hv_vcpu *v, event_word_t old)
 {
 	uint64_t *counter = old & MASKED ? &v->counters.masked : &v->counters.sends;
 
-	if (old & PENDING) {
+	if (old & PENDING)
 		counter = &v->counters.merged;
-		trace_merged(d, port);
-	}
 	fetch_add_relaxed(counter, UINT64_C(1));
 }
 
-/* count: it is a send, and not the repetition of one. */
-static inline void raise(struct hv_domain *d, uint32_t port, struct hv_vcpu *v, bool count)
+/* count: it is a send, and not the repetition of one; traced: also for its port alone. */
+static inline __attribute__((always_inline)) void raise(struct hv_domain *d, uint32_t port,
+							struct hv_vcpu *v, bool count, bool traced)
 {
 	struct fifo *f = d->fifo;
 	event_word_t *word = fifo_word(f, port);
@@ -274,7 +273,9 @@ static inline void raise(struct hv_domain *d, uint32_t port, struct hv_vcpu *v, 
 	old = fetch_or_seq(word, PENDING);
 	probe_pending(d->domid, port, v->id, (old & PENDING) != 0);
 	if (count)
-		count_sent(d, port, v, old);
+		count_sent(v, old);
+	if (traced && (old & PENDING))
+		trace_merged(d, port);
 	if (!(old & PENDING) && poll_wanted(d))
 		deliver_to_polled(d, port, old & (MASKED | LINKED) ? NULL : word, v, block);
 	else if (!(old & (MASKED | LINKED)))
@@ -283,13 +284,22 @@ static inline void raise(struct hv_domain *d, uint32_t port, struct hv_vcpu *v, 
 
 void fifo_raise(struct hv_domain *d, uint32_t port, struct hv_vcpu *v)
 {
-	raise(d, port, v, false);
+	raise(d, port, v, false, false);
+}
+
+static __attribute__((noinline)) void raise_traced(struct hv_domain *d, uint32_t port,
+						   struct hv_vcpu *v)
+{
+	trace_sent(d, port);
+	raise(d, port, v, true, true);
 }
 
 static void set_pending(struct hv_domain *d, uint32_t port, struct hv_vcpu *v)
 {
-	trace_sent(d, port);
-	raise(d, port, v, true);
+	if (trace_wanted(d))
+		raise_traced(d, port, v);
+	else
+		raise(d, port, v, true, false);
 }
 
 static void unmask(struct hv_domain *d, uint32_t port, struct hv_vcpu *v)

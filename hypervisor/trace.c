@@ -26,6 +26,22 @@ static void free_trace(const struct hv *hv, struct trace *t)
 	release(hv, t, sizeof(*t));
 }
 
+void trace_sent(const struct hv_domain *d, uint32_t port)
+{
+	struct port_count *c = trace_count(d, port);
+
+	if (c)
+		fetch_add_relaxed(&c->sends, UINT64_C(1));
+}
+
+void trace_merged(const struct hv_domain *d, uint32_t port)
+{
+	struct port_count *c = trace_count(d, port);
+
+	if (c)
+		fetch_add_relaxed(&c->merged, UINT64_C(1));
+}
+
 int trace_grow(struct hv_domain *d, uint32_t first)
 {
 	struct trace *t = load_relaxed(&d->trace);

@@ -26,26 +26,23 @@ static inline struct port_count *trace_count(const struct hv_domain *d, uint32_t
 	/* Pairs with the store of NULL in trace.c, which waits for the sections then. */
 	const struct trace *t = load_seq(&d->trace);
 
-	if (__builtin_expect(!t, true))
+	if (!t)
 		return NULL;
 	return &t->bucket[port / BUCKET_PORTS][port % BUCKET_PORTS];
 }
 
-static inline void trace_sent(const struct hv_domain *d, uint32_t port)
+/*
+ * Is it worth while to look for the counters? For the send path, which has this one test, and a
+ * second body for when it is true: a call in between would cost the first more than the test does.
+ */
+static inline bool trace_wanted(const struct hv_domain *d)
 {
-	struct port_count *c = trace_count(d, port);
-
-	if (__builtin_expect(c != NULL, false))
-		fetch_add_relaxed(&c->sends, UINT64_C(1));
+	return __builtin_expect(load_relaxed(&d->trace) != NULL, false);
 }
 
-static inline void trace_merged(const struct hv_domain *d, uint32_t port)
-{
-	struct port_count *c = trace_count(d, port);
-
-	if (__builtin_expect(c != NULL, false))
-		fetch_add_relaxed(&c->merged, UINT64_C(1));
-}
+/* An event is raised; it was found pending. */
+void trace_sent(const struct hv_domain *d, uint32_t port);
+void trace_merged(const struct hv_domain *d, uint32_t port);
 
 /*
  * All with the domain's lock held. A bucket of ports is about to become valid; its first port. 0 or

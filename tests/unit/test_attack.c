@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A hostile guest's tricks that once worked: arguments that change while a hypercall is cut short,
+ * answers that cannot be written, calls made where none is expected. Races are in tests/threads.
+ */
+#include "fifo.h"
+
+static bool cut_short(struct testbed_vcpu *v, uint64_t nr, uint64_t args[6], long *rc)
+{
+	*rc = hv_hypercall(testbed_hv_vcpu(v), nr, args);
+	return hv_vcpu_preempted(testbed_hv_vcpu(v));
+}
+
+/*
+ * The search for a port in a domain that has many is cut short, and goes on in one that has few:
+ * the guest has changed its argument.
+ */
+static void search_goes_elsewhere(void **state)
+{
+	struct bare *b = *state;
+	struct fifo_view f = fifo_begin(b->d0, 1);
+	struct testbed_domain *d5 = bare_domain(b, 5, true);
+	struct evtchn_alloc_unbound a = { .dom = SELF, .remote_dom = 0 };
+	uint64_t args[6] = { EVTCHNOP_alloc_unbound };
+	long rc;
+
+	while (f.pages < 2)
+		give_page(&f, NULL);
+	for (uint32_t port = 1; port < 2048; port++)
+		word_set(&f, port, LINKED);
+	args[1] = testbed_place(b->v0, AT_OK, 0, &a, sizeof(a));
+	assert_true(cut_short(b->v0, __HYPERVISOR_event_channel_op, args, &rc));
+	a.dom = 5;
+	testbed_place(b->v0, AT_OK, 0, &a, sizeof(a));
+	assert_false(cut_short(b->v0, __HYPERVISOR_event_channel_op, args, &rc));
+	assert_rc(rc, 0);
+	testbed_fetch(b->v0, args[1], &a, sizeof(a));
+	assert_int_equal(a.port, 1);
+	assert_status(b->v0, 5, 1, "unbound vcpu=0 dom=0");
+	assert_rc(op_bind_ipi(testbed_vcpu(d5, 0), 0), 2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		bare_test(search_goes_elsewhere),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -86,6 +86,8 @@ static long run_entry(struct hv_vcpu *v, uint64_t va)
 	if (!v->preempted)
 		return copy_to_guest(v, va + offsetof(struct multicall_entry, result), &e.result,
 				     sizeof(e.result));
+	/* The multicall may fail now, and is not to go on with what is the entry's. */
+	v->preempted = false;
 	memcpy(e.args, v->go_on_with, sizeof(e.args));
 	return copy_to_guest(v, va + offsetof(struct multicall_entry, args), e.args, sizeof(e.args))
 		       ? -XEN_EFAULT

@@ -5,6 +5,14 @@
  */
 #include "fifo.h"
 
+/* Whatever there is to go on with, it is time to do so. */
+static bool always(struct testbed_vcpu *v, void *arg)
+{
+	(void)v;
+	(void)arg;
+	return true;
+}
+
 static bool cut_short(struct testbed_vcpu *v, uint64_t nr, uint64_t args[6], long *rc)
 {
 	*rc = hv_hypercall(testbed_hv_vcpu(v), nr, args);
@@ -40,10 +48,34 @@ static void search_goes_elsewhere(void **state)
 	assert_rc(op_bind_ipi(testbed_vcpu(d5, 0), 0), 2);
 }
 
+/*
+ * An entry of a multicall is cut short, and how it goes on cannot be written to it: the multicall
+ * has failed, and does not go on with the entry's arguments.
+ */
+static void entry_cannot_go_on(void **state)
+{
+	struct bare *b = *state;
+	struct evtchn_reset reset = { SELF };
+	struct multicall_entry e = { .op = __HYPERVISOR_event_channel_op,
+				     .args = { EVTCHNOP_reset } };
+	uint64_t args[6] = { 0, 1 };
+	long rc;
+
+	for (unsigned i = 0; i < 600; i++)
+		assert_true(op_bind_ipi(b->v0, 0) > 0);
+	e.args[1] = testbed_place(b->v0, AT_OK, 0, &reset, sizeof(reset));
+	args[0] = testbed_place(b->v0, AT_READONLY, 1, &e, sizeof(e));
+	testbed_set_preempt(b->tb, always, NULL);
+	assert_false(cut_short(b->v0, __HYPERVISOR_multicall, args, &rc));
+	assert_rc(rc, -XEN_EFAULT);
+	assert_int_equal(args[1], 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		bare_test(search_goes_elsewhere),
+		bare_test(entry_cannot_go_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,9 @@
  * A hostile guest's tricks that once worked: arguments that change while a hypercall is cut short,
  * answers that cannot be written, calls made where none is expected. Races are in tests/threads.
  */
+#include <xen/vcpu.h>
+#include <xen/version.h>
+
 #include "fifo.h"
 
 /* Whatever there is to go on with, it is time to do so. */
@@ -71,11 +74,41 @@ static void entry_cannot_go_on(void **state)
 	assert_int_equal(args[1], 1);
 }
 
+static struct vcpu_runstate_info runstate(struct bare *b, unsigned vcpu)
+{
+	struct vcpu_runstate_info r = { 0 };
+	uint64_t args[6] = { VCPUOP_get_runstate_info, vcpu,
+			     testbed_place(b->v0, AT_OK, 0, &r, sizeof(r)) };
+
+	assert_rc(hv_hypercall(testbed_hv_vcpu(b->v0), __HYPERVISOR_vcpu_op, args), 0);
+	testbed_fetch(b->v0, args[2], &r, sizeof(r));
+	return r;
+}
+
+/* It was paused, and got one more hypercall in before it heard: it does not run meanwhile. */
+static void paused_does_not_run(void **state)
+{
+	struct bare *b = *state;
+	uint64_t args[6] = { XENVER_version };
+	struct vcpu_runstate_info r;
+
+	runstate(b, 0);
+	hv_domain_pause(testbed_hv_domain(b->d0));
+	hv_hypercall(testbed_hv_vcpu(b->v0), __HYPERVISOR_xen_version, args);
+	testbed_advance(b->tb, 5 * TESTBED_MS);
+	hv_domain_unpause(testbed_hv_domain(b->d0));
+	r = runstate(b, 0);
+	assert_int_equal(r.state, RUNSTATE_running);
+	assert_int_equal(r.time[RUNSTATE_running], 0);
+	assert_int_equal(r.time[RUNSTATE_offline], 5 * TESTBED_MS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		bare_test(search_goes_elsewhere),
 		bare_test(entry_cannot_go_on),
+		bare_test(paused_does_not_run),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

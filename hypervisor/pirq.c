@@ -234,11 +234,11 @@ int pirq_bind(struct hv_domain *d, uint32_t pirq, uint32_t port, bool share)
 	int rc;
 
 	store_seq(&p->port, port);
+	/* First, as binding may raise it at once, and its handler looks there. */
+	mark_eoi(d, p);
 	rc = irq_bind(d->hv, p, share);
 	if (rc)
 		store_seq(&p->port, 0u);
-	else
-		mark_eoi(d, p);
 	return rc;
 }
 

@@ -6,6 +6,7 @@
 #define HYPERVISOR_DOMAIN_H
 
 #include "atomic.h"
+#include "bound.h"
 #include "private.h"
 
 /* For senders, in a read section: the domain lives until they leave it. NULL if there is none. */
@@ -15,6 +16,7 @@ static inline struct hv_domain *domain_lookup(const struct hv *hv, domid_t id)
 
 	if (id >= DOMID_FIRST_RESERVED)
 		return NULL;
+	id = (domid_t)index_nospec(id, DOMID_FIRST_RESERVED);
 	/*
 	 * At least acquire, both: pair with the releases in domain.c that publish a page and a
 	 * domain. The second pairs with leave_table() besides: see section_enter().

@@ -116,19 +116,22 @@ static long detach(struct hv_domain *d, struct hv_domain *peer, struct port *p, 
 	case PORT_IPI:
 		break;
 	}
-	d->open_ports--;
 	/* Pairs with the senders' load of it: see section_enter(). */
 	store_seq(&p->word, port_word(PORT_FREE, 0, 0, 0));
 	probe_close(d->domid, port, word_vcpu(w), word_state(w));
 	return 0;
 }
 
-/* Last step, after the wait. */
+/*
+ * Last step, after the wait. Only now it counts as not open: who goes on with the same reset must
+ * not leave the FIFO ABI before we are here, since the 2-level ABI may have no bit for this port.
+ */
 static void finish(struct hv_domain *d, uint32_t port)
 {
 	domain_abi(d)->clear_pending(d, port);
 	trace_forget(d, port);
 	port_give_back(d, port);
+	d->open_ports--;
 }
 
 long event_close(struct hv_domain *d, uint32_t port)

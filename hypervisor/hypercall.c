@@ -115,6 +115,8 @@ static long run_entry(struct hv_vcpu *v, uint64_t va)
 	e.result = (xen_ulong_t)one_call(v, &e);
 	if (!v->preempted)
 		return give_result(v, va, e.result);
+	/* The multicall may fail now, and is not to go on with what is the entry's. */
+	v->preempted = false;
 	return give_arguments(v, va, v->go_on_with) ? -XEN_EFAULT : 1;
 }
 

@@ -482,11 +482,12 @@ static void fill_info(const struct irq_line *l, struct hv_irq_info *out)
 		.in_flight = l->in_flight,
 	};
 	for (p = l->bound; p; p = p->next) {
-		struct hv_irq_bound *b = &out->bound[out->nr_bound];
+		struct hv_irq_bound *b;
 
 		/* A per-CPU line may have more. */
 		if (out->nr_bound++ >= HV_MAX_LINE_GUESTS)
 			continue;
+		b = &out->bound[out->nr_bound - 1];
 		b->domid = p->domain->domid;
 		b->pirq = (unsigned)(p - p->domain->pirqs);
 		b->port = load_relaxed(&p->port);

@@ -97,18 +97,19 @@ int pirq_map(struct hv_domain *d, struct pirq *p, struct irq_line *line, bool sh
 /* A port that is bound keeps the number, but is cut off from the line: as on Xen. */
 int pirq_unmap(struct hv_domain *d, struct pirq *p)
 {
+	bool bound = load_relaxed(&p->port);
+
 	if (p->state != PIRQ_MAPPED)
 		return -XEN_EINVAL;
+	/* Unbound first: who maps the line next may have it to himself. */
+	if (bound)
+		irq_unbind(d->hv, p);
 	lock_take(d->hv, &d->hv->lock);
 	p->line->mapped--;
 	lock_drop(&d->hv->lock);
-	if (load_relaxed(&p->port)) {
-		irq_unbind(d->hv, p);
-		p->state = PIRQ_LOST;
-	} else {
-		p->state = PIRQ_FREE;
+	p->state = bound ? PIRQ_LOST : PIRQ_FREE;
+	if (!bound)
 		p->line = NULL;
-	}
 	return 0;
 }
 
@@ -234,11 +235,11 @@ int pirq_bind(struct hv_domain *d, uint32_t pirq, uint32_t port, bool share)
 	int rc;
 
 	store_seq(&p->port, port);
+	/* First, as binding may raise it at once, and its handler looks there. */
+	mark_eoi(d, p);
 	rc = irq_bind(d->hv, p, share);
 	if (rc)
 		store_seq(&p->port, 0u);
-	else
-		mark_eoi(d, p);
 	return rc;
 }
 

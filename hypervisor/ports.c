@@ -123,6 +123,9 @@ int port_lowest_free(struct hv_domain *d, uint32_t *from)
 
 	if (d->dying)
 		return -XEN_EINVAL;
+	/* It comes from a search in another domain: the guest changed its argument meanwhile. */
+	if (*from > d->valid_ports)
+		*from = 0;
 	for (busy = 0; busy < BUSY_AT_ONCE; busy++) {
 		uint32_t port = next_free(d, *from);
 

@@ -196,7 +196,7 @@ struct hv_domain {
 	struct port_group *groups[16];
 	uint32_t valid_ports; /* atomic: ports below have a bucket */
 	uint32_t port_limit;  /* the first number it may not allocate, whatever the ABI */
-	uint32_t open_ports;  /* under lock: how many are in use */
+	uint32_t open_ports;  /* under lock: how many are in use, or still being closed */
 	uint32_t reset_at;    /* under lock: a reset goes on here; 0: there is none half done */
 	uint32_t full_buckets_full; /* free-port search, ports.c */
 	uint64_t full_buckets[32];

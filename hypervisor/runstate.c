@@ -123,10 +123,18 @@ void runstate_runs(struct hv_vcpu *v)
 	struct runstate *r = &v->runstate;
 	struct vcpu_runstate_info info;
 
+	bool runs;
+
 	lock_take(v->domain->hv, &r->lock);
-	enter(v, RUNSTATE_running);
+	/*
+	 * Not if it was stopped just now, and is about to hear so: whoever did that has been in
+	 * runstate_changed(), or will be.
+	 */
+	runs = !load_seq(&v->stopped);
+	if (runs)
+		enter(v, RUNSTATE_running);
 	lock_drop(&r->lock);
-	if (load_relaxed(&r->area)) {
+	if (runs && load_relaxed(&r->area)) {
 		snapshot(v, &info);
 		write_area(v, &info);
 	}

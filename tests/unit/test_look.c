@@ -274,6 +274,29 @@ static void line_of_many(void **state)
 	assert_int_equal(i.flow, HV_IRQ_EDGE);
 }
 
+/* A per-CPU line is bound by more than are listed. */
+static void line_of_more(void **state)
+{
+	struct bare *b = *state;
+	struct testbed_domain *d = testbed_domain_create(
+		b->tb,
+		&(struct testbed_domain_config){
+			.id = 9, .vcpus = HV_MAX_LINE_GUESTS + 2, .nr_pirqs = 64 },
+		NULL);
+	struct hv_irq_info i;
+
+	assert_non_null(testbed_line(b->tb, 9, HV_IRQ_PERCPU));
+	for (unsigned k = 0; k < HV_MAX_LINE_GUESTS + 2; k++) {
+		assert_rc(hv_vcpu_map_pirq(testbed_hv_vcpu(testbed_vcpu(d, k)), k, 9), 0);
+		assert_rc(op_bind_pirq(testbed_vcpu(d, 0), k, 0), k + 1);
+	}
+	assert_rc(hv_irq_info(testbed_hv(b->tb), 9, &i), 0);
+	assert_int_equal(i.nr_bound, HV_MAX_LINE_GUESTS + 2);
+	/* The last ones that bound. */
+	assert_int_equal(i.bound[0].pirq, HV_MAX_LINE_GUESTS + 1);
+	assert_int_equal(i.bound[HV_MAX_LINE_GUESTS - 1].pirq, 2);
+}
+
 /* ---- walking ---- */
 
 struct walk {
@@ -500,15 +523,25 @@ static void connect_at_without_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		bare_test(port_in_2_level),	  bare_test(port_in_fifo),
-		bare_test(port_without_word),	  bare_test(vcpu_states),
-		bare_test(vcpu_without_info),	  bare_test(counters_of_vcpus),
-		bare_test(masked_counts_in_fifo), bare_test(lines),
-		bare_test(line_of_many),	  bare_test(walk_domains),
-		bare_test(port_counters),	  bare_test(port_counters_grow),
-		bare_test(port_counters_in_fifo), bare_test(no_memory_for_counters),
-		bare_test(connect_at_ports),	  bare_test(connect_at_refuses),
-		bare_test(connect_at_in_fifo),	  bare_test(connect_at_without_memory),
+		bare_test(port_in_2_level),
+		bare_test(port_in_fifo),
+		bare_test(port_without_word),
+		bare_test(vcpu_states),
+		bare_test(vcpu_without_info),
+		bare_test(counters_of_vcpus),
+		bare_test(masked_counts_in_fifo),
+		bare_test(lines),
+		bare_test(line_of_many),
+		bare_test(line_of_more),
+		bare_test(walk_domains),
+		bare_test(port_counters),
+		bare_test(port_counters_grow),
+		bare_test(port_counters_in_fifo),
+		bare_test(no_memory_for_counters),
+		bare_test(connect_at_ports),
+		bare_test(connect_at_refuses),
+		bare_test(connect_at_in_fifo),
+		bare_test(connect_at_without_memory),
 	};
 
 	return cmocka_run_group_tests_name("look", tests, NULL, NULL);

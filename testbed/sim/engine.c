@@ -256,6 +256,8 @@ void step(void)
 {
 	sim.steps++;
 	too_long();
+	if (sim.check)
+		sim.check();
 	sim.yielded &= 1u << sim.current->nr;
 	if (sim.with_late && chance(sim.late_in_256))
 		late_flush_one();
@@ -266,6 +268,11 @@ void step(void)
 		switch_to(choose());
 	}
 	take_interrupt();
+}
+
+void sim_set_check(void (*check)(void))
+{
+	sim.check = check;
 }
 
 void sim_point(void)
@@ -459,6 +466,7 @@ bool sim_schedule(const struct sim_options *o, void (*body)(void *arg), void *ar
 	sim.options = *o;
 	sim.random = o->seed;
 	sim.running = false;
+	sim.check = NULL;
 	sim.failed = false;
 	sim.nr_threads = 0;
 	sim.ready = 0;

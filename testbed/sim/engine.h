@@ -48,7 +48,7 @@ const char *sim_decided(void);
 
 /* ---- for the body ---- */
 
-/* A thread; it starts in sim_run. attention: see sim_attention. */
+/* A thread; it starts in sim_run. */
 struct sim_thread *sim_spawn(const char *name, void (*fn)(void *arg), void *arg);
 
 /*
@@ -56,6 +56,9 @@ struct sim_thread *sim_spawn(const char *name, void (*fn)(void *arg), void *arg)
  * nobody can go on is a deadlock: sim_fail(). Afterwards the body is alone again.
  */
 void sim_run(void);
+
+/* Called at each step of sim_run from now on, with no access of its own: an invariant. */
+void sim_set_check(void (*check)(void));
 
 /* ---- for threads ---- */
 
@@ -105,7 +108,7 @@ void sim_barrier(void);
 
 /* ---- after a failure ---- */
 
-/* Have the last n accesses of a schedule been kept? sim_trace() prints them. */
+/* Print the last accesses of the schedule. */
 void sim_trace(void);
 
 #endif

@@ -76,6 +76,7 @@ struct sim {
 	int lowest;
 
 	bool running;
+	void (*check)(void);
 	struct sim_thread body;
 	struct sim_thread thread[MAX_THREADS];
 	unsigned nr_threads;

@@ -18,10 +18,15 @@ long channel_send(struct channel *c, struct world_vcpu *v)
 
 void channel_handle(struct channel *c)
 {
-	world_expect(!c->running, "the handler of port %u runs twice at once", c->to);
+	unsigned data;
+
+	world_expect(!c->running || c->overlaps, "the handler of port %u runs twice at once",
+		     c->to);
 	world_expect(!c->disabled, "the handler of port %u runs while it is disabled", c->to);
 	c->running = true;
-	c->seen = ATOMIC_LOAD(&c->data, __ATOMIC_RELAXED);
+	data = ATOMIC_LOAD(&c->data, __ATOMIC_RELAXED);
+	if (data > c->seen)
+		c->seen = data;
 	c->runs++;
 	if (c->inside)
 		c->inside(c);

@@ -10,7 +10,7 @@
 
 #define MAX_STEPS 20000u
 
-static const struct scenario *const lists[] = { scenarios_guest };
+static const struct scenario *const lists[] = { scenarios_guest, scenarios_fifo, scenarios_raw };
 
 struct request {
 	const char *program;

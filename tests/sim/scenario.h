@@ -18,8 +18,7 @@ struct scenario {
 };
 
 /* One list per file. */
-extern const struct scenario scenarios_guest[], scenarios_raw[], scenarios_fifo[],
-	scenarios_domains[];
+extern const struct scenario scenarios_guest[], scenarios_fifo[], scenarios_raw[];
 
 /*
  * A channel's events. A sender counts, stores the count as the event's data, then sends; the
@@ -33,8 +32,9 @@ struct channel {
 	uint32_t data; /* shared: atomic */
 	unsigned seen;
 	unsigned runs;
-	bool running;			   /* its handler */
-	bool disabled;			   /* its handler must not run */
+	bool running;  /* its handler */
+	bool disabled; /* its handler must not run */
+	bool overlaps; /* it moves between vCPUs, and nothing keeps its handlers apart */
 	void (*inside)(struct channel *c); /* what its handler does; may be NULL */
 };
 

@@ -4,29 +4,40 @@
  */
 #include "scenario.h"
 
-void channel_post(struct channel *c)
+void channel_post(struct channel *c, unsigned sender)
 {
 	c->sent++;
-	ATOMIC_STORE(&c->data, c->sent, __ATOMIC_RELAXED);
+	c->by[sender].sent++;
+	ATOMIC_STORE(&c->by[sender].data, c->by[sender].sent, __ATOMIC_RELAXED);
 }
 
 long channel_send(struct channel *c, struct world_vcpu *v)
 {
-	channel_post(c);
+	channel_post(c, v->id);
 	return world_send(v, c->from);
+}
+
+static void take_data(struct channel *c, unsigned sender)
+{
+	unsigned data;
+
+	if (!c->by[sender].sent)
+		return;
+	data = ATOMIC_LOAD(&c->by[sender].data, __ATOMIC_RELAXED);
+	if (data <= c->by[sender].seen)
+		return;
+	c->seen += data - c->by[sender].seen;
+	c->by[sender].seen = data;
 }
 
 void channel_handle(struct channel *c)
 {
-	unsigned data;
-
 	world_expect(!c->running || c->overlaps, "the handler of port %u runs twice at once",
 		     c->to);
 	world_expect(!c->disabled, "the handler of port %u runs while it is disabled", c->to);
 	c->running = true;
-	data = ATOMIC_LOAD(&c->data, __ATOMIC_RELAXED);
-	if (data > c->seen)
-		c->seen = data;
+	for (unsigned i = 0; i < CHANNEL_SENDERS; i++)
+		take_data(c, i);
 	c->runs++;
 	if (c->inside)
 		c->inside(c);

@@ -151,7 +151,7 @@ static void bind_and_unbind(struct world_vcpu *v)
 		world_expect(irq > 0, "bind: %d", irq);
 		s.c[1].irq = (unsigned)irq;
 		s.c[1].disabled = false;
-		channel_post(&s.c[1]);
+		channel_post(&s.c[1], 0);
 		world_expect(guest_notify_irq(g, s.c[1].irq) == 0, "notify");
 		world_expect(!guest_request_irq(g, s.c[1].irq, channel_handler, 0, "ipi", &s.c[1]),
 			     "request");
@@ -183,7 +183,7 @@ static void notify_others(struct world_vcpu *v)
 	for (unsigned i = 0; i < 2; i++) {
 		struct channel *c = &s.c[!v->id];
 
-		channel_post(c);
+		channel_post(c, v->id);
 		world_expect(guest_notify_irq(g, c->irq) == 0, "notify");
 	}
 }
@@ -213,8 +213,8 @@ static void sleep_by_timer(struct world_vcpu *v)
 	struct guest *g = v->d->guest;
 
 	for (unsigned i = 0; i < 3; i++) {
-		s.c[0].sent++;
-		s.c[0].data = s.c[0].sent;
+		channel_post(&s.c[0], 0);
+		sim_barrier(); /* whoever fires the timer is no part of this */
 		guest_set_timer(g, s.w.now + 1000 * (1 + sim_random(2)));
 		for (;;) {
 			guest_local_irq_disable(g);

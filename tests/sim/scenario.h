@@ -20,6 +20,8 @@ struct scenario {
 /* One list per file. */
 extern const struct scenario scenarios_guest[], scenarios_fifo[], scenarios_raw[];
 
+#define CHANNEL_SENDERS 4u
+
 /*
  * A channel's events. A sender counts, stores the count as the event's data, then sends; the
  * handler loads the data. So at the end it has seen the last count, or an event was lost, or came
@@ -28,9 +30,12 @@ extern const struct scenario scenarios_guest[], scenarios_fifo[], scenarios_raw[
 struct channel {
 	evtchn_port_t from, to; /* the ports */
 	unsigned irq;
-	unsigned sent;
-	uint32_t data; /* shared: atomic */
-	unsigned seen;
+	unsigned sent, seen;
+	/* Per sender, so that one's late store is not in another's way. */
+	struct {
+		unsigned sent, seen;
+		uint32_t data; /* shared: atomic */
+	} by[CHANNEL_SENDERS];
 	unsigned runs;
 	bool running;  /* its handler */
 	bool disabled; /* its handler must not run */
@@ -40,8 +45,8 @@ struct channel {
 
 /* Another event, counted; the hypercall's result. */
 long channel_send(struct channel *c, struct world_vcpu *v);
-/* The same by something else than EVTCHNOP_send: call between the two. */
-void channel_post(struct channel *c);
+/* The same by something else than EVTCHNOP_send, after this. */
+void channel_post(struct channel *c, unsigned sender);
 /* What a handler does. */
 void channel_handle(struct channel *c);
 enum guest_irqreturn channel_handler(struct guest *g, unsigned irq, void *dev);

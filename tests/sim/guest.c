@@ -110,6 +110,27 @@ static void two_senders(void)
 	finish(2);
 }
 
+/* A handler that lets events in: upcalls inside the upcall only leave a note. */
+static void enable_inside(struct channel *c)
+{
+	(void)c;
+	guest_local_irq_enable(s.to->guest);
+	sim_point();
+}
+
+static void nested_upcall(void)
+{
+	begin(1);
+	channel_to_guest(&s.c[0], s.from, s.to, 0);
+	channel_to_guest(&s.c[1], s.from, s.to, 0);
+	s.c[0].inside = enable_inside;
+	s.c[1].inside = enable_inside;
+	world_run_vcpu(&s.from->vcpu[0], "sender-0", send_two);
+	world_run_vcpu(&s.from->vcpu[1], "sender-1", send_two);
+	world_idle_vcpu(&s.to->vcpu[0], "guest");
+	finish(2);
+}
+
 /* ---- halt ---- */
 
 static void halt_until_seen(struct world_vcpu *v)
@@ -302,13 +323,9 @@ static void eoi_vs_raise(void)
 }
 
 const struct scenario scenarios_guest[] = {
-	{ "send_vs_unmask", send_vs_unmask, 150 },
-	{ "send_vs_flags", send_vs_flags, 150 },
-	{ "two_senders", two_senders, 150 },
-	{ "block_vs_send", block_vs_send, 150 },
-	{ "bind_vs_upcall", bind_vs_upcall, 250 },
-	{ "ipi_storm", ipi_storm, 150 },
-	{ "timer_vs_block", timer_vs_block, 150 },
-	{ "eoi_vs_raise", eoi_vs_raise, 300 },
-	{ 0 },
+	{ "send_vs_unmask", send_vs_unmask, 150 }, { "send_vs_flags", send_vs_flags, 150 },
+	{ "two_senders", two_senders, 150 },	   { "nested_upcall", nested_upcall, 200 },
+	{ "block_vs_send", block_vs_send, 150 },   { "bind_vs_upcall", bind_vs_upcall, 250 },
+	{ "ipi_storm", ipi_storm, 150 },	   { "timer_vs_block", timer_vs_block, 150 },
+	{ "eoi_vs_raise", eoi_vs_raise, 300 },	   { 0 },
 };

@@ -10,7 +10,16 @@
 
 #define MAX_STEPS 20000u
 
-static const struct scenario *const lists[] = { scenarios_guest, scenarios_fifo, scenarios_raw };
+static const struct {
+	const char *name;
+	const struct scenario *scenarios;
+} groups[] = {
+	{ "guest", scenarios_guest },
+	{ "fifo", scenarios_fifo },
+	{ "raw", scenarios_raw },
+};
+
+#define GROUPS (sizeof(groups) / sizeof(groups[0]))
 
 struct request {
 	const char *program;
@@ -24,7 +33,7 @@ static void usage(void)
 {
 	fputs("usage: sim [SCENARIO...] [--schedules N] [--seed S] [--pct D] [--memory M] [--trace] "
 	      "[--list]\n"
-	      "  SCENARIO      all of them if none is named; --list names them\n"
+	      "  SCENARIO      or a group of them; all if none is named; --list names them\n"
 	      "  --schedules N schedules of each scenario, seeds 1 .. N\n"
 	      "  --seed S      only this one\n"
 	      "  --pct D       D changes of priority; 0: uniformly random; else the seed says\n"
@@ -83,31 +92,31 @@ static bool run_scenario(const struct request *r, const struct scenario *sc)
 	return true;
 }
 
-static const struct scenario *find(const char *name)
+/* By the name of a scenario, or of a group: whether there was one. NULL: every one of them. */
+static bool run_named(const struct request *r, const char *name, bool *ok)
 {
-	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
-		for (const struct scenario *sc = lists[i]; sc->name; sc++)
-			if (!strcmp(sc->name, name))
-				return sc;
-	return NULL;
+	bool found = false;
+
+	for (size_t i = 0; i < GROUPS; i++) {
+		bool group = !name || !strcmp(name, groups[i].name);
+
+		for (const struct scenario *sc = groups[i].scenarios; sc->name; sc++) {
+			if (!group && strcmp(name, sc->name) != 0)
+				continue;
+			found = true;
+			if (!run_scenario(r, sc))
+				*ok = false;
+		}
+	}
+	return found;
 }
 
 static void list_all(void)
 {
-	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
-		for (const struct scenario *sc = lists[i]; sc->name; sc++)
-			puts(sc->name);
+	for (size_t i = 0; i < GROUPS; i++)
+		for (const struct scenario *sc = groups[i].scenarios; sc->name; sc++)
+			printf("%s/%s\n", groups[i].name, sc->name);
 	exit(0);
-}
-
-static bool run_all(const struct request *r)
-{
-	bool ok = true;
-
-	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
-		for (const struct scenario *sc = lists[i]; sc->name; sc++)
-			ok &= run_scenario(r, sc);
-	return ok;
 }
 
 static enum sim_memory memory_named(const char *name)
@@ -167,28 +176,24 @@ int main(int argc, char **argv)
 	struct request r = { .program = argv[0],
 			     .options = { .pct = SIM_PCT_SEED, .memory = SIM_MEMORY_SEED },
 			     .schedules = 1000 };
-	const struct scenario *chosen[64];
-	unsigned nr = 0;
-	bool ok = true;
+	bool named = false, ok = true;
 
+	for (int i = 1; i < argc;)
+		i += argv[i][0] == '-' ? option(&r, &argv[i]) : 1;
 	for (int i = 1; i < argc;) {
 		if (argv[i][0] == '-') {
 			i += option(&r, &argv[i]);
 			continue;
 		}
-		chosen[nr] = find(argv[i]);
-		if (!chosen[nr++]) {
+		named = true;
+		if (!run_named(&r, argv[i], &ok)) {
 			fprintf(stderr, "sim: no scenario is named %s; --list names them\n",
 				argv[i]);
 			return 2;
 		}
-		if (nr == 64)
-			usage();
 		i++;
 	}
-	if (!nr)
-		ok = run_all(&r);
-	for (unsigned i = 0; i < nr; i++)
-		ok &= run_scenario(&r, chosen[i]);
+	if (!named)
+		run_named(&r, NULL, &ok);
 	return ok ? 0 : 1;
 }

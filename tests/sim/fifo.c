@@ -171,7 +171,34 @@ static void priority_vs_drain(void)
 	finish(2);
 }
 
+/* A tail that goes to another queue while others link behind it, and is sent to by two. */
+static void send_others(struct world_vcpu *v)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		world_expect(channel_send(&s.c[1], v) == 0, "send failed");
+		world_expect(channel_send(&s.c[2], v) == 0, "send failed");
+	}
+}
+
+static void fifo_moving_tail(void)
+{
+	begin(2, 3);
+	world_expect(raw_set_priority(&s.to->vcpu[0], s.c[1].to, 3) == 0, "set_priority");
+	world_run_vcpu(&s.from->vcpu[0], "sender-0", send_shared);
+	world_run_vcpu(&s.from->vcpu[1], "sender-1", send_shared);
+	world_run_vcpu(&s.from->vcpu[2], "sender-2", send_others);
+	world_run_vcpu(&s.to->vcpu[0], "guest", enable);
+	world_run_vcpu(&s.to->vcpu[1], "mover", change_priorities);
+	finish(3);
+}
+
 /* ---- events before there are words for them ---- */
+
+/* One each: the next one would hide that it was lost. */
+static void send_one(struct world_vcpu *v)
+{
+	world_expect(channel_send(&s.c[v->id], v) == 0, "send failed");
+}
 
 static void expand(struct world_vcpu *v)
 {
@@ -188,8 +215,8 @@ static void expand_vs_send(void)
 	raw_channel(&s.r, &s.c[0], s.from, 0);
 	raw_channel(&s.r, &s.c[1], s.from, 0);
 	raw_init_control(&s.r, &s.to->vcpu[0], 0);
-	world_run_vcpu(&s.from->vcpu[0], "sender-0", send_own);
-	world_run_vcpu(&s.from->vcpu[1], "sender-1", send_own);
+	world_run_vcpu(&s.from->vcpu[0], "sender-0", send_one);
+	world_run_vcpu(&s.from->vcpu[1], "sender-1", send_one);
 	world_run_vcpu(&s.to->vcpu[0], "guest", expand);
 	finish(2);
 }
@@ -210,8 +237,8 @@ static void init_vs_send(void)
 	s.to = raw_domain(&s.w, &s.r, 1);
 	raw_channel(&s.r, &s.c[0], s.from, 0);
 	raw_channel(&s.r, &s.c[1], s.from, 0);
-	world_run_vcpu(&s.from->vcpu[0], "sender-0", send_own);
-	world_run_vcpu(&s.from->vcpu[1], "sender-1", send_own);
+	world_run_vcpu(&s.from->vcpu[0], "sender-0", send_one);
+	world_run_vcpu(&s.from->vcpu[1], "sender-1", send_one);
 	world_run_vcpu(&s.to->vcpu[0], "guest", init_and_expand);
 	finish(2);
 }
@@ -233,6 +260,15 @@ static void reset(struct world_vcpu *v)
 	s.done = true;
 }
 
+static void look(void *arg)
+{
+	struct hv_port_info info;
+
+	(void)arg;
+	for (unsigned i = 0; i < 6; i++)
+		world_expect(hv_port_info(s.to->hv, s.c[i % 2].to, &info) == 0, "port_info");
+}
+
 /* Senders find the FIFO state or not, but never one that was freed. */
 static void fifo_reset_vs_send(void)
 {
@@ -242,6 +278,7 @@ static void fifo_reset_vs_send(void)
 	world_run_vcpu(&s.from->vcpu[0], "sender-0", send_own);
 	world_run_vcpu(&s.from->vcpu[1], "sender-1", send_own);
 	world_run_vcpu(&s.to->vcpu[0], "guest", reset);
+	sim_spawn("looker", look, NULL);
 	sim_run();
 	world_expect(s.done, "the reset has not ended");
 	world_end(&s.w);
@@ -283,6 +320,7 @@ const struct scenario scenarios_fifo[] = {
 	{ "fifo_unmask_elsewhere", fifo_unmask_elsewhere, 200 },
 	{ "fifo_send_vs_migrate", fifo_send_vs_migrate, 350 },
 	{ "priority_vs_drain", priority_vs_drain, 250 },
+	{ "fifo_moving_tail", fifo_moving_tail, 400 },
 	{ "expand_vs_send", expand_vs_send, 200 },
 	{ "init_vs_send", init_vs_send, 300 },
 	{ "fifo_reset_vs_send", fifo_reset_vs_send, 200 },

@@ -16,6 +16,7 @@ static struct {
 	evtchn_port_t old; /* the sender's end of what is closed */
 	bool reopened, destroyed;
 	unsigned ups;
+	unsigned polled; /* ports at once */
 } s;
 
 static void begin(unsigned vcpus, unsigned channels)
@@ -166,6 +167,38 @@ static void close_vs_close(void)
 	world_end(&s.w);
 }
 
+/* A port of the domain's own: its one end is looked at by the sender and closed. */
+static void send_ipi(struct world_vcpu *v)
+{
+	for (unsigned i = 0; i < 3; i++)
+		world_send(v, s.old); /* -EINVAL from the close on */
+}
+
+static void close_ipi(struct world_vcpu *v)
+{
+	struct evtchn_bind_ipi a = { .vcpu = 0 };
+
+	world_expect(raw_close(v, s.old) == 0, "close");
+	expect_clean(v, s.old, "after its close");
+	world_expect(world_evtchn(v, EVTCHNOP_bind_ipi, &a) == 0 && a.port == s.old, "bind_ipi");
+}
+
+static void ipi_close_vs_send(void)
+{
+	struct evtchn_bind_ipi a = { .vcpu = 0 };
+
+	begin(3, 0);
+	world_expect(world_evtchn(&s.to->vcpu[0], EVTCHNOP_bind_ipi, &a) == 0, "bind_ipi");
+	s.old = a.port;
+	for (unsigned i = 0; i < 3; i++)
+		s.to->vcpu[i].upcall = NULL;
+	world_run_vcpu(&s.to->vcpu[0], "closer", close_ipi);
+	world_run_vcpu(&s.to->vcpu[1], "sender-1", send_ipi);
+	world_run_vcpu(&s.to->vcpu[2], "sender-2", send_ipi);
+	sim_run();
+	world_end(&s.w);
+}
+
 static void reset_self(struct world_vcpu *v)
 {
 	struct evtchn_reset a = { .dom = DOMID_SELF };
@@ -191,9 +224,11 @@ static void reset_vs_send(void)
 static void poll_until_seen(struct world_vcpu *v)
 {
 	evtchn_port_t ports[2] = { s.c[0].to, s.c[1].to };
-	struct sched_poll p = { .ports = (uintptr_t)ports, .nr_ports = v->d->nr_vcpus };
+	struct sched_poll p = { .ports = (uintptr_t)ports, .nr_ports = s.polled };
 
 	while (s.c[0].seen < 3) {
+		if (s.w.timer)
+			p.timeout = s.w.now + 1000;
 		world_expect(world_hypercall(v, __HYPERVISOR_sched_op, SCHEDOP_poll, (uintptr_t)&p,
 					     0) == 0,
 			     "poll");
@@ -205,23 +240,57 @@ static void poll_until_seen(struct world_vcpu *v)
 	}
 }
 
-static void poll_vs_send(void)
+static void poll_ports(unsigned n, bool timeouts)
 {
 	begin(1, 2);
+	s.polled = n;
 	s.to->vcpu[0].upcall = NULL;
+	if (timeouts)
+		world_timer(&s.w);
 	world_run_vcpu(&s.from->vcpu[0], "sender", send_own);
 	world_run_vcpu(&s.to->vcpu[0], "poller", poll_until_seen);
 	finish(1);
 }
 
+static void poll_vs_send(void)
+{
+	poll_ports(1, false);
+}
+
 /* Of two ports at once; the other one is never sent to. */
 static void poll_two_vs_send(void)
 {
-	begin(2, 2);
+	poll_ports(2, false);
+}
+
+/* The other one: only the deadline ends it. */
+static void poll_timeout(struct world_vcpu *v)
+{
+	evtchn_port_t port = s.c[1].to;
+	struct sched_poll p = { .ports = (uintptr_t)&port, .nr_ports = 1 };
+
+	for (unsigned i = 0; i < 3; i++) {
+		p.timeout = s.w.now + 1000 * (1 + sim_random(2));
+		world_expect(world_hypercall(v, __HYPERVISOR_sched_op, SCHEDOP_poll, (uintptr_t)&p,
+					     0) == 0,
+			     "poll");
+		world_expect(s.w.now >= p.timeout, "a poll ends before its deadline");
+	}
+}
+
+static void poll_until_deadline(void)
+{
+	begin(1, 2);
 	s.to->vcpu[0].upcall = NULL;
-	world_run_vcpu(&s.from->vcpu[0], "sender", send_own);
-	world_run_vcpu(&s.to->vcpu[0], "poller", poll_until_seen);
-	finish(1);
+	world_timer(&s.w);
+	world_run_vcpu(&s.to->vcpu[0], "poller", poll_timeout);
+	sim_run();
+	world_end(&s.w);
+}
+
+static void poll_timeout_vs_send(void)
+{
+	poll_ports(1, true);
 }
 
 /* ---- a vCPU that is taken down and comes again ---- */
@@ -348,9 +417,12 @@ const struct scenario scenarios_raw[] = {
 	{ "send_vs_migrate", send_vs_migrate, 300 },
 	{ "close_vs_send", close_vs_send, 300 },
 	{ "close_vs_close", close_vs_close, 150 },
+	{ "ipi_close_vs_send", ipi_close_vs_send, 200 },
 	{ "reset_vs_send", reset_vs_send, 200 },
 	{ "poll_vs_send", poll_vs_send, 150 },
 	{ "poll_two_vs_send", poll_two_vs_send, 150 },
+	{ "poll_until_deadline", poll_until_deadline, 150 },
+	{ "poll_timeout_vs_send", poll_timeout_vs_send, 200 },
 	{ "offline_vs_send", offline_vs_send, 200 },
 	{ "register_vs_send", register_vs_send, 200 },
 	{ "destroy_vs_send", destroy_vs_send, 300 },

@@ -40,6 +40,12 @@ static uint64_t op_now(void *ctx)
 	return w->now;
 }
 
+static bool op_preempt(struct hv_vcpu *hv)
+{
+	(void)hv;
+	return sim_random(2);
+}
+
 static void op_relax(void *ctx)
 {
 	(void)ctx;
@@ -90,6 +96,7 @@ static const struct hv_ops ops = {
 	.alloc = op_alloc,
 	.free = op_free,
 	.now = op_now,
+	.preempt = op_preempt,
 	.relax = op_relax,
 	.kick = op_kick,
 	.set_timer = op_set_timer,
@@ -157,20 +164,30 @@ static void enter_guest(void *user)
 			hold(v, 1);
 			sim_park(v->may_sleep);
 			hold(v, -1);
-		} else if (!take_upcall(v)) {
-			return;
+			continue;
 		}
+		hold(v, 1);
+		hv_vcpu_resumed(v->hv);
+		hold(v, -1);
+		if (!take_upcall(v))
+			return;
 	}
 }
 
 long world_hypercall(struct world_vcpu *v, unsigned nr, uint64_t a0, uint64_t a1, uint64_t a2)
 {
+	uint64_t args[6] = { a0, a1, a2 };
+	bool again;
 	long rc;
 
-	hold(v, 1);
-	rc = hv_hypercall(v->hv, nr, (const uint64_t[6]){ a0, a1, a2, 0, 0, 0 });
-	hold(v, -1);
-	enter_guest(v);
+	/* One that is cut short is called again, after the vCPU's upcalls. */
+	do {
+		hold(v, 1);
+		rc = hv_hypercall(v->hv, nr, args);
+		again = hv_vcpu_preempted(v->hv);
+		hold(v, -1);
+		enter_guest(v);
+	} while (again);
 	return rc;
 }
 

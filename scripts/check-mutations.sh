@@ -32,7 +32,7 @@ rsync_like() { # the files of $fresh that differ in $src, and no others in $src
 rsync_like
 [ -f "$work/build/build.ninja" ] || meson setup -Dtests=true "$work/build" "$src" >"$work/setup.log" 2>&1 ||
     die "meson setup failed, see $work/setup.log"
-ninja -C "$work/build" --quiet tests/sim/sim || die "the sources do not build"
+ninja -C "$work/build" --quiet tests/sim/sim >"$work/build.log" 2>&1 || die "the sources do not build, see $work/build.log"
 
 field() { # NAME FILE: what its line says
     sed -n "s/^$1: *//p;/^--- /q" "$2"

@@ -12,7 +12,7 @@
 
 #include "atomic.h"
 
-#define MFN_OF_DOMAIN(d) (0x1000u * ((unsigned)hv_domain_id(d) + 1))
+#define MFN_OF_DOMAIN(d) (UINT64_C(0x1000) * (hv_domain_id(d) + 1u))
 
 static struct world *world_of(struct hv_vcpu *hv)
 {

@@ -323,9 +323,9 @@ static void eoi_vs_raise(void)
 }
 
 const struct scenario scenarios_guest[] = {
-	{ "send_vs_unmask", send_vs_unmask, 150 }, { "send_vs_flags", send_vs_flags, 150 },
-	{ "two_senders", two_senders, 150 },	   { "nested_upcall", nested_upcall, 200 },
-	{ "block_vs_send", block_vs_send, 150 },   { "bind_vs_upcall", bind_vs_upcall, 250 },
-	{ "ipi_storm", ipi_storm, 150 },	   { "timer_vs_block", timer_vs_block, 150 },
-	{ "eoi_vs_raise", eoi_vs_raise, 300 },	   { 0 },
+	{ "send_vs_unmask", send_vs_unmask, 250 }, { "send_vs_flags", send_vs_flags, 200 },
+	{ "two_senders", two_senders, 300 },	   { "nested_upcall", nested_upcall, 300 },
+	{ "block_vs_send", block_vs_send, 250 },   { "bind_vs_upcall", bind_vs_upcall, 600 },
+	{ "ipi_storm", ipi_storm, 350 },	   { "timer_vs_block", timer_vs_block, 350 },
+	{ "eoi_vs_raise", eoi_vs_raise, 350 },	   { 0 },
 };

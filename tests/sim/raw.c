@@ -414,18 +414,18 @@ static void pause_vs_send(void)
 }
 
 const struct scenario scenarios_raw[] = {
-	{ "send_vs_migrate", send_vs_migrate, 300 },
-	{ "close_vs_send", close_vs_send, 300 },
-	{ "close_vs_close", close_vs_close, 150 },
-	{ "ipi_close_vs_send", ipi_close_vs_send, 200 },
-	{ "reset_vs_send", reset_vs_send, 200 },
+	{ "send_vs_migrate", send_vs_migrate, 500 },
+	{ "close_vs_send", close_vs_send, 500 },
+	{ "close_vs_close", close_vs_close, 200 },
+	{ "ipi_close_vs_send", ipi_close_vs_send, 150 },
+	{ "reset_vs_send", reset_vs_send, 500 },
 	{ "poll_vs_send", poll_vs_send, 150 },
 	{ "poll_two_vs_send", poll_two_vs_send, 150 },
 	{ "poll_until_deadline", poll_until_deadline, 150 },
-	{ "poll_timeout_vs_send", poll_timeout_vs_send, 200 },
-	{ "offline_vs_send", offline_vs_send, 200 },
-	{ "register_vs_send", register_vs_send, 200 },
-	{ "destroy_vs_send", destroy_vs_send, 300 },
-	{ "pause_vs_send", pause_vs_send, 200 },
+	{ "poll_timeout_vs_send", poll_timeout_vs_send, 150 },
+	{ "offline_vs_send", offline_vs_send, 300 },
+	{ "register_vs_send", register_vs_send, 350 },
+	{ "destroy_vs_send", destroy_vs_send, 650 },
+	{ "pause_vs_send", pause_vs_send, 250 },
 	{ 0 },
 };

@@ -68,7 +68,14 @@ __asm__(".text\n"
 	".size sim_switch_stack, .-sim_switch_stack\n");
 
 #ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
+
+/* Frames of a thread that did not return, in an earlier schedule. */
+static void forget_frames(unsigned nr)
+{
+	__asan_unpoison_memory_region(stacks[nr], STACK_SIZE);
+}
 
 static const void *main_bottom;
 static size_t main_size;
@@ -88,6 +95,11 @@ static void end_switch(void *saved, bool from_main)
 #else
 #define main_bottom NULL
 #define main_size   0u
+
+static void forget_frames(unsigned nr)
+{
+	(void)nr;
+}
 
 static void begin_switch(void **save, const void *bottom, size_t size)
 {
@@ -122,7 +134,8 @@ static void switch_to(struct sim_thread *next)
 /* For good: nothing of this schedule runs any more. */
 static _Noreturn void leave_schedule(void)
 {
-	void *nowhere;
+	/* not on a stack that ASan takes to be gone */
+	static void *nowhere;
 
 	begin_switch(NULL, main_bottom, main_size);
 	sim_switch_stack(&nowhere, sim.main_sp);
@@ -148,6 +161,7 @@ static void thread_init(struct sim_thread *t, unsigned nr, const char *name, voi
 {
 	uintptr_t *top = (uintptr_t *)(void *)(stacks[nr] + STACK_SIZE);
 
+	forget_frames(nr);
 	*t = (struct sim_thread){ .nr = nr, .name = name, .fn = fn, .arg = arg };
 	/* As after the pushes of sim_switch_stack; thread_main finds its stack as if called. */
 	*--top = 0;

@@ -5,7 +5,7 @@
 # Arguments: names of patches, without .patch; all of them if none is given.
 set -u
 cd "$(dirname "$0")/.."
-SCHEDULES=${SCHEDULES:-200000}
+SCHEDULES=${SCHEDULES:-20000}
 root=$PWD
 work=$root/build/mutations
 src=$work/src

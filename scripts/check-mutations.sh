@@ -4,7 +4,7 @@
 # and which scenario is to find it; one with a line "not found:" says why none can, and is only built and run.
 # Arguments: names of patches, without .patch; all of them if none is given.
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 2
 SCHEDULES=${SCHEDULES:-20000}
 root=$PWD
 work=$root/build/mutations
@@ -21,7 +21,7 @@ fresh=$work/fresh
 rm -rf "$fresh"
 mkdir -p "$fresh" "$src"
 git ls-files -z -co --exclude-standard | tar -c --null -T - --ignore-failed-read 2>/dev/null | tar -x -C "$fresh"
-rsync_like() { # the files of $fresh that differ in $src, and no others in $src
+mirror() { # make $src what $fresh is, touching only files that differ
     (cd "$fresh" && find . -type f) | while read -r f; do
         cmp -s "$fresh/$f" "$src/$f" || { mkdir -p "$src/$(dirname "$f")" && cp "$fresh/$f" "$src/$f"; }
     done
@@ -29,7 +29,7 @@ rsync_like() { # the files of $fresh that differ in $src, and no others in $src
         [ -f "$fresh/$f" ] || rm -f "$src/$f"
     done
 }
-rsync_like
+mirror
 [ -f "$work/build/build.ninja" ] || meson setup -Dtests=true "$work/build" "$src" >"$work/setup.log" 2>&1 ||
     die "meson setup failed, see $work/setup.log"
 ninja -C "$work/build" --quiet tests/sim/sim >"$work/build.log" 2>&1 || die "the sources do not build, see $work/build.log"
@@ -66,7 +66,7 @@ mutate() { # patch file
 
 bad=0
 total=0
-[ $# -gt 0 ] || set -- $(cd tests/sim/mutations && ls ./*.patch)
+[ $# -gt 0 ] || set -- tests/sim/mutations/*.patch
 for p; do
     mutate "$root/tests/sim/mutations/$(basename "$p" .patch).patch"
     total=$((total + 1))

@@ -84,8 +84,11 @@ static void drop_late(struct sim_thread *t, unsigned i)
 /* Others see it from now on. If its thread runs, it is in place. */
 static void commit(struct sim_thread *t, unsigned i)
 {
+	const struct late_store *s = &t->late[i];
+
+	trace_note(t, "now seen", s->p, s->value, s->order, s->site);
 	if (t != sim.current)
-		poke(t->late[i].p, t->late[i].size, t->late[i].value);
+		poke(s->p, s->size, s->value);
 	drop_late(t, i);
 }
 
@@ -130,7 +133,7 @@ static bool may_leave(const struct sim_thread *t, unsigned i)
 {
 	if (i == 0)
 		return true;
-	if (sim.memory == SIM_MEMORY_TSO || t->late[i].release)
+	if (sim.memory == SIM_MEMORY_TSO || t->late[i].order != __ATOMIC_RELAXED)
 		return false;
 	for (unsigned k = 0; k < i; k++)
 		if (overlaps(&t->late[k], t->late[i].p, t->late[i].size))
@@ -160,7 +163,8 @@ void sim_barrier(void)
 	late_flush(sim.current);
 }
 
-static void make_late(struct sim_thread *t, volatile void *p, unsigned size, uint64_t v, int order)
+static void make_late(struct sim_thread *t, volatile void *p, unsigned size, uint64_t v, int order,
+		      const struct sim_site *site)
 {
 	if (t->nr_late == MAX_BUFFER)
 		commit(t, 0);
@@ -168,7 +172,8 @@ static void make_late(struct sim_thread *t, volatile void *p, unsigned size, uin
 						     .size = size,
 						     .value = cut(v, size),
 						     .old = peek(p, size),
-						     .release = order != __ATOMIC_RELAXED };
+						     .order = order,
+						     .site = site };
 	sim.with_late++;
 	poke(p, size, v);
 }
@@ -211,7 +216,7 @@ uint64_t sim_load(const volatile void *p, unsigned size, int order, const struct
 	step();
 	check_alive(p);
 	v = peek(p, size);
-	trace_note("load", (const void *)p, v, order, site);
+	trace_note(sim.current, "load", p, v, order, site);
 	return v;
 }
 
@@ -223,9 +228,9 @@ void sim_store(volatile void *p, unsigned size, uint64_t v, int order, const str
 	}
 	step();
 	check_alive(p);
-	trace_note("store", (const void *)p, cut(v, size), order, site);
+	trace_note(sim.current, "store", p, cut(v, size), order, site);
 	if (order != __ATOMIC_SEQ_CST && sim.memory != SIM_MEMORY_SC) {
-		make_late(sim.current, p, size, v, order);
+		make_late(sim.current, p, size, v, order, site);
 		return;
 	}
 	sim_barrier();
@@ -249,7 +254,7 @@ uint64_t sim_exchange(volatile void *p, unsigned size, uint64_t v, int order,
 	begin_rmw(p, size, order);
 	old = peek(p, size);
 	poke(p, size, v);
-	trace_note("exchange", (const void *)p, old, order, site);
+	trace_note(sim.current, "exchange", p, old, order, site);
 	return old;
 }
 
@@ -276,7 +281,7 @@ uint64_t sim_fetch(enum sim_fetch op, volatile void *p, unsigned size, uint64_t 
 		break;
 	}
 	poke(p, size, result);
-	trace_note(names[op], (const void *)p, old, order, site);
+	trace_note(sim.current, names[op], p, old, order, site);
 	return old;
 }
 
@@ -287,7 +292,7 @@ bool sim_cas(volatile void *p, unsigned size, uint64_t *old, uint64_t v, int ord
 
 	begin_rmw(p, size, order);
 	was = peek(p, size);
-	trace_note("cas", (const void *)p, was, order, site);
+	trace_note(sim.current, "cas", p, was, order, site);
 	if (was != cut(*old, size)) {
 		*old = was;
 		return false;

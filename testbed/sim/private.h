@@ -31,7 +31,8 @@ struct late_store {
 	volatile void *p;
 	uint64_t value, old;
 	unsigned size;
-	bool release; /* not before those before it */
+	int order;
+	const struct sim_site *site;
 };
 
 struct sim_thread {
@@ -57,7 +58,7 @@ struct sim_thread {
 /* One access, for the trace. */
 struct trace_entry {
 	const struct sim_site *site;
-	const void *p;
+	const volatile void *p;
 	uint64_t value;
 	const char *what;
 	unsigned step;
@@ -116,7 +117,7 @@ void late_flush_all(void);
 void late_flush_one(void); /* of anybody's, chosen at random; there is one */
 
 /* trace.c */
-void trace_note(const char *what, const void *p, uint64_t value, int order,
-		const struct sim_site *site);
+void trace_note(const struct sim_thread *t, const char *what, const volatile void *p,
+		uint64_t value, int order, const struct sim_site *site);
 
 #endif

@@ -8,8 +8,8 @@
 
 #include "private.h"
 
-void trace_note(const char *what, const void *p, uint64_t value, int order,
-		const struct sim_site *site)
+void trace_note(const struct sim_thread *t, const char *what, const volatile void *p,
+		uint64_t value, int order, const struct sim_site *site)
 {
 	if (!sim.running)
 		return;
@@ -18,7 +18,7 @@ void trace_note(const char *what, const void *p, uint64_t value, int order,
 								.value = value,
 								.what = what,
 								.step = sim.steps,
-								.thread = sim.current->nr,
+								.thread = t->nr,
 								.order = order };
 }
 
@@ -40,12 +40,12 @@ static void print_entry(const struct trace_entry *e)
 {
 	const char *file = strrchr(e->site->file, '/');
 	char place[32];
-	long at = (const uint8_t *)e->p - sim.arena;
+	long at = (const volatile uint8_t *)e->p - sim.arena;
 
 	if (at >= 0 && at < (long)ARENA_SIZE)
 		snprintf(place, sizeof(place), "+%lx", at);
 	else
-		snprintf(place, sizeof(place), "%p", e->p);
+		snprintf(place, sizeof(place), "%lx", (unsigned long)(uintptr_t)e->p);
 	fprintf(stderr, "%6u  %-12s %-10s %-8s %8s %18llx  %s:%u %s\n", e->step,
 		sim.thread[e->thread].name, e->what, order_name(e->order), place,
 		(unsigned long long)e->value, file ? file + 1 : e->site->file, e->site->line,
@@ -56,10 +56,8 @@ void sim_trace(void)
 {
 	unsigned n = sim.traced < TRACE ? sim.traced : TRACE;
 
-	fprintf(stderr,
-		"%6s  %-12s %-19s %8s %18s  where; loads and read-modify-writes show what "
-		"they read\n",
-		"step", "thread", "access", "place", "value");
+	fprintf(stderr, "%6s  %-12s %-19s %8s %18s  where\n", "step", "thread", "access", "place",
+		"value");
 	for (unsigned i = sim.traced - n; i < sim.traced; i++)
 		print_entry(&sim.trace[i % TRACE]);
 }

@@ -236,7 +236,7 @@ static void sleep_by_timer(struct world_vcpu *v)
 	for (unsigned i = 0; i < 3; i++) {
 		channel_post(&s.c[0], 0);
 		sim_barrier(); /* whoever fires the timer is no part of this */
-		guest_set_timer(g, s.w.now + 1000 * (1 + sim_random(2)));
+		guest_set_timer(g, s.w.now + UINT64_C(1000) * (1 + sim_random(2)));
 		for (;;) {
 			guest_local_irq_disable(g);
 			if (s.c[0].seen == s.c[0].sent)

@@ -270,7 +270,7 @@ static void poll_timeout(struct world_vcpu *v)
 	struct sched_poll p = { .ports = (uintptr_t)&port, .nr_ports = 1 };
 
 	for (unsigned i = 0; i < 3; i++) {
-		p.timeout = s.w.now + 1000 * (1 + sim_random(2));
+		p.timeout = s.w.now + UINT64_C(1000) * (1 + sim_random(2));
 		world_expect(world_hypercall(v, __HYPERVISOR_sched_op, SCHEDOP_poll, (uintptr_t)&p,
 					     0) == 0,
 			     "poll");

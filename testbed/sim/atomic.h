@@ -44,19 +44,22 @@ bool sim_cas(volatile void *p, unsigned size, uint64_t *old, uint64_t v, int ord
 #define SIM_BITS(v)	((uint64_t)(uintptr_t)(v))
 #define SIM_VALUE(p, v) ((__typeof__(*(p)))(uintptr_t)(v))
 
-#define ATOMIC_LOAD(p, order)	  SIM_VALUE(p, sim_load((p), sizeof(*(p)), (order), SIM_SITE))
-#define ATOMIC_STORE(p, v, order) sim_store((p), sizeof(*(p)), SIM_BITS(v), (order), SIM_SITE)
+#define ATOMIC_LOAD(p, order) \
+	SIM_VALUE(p, sim_load((p), sizeof(__typeof__(*(p))), (order), SIM_SITE))
+#define ATOMIC_STORE(p, v, order) \
+	sim_store((p), sizeof(__typeof__(*(p))), SIM_BITS(v), (order), SIM_SITE)
 #define ATOMIC_XCHG(p, v, order) \
-	SIM_VALUE(p, sim_exchange((p), sizeof(*(p)), SIM_BITS(v), (order), SIM_SITE))
-#define ATOMIC_FETCH(op, p, v, order) \
-	SIM_VALUE(p, sim_fetch(SIM_FETCH_##op, (p), sizeof(*(p)), SIM_BITS(v), (order), SIM_SITE))
-#define ATOMIC_CAS(p, old, new, order)                                                           \
-	(__extension__({                                                                         \
-		uint64_t sim_old_ = SIM_BITS(*(old));                                            \
-		bool sim_ok_ =                                                                   \
-			sim_cas((p), sizeof(*(p)), &sim_old_, SIM_BITS(new), (order), SIM_SITE); \
-		*(old) = SIM_VALUE(p, sim_old_);                                                 \
-		sim_ok_;                                                                         \
+	SIM_VALUE(p, sim_exchange((p), sizeof(__typeof__(*(p))), SIM_BITS(v), (order), SIM_SITE))
+#define ATOMIC_FETCH(op, p, v, order)                                                      \
+	SIM_VALUE(p, sim_fetch(SIM_FETCH_##op, (p), sizeof(__typeof__(*(p))), SIM_BITS(v), \
+			       (order), SIM_SITE))
+#define ATOMIC_CAS(p, old, new, order)                                                          \
+	(__extension__({                                                                        \
+		uint64_t sim_old_ = SIM_BITS(*(old));                                           \
+		bool sim_ok_ = sim_cas((p), sizeof(__typeof__(*(p))), &sim_old_, SIM_BITS(new), \
+				       (order), SIM_SITE);                                      \
+		*(old) = SIM_VALUE(p, sim_old_);                                                \
+		sim_ok_;                                                                        \
 	}))
 
 #endif

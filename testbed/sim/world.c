@@ -411,10 +411,13 @@ struct world_domain *world_domain(struct world *w, unsigned vcpus, unsigned nr_p
 	return d;
 }
 
-struct world_domain *world_guest(struct world *w, unsigned vcpus, unsigned nr_pirqs)
+struct world_domain *world_guest(struct world *w, unsigned vcpus, unsigned nr_pirqs,
+				 enum guest_abi abi)
 {
 	struct world_domain *d = world_domain(w, vcpus, nr_pirqs);
-	struct guest_config cfg = { .shared_info = d->shared, .nr_cpus = vcpus, .nr_irqs = 16 };
+	struct guest_config cfg = {
+		.shared_info = d->shared, .nr_cpus = vcpus, .nr_irqs = 16, .abi = abi
+	};
 
 	if (guest_create(&d->guest, &port_ops, d, &cfg))
 		sim_fail("guest_create");

@@ -72,7 +72,8 @@ void world_end(struct world *w);
 /* A domain with its vCPUs up and their upcalls masked; ids are 1, 2, ... */
 struct world_domain *world_domain(struct world *w, unsigned vcpus, unsigned nr_pirqs);
 /* The same with a guest half on all its vCPUs. */
-struct world_domain *world_guest(struct world *w, unsigned vcpus, unsigned nr_pirqs);
+struct world_domain *world_guest(struct world *w, unsigned vcpus, unsigned nr_pirqs,
+				 enum guest_abi abi);
 /* Its vCPUs have ended (world_stop, or before they began). */
 void world_destroy(struct world *w, struct world_domain *d);
 

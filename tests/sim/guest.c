@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Scenarios of the guest half on the 2-level ABI, against senders in another domain.
+ * Scenarios of the guest half on both ABIs, against senders in another domain.
  */
 #include "scenario.h"
 
@@ -15,12 +15,12 @@ static struct {
 	unsigned raised, serviced;
 } s;
 
-static void begin(unsigned guest_vcpus)
+static void begin(unsigned guest_vcpus, enum guest_abi abi)
 {
 	memset(&s, 0, sizeof(s));
 	world_begin(&s.w);
 	s.from = world_domain(&s.w, 2, 0);
-	s.to = world_guest(&s.w, guest_vcpus, 0);
+	s.to = world_guest(&s.w, guest_vcpus, 0, abi);
 }
 
 static void send_three(struct world_vcpu *v)
@@ -62,9 +62,9 @@ static void disable_and_enable(struct world_vcpu *v)
 	}
 }
 
-static void send_vs_unmask(void)
+static void send_vs_unmask(enum guest_abi abi)
 {
-	begin(1);
+	begin(1, abi);
 	channel_to_guest(&s.c[0], s.from, s.to, 0);
 	world_run_vcpu(&s.from->vcpu[0], "sender", send_three);
 	world_run_vcpu(&s.to->vcpu[0], "guest", disable_and_enable);
@@ -89,9 +89,9 @@ static void flags_and_spin(struct world_vcpu *v)
 		sim_relax();
 }
 
-static void send_vs_flags(void)
+static void send_vs_flags(enum guest_abi abi)
 {
-	begin(1);
+	begin(1, abi);
 	channel_to_guest(&s.c[0], s.from, s.to, 0);
 	world_run_vcpu(&s.from->vcpu[0], "sender", send_three);
 	world_run_vcpu(&s.to->vcpu[0], "guest", flags_and_spin);
@@ -99,9 +99,9 @@ static void send_vs_flags(void)
 }
 
 /* Two ports in one word, two senders: the selector and upcall_pending are both's. */
-static void two_senders(void)
+static void two_senders(enum guest_abi abi)
 {
-	begin(1);
+	begin(1, abi);
 	channel_to_guest(&s.c[0], s.from, s.to, 0);
 	channel_to_guest(&s.c[1], s.from, s.to, 0);
 	world_run_vcpu(&s.from->vcpu[0], "sender-0", send_two);
@@ -118,9 +118,9 @@ static void enable_inside(struct channel *c)
 	sim_point();
 }
 
-static void nested_upcall(void)
+static void nested_upcall(enum guest_abi abi)
 {
-	begin(1);
+	begin(1, abi);
 	channel_to_guest(&s.c[0], s.from, s.to, 0);
 	channel_to_guest(&s.c[1], s.from, s.to, 0);
 	s.c[0].inside = enable_inside;
@@ -147,9 +147,9 @@ static void halt_until_seen(struct world_vcpu *v)
 	guest_local_irq_enable(g);
 }
 
-static void block_vs_send(void)
+static void block_vs_send(enum guest_abi abi)
 {
-	begin(1);
+	begin(1, abi);
 	channel_to_guest(&s.c[0], s.from, s.to, 0);
 	world_run_vcpu(&s.from->vcpu[0], "sender", send_three);
 	world_run_vcpu(&s.to->vcpu[0], "guest", halt_until_seen);
@@ -168,7 +168,7 @@ static void bind_and_unbind(struct world_vcpu *v)
 
 		world_expect(guest_unbind_from_irqhandler(g, s.c[1].irq, &s.c[1]) == 0, "unbind");
 		s.c[1].disabled = true;
-		irq = guest_bind_ipi_to_irq(g, 0);
+		irq = guest_bind_ipi_to_irq(g, 0, 0);
 		world_expect(irq > 0, "bind: %d", irq);
 		s.c[1].irq = (unsigned)irq;
 		s.c[1].disabled = false;
@@ -180,13 +180,13 @@ static void bind_and_unbind(struct world_vcpu *v)
 }
 
 /* The port that comes and goes is in the word of the one that is sent to. */
-static void bind_vs_upcall(void)
+static void bind_vs_upcall(enum guest_abi abi)
 {
 	int irq;
 
-	begin(1);
+	begin(1, abi);
 	channel_to_guest(&s.c[0], s.from, s.to, 0);
-	irq = guest_bind_ipi_to_irqhandler(s.to->guest, 0, channel_handler, 0, "ipi", &s.c[1]);
+	irq = guest_bind_ipi_to_irqhandler(s.to->guest, 0, 0, channel_handler, 0, "ipi", &s.c[1]);
 	world_expect(irq > 0, "bind: %d", irq);
 	s.c[1].irq = (unsigned)irq;
 	world_run_vcpu(&s.from->vcpu[0], "sender", send_three);
@@ -209,14 +209,14 @@ static void notify_others(struct world_vcpu *v)
 	}
 }
 
-static void ipi_storm(void)
+static void ipi_storm(enum guest_abi abi)
 {
-	begin(2);
+	begin(2, abi);
 	for (unsigned i = 0; i < 2; i++) {
 		int irq;
 
 		s.w.acting = &s.to->vcpu[i];
-		irq = guest_bind_ipi_to_irqhandler(s.to->guest, i, channel_handler,
+		irq = guest_bind_ipi_to_irqhandler(s.to->guest, 0, i, channel_handler,
 						   GUEST_IRQF_PERCPU, "ipi", &s.c[i]);
 		world_expect(irq > 0, "bind: %d", irq);
 		s.c[i].irq = (unsigned)irq;
@@ -247,11 +247,11 @@ static void sleep_by_timer(struct world_vcpu *v)
 	}
 }
 
-static void timer_vs_block(void)
+static void timer_vs_block(enum guest_abi abi)
 {
 	int irq;
 
-	begin(1);
+	begin(1, abi);
 	irq = guest_bind_virq_to_irqhandler(s.to->guest, VIRQ_TIMER, 0, channel_handler,
 					    GUEST_IRQF_PERCPU, "timer", &s.c[0]);
 	world_expect(irq > 0, "bind: %d", irq);
@@ -299,12 +299,12 @@ static void bind_line(struct world_domain *d, struct channel *c)
 	c->irq = (unsigned)irq;
 }
 
-static void eoi_vs_raise(void)
+static void eoi_vs_raise(enum guest_abi abi)
 {
 	memset(&s, 0, sizeof(s));
 	world_begin(&s.w);
-	s.to = world_guest(&s.w, 1, 2);
-	s.other = world_guest(&s.w, 1, 2);
+	s.to = world_guest(&s.w, 1, 2, abi);
+	s.other = world_guest(&s.w, 1, 2, abi);
 	world_line(&s.w, &s.line, 5, HV_IRQ_LEVEL);
 	bind_line(s.to, &s.c[0]);
 	bind_line(s.other, &s.c[1]);
@@ -322,10 +322,75 @@ static void eoi_vs_raise(void)
 	world_end(&s.w);
 }
 
+/* ---- priorities ---- */
+
+static void change_priorities(struct world_vcpu *v)
+{
+	static const unsigned priorities[] = { 3, 7, 3 };
+
+	for (unsigned i = 0; i < 3; i++)
+		world_expect(guest_set_irq_priority(v->d->guest, s.c[0].irq, priorities[i]) == 0,
+			     "set_irq_priority");
+}
+
+static void priority_vs_upcall(enum guest_abi abi)
+{
+	begin(2, abi);
+	channel_to_guest(&s.c[0], s.from, s.to, 0);
+	channel_to_guest(&s.c[1], s.from, s.to, 0);
+	world_run_vcpu(&s.from->vcpu[0], "sender-0", send_three);
+	world_run_vcpu(&s.from->vcpu[1], "sender-1", send_three);
+	world_idle_vcpu(&s.to->vcpu[0], "cpu-0");
+	world_run_vcpu(&s.to->vcpu[1], "cpu-1", change_priorities);
+	finish(2);
+}
+
+/* ---- each on both ABIs ---- */
+
+#define ON_BOTH(name)                 \
+	static void name##_2l(void)   \
+	{                             \
+		name(GUEST_ABI_2L);   \
+	}                             \
+	static void name##_fifo(void) \
+	{                             \
+		name(GUEST_ABI_FIFO); \
+	}                             \
+	_Static_assert(1, "a semicolon")
+
+ON_BOTH(send_vs_unmask);
+ON_BOTH(send_vs_flags);
+ON_BOTH(two_senders);
+ON_BOTH(nested_upcall);
+ON_BOTH(block_vs_send);
+ON_BOTH(bind_vs_upcall);
+ON_BOTH(ipi_storm);
+ON_BOTH(timer_vs_block);
+ON_BOTH(eoi_vs_raise);
+
+static void priority_vs_upcall_fifo(void)
+{
+	priority_vs_upcall(GUEST_ABI_FIFO);
+}
+
 const struct scenario scenarios_guest[] = {
-	{ "send_vs_unmask", send_vs_unmask, 250 }, { "send_vs_flags", send_vs_flags, 200 },
-	{ "two_senders", two_senders, 300 },	   { "nested_upcall", nested_upcall, 300 },
-	{ "block_vs_send", block_vs_send, 250 },   { "bind_vs_upcall", bind_vs_upcall, 600 },
-	{ "ipi_storm", ipi_storm, 350 },	   { "timer_vs_block", timer_vs_block, 350 },
-	{ "eoi_vs_raise", eoi_vs_raise, 350 },	   { 0 },
+	{ "send_vs_unmask", send_vs_unmask_2l, 300 }, { "send_vs_flags", send_vs_flags_2l, 200 },
+	{ "two_senders", two_senders_2l, 300 },	      { "nested_upcall", nested_upcall_2l, 300 },
+	{ "block_vs_send", block_vs_send_2l, 250 },   { "bind_vs_upcall", bind_vs_upcall_2l, 650 },
+	{ "ipi_storm", ipi_storm_2l, 350 },	      { "timer_vs_block", timer_vs_block_2l, 400 },
+	{ "eoi_vs_raise", eoi_vs_raise_2l, 400 },     { 0 },
+};
+
+const struct scenario scenarios_guest_fifo[] = {
+	{ "guest_fifo_send_vs_unmask", send_vs_unmask_fifo, 300 },
+	{ "guest_fifo_send_vs_flags", send_vs_flags_fifo, 200 },
+	{ "guest_fifo_two_senders", two_senders_fifo, 350 },
+	{ "guest_fifo_nested_upcall", nested_upcall_fifo, 350 },
+	{ "guest_fifo_block_vs_send", block_vs_send_fifo, 300 },
+	{ "guest_fifo_bind_vs_upcall", bind_vs_upcall_fifo, 750 },
+	{ "guest_fifo_ipi_storm", ipi_storm_fifo, 400 },
+	{ "guest_fifo_timer_vs_block", timer_vs_block_fifo, 400 },
+	{ "guest_fifo_eoi_vs_raise", eoi_vs_raise_fifo, 400 },
+	{ "guest_fifo_priority_vs_upcall", priority_vs_upcall_fifo, 550 },
+	{ 0 },
 };

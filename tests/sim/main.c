@@ -15,6 +15,7 @@ static const struct {
 	const struct scenario *scenarios;
 } groups[] = {
 	{ "guest", scenarios_guest },
+	{ "guest-fifo", scenarios_guest_fifo },
 	{ "fifo", scenarios_fifo },
 	{ "raw", scenarios_raw },
 };

@@ -18,7 +18,8 @@ struct scenario {
 };
 
 /* One list per file. */
-extern const struct scenario scenarios_guest[], scenarios_fifo[], scenarios_raw[];
+extern const struct scenario scenarios_guest[], scenarios_guest_fifo[], scenarios_fifo[],
+	scenarios_raw[];
 
 #define CHANNEL_SENDERS 4u
 

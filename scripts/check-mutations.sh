@@ -1,7 +1,8 @@
 #!/bin/sh
 # `make check-mutations`: does the simulation bite? Each patch of tests/sim/mutations makes one mistake in a copy
 # of the sources; its scenario must then fail within SCHEDULES schedules. The head of a patch says what is wrong
-# and which scenario is to find it; one with a line "not found:" says why that is not to be expected, and does not fail.
+# and which scenario is to find it; one with a line "not found:" says why that is not to be expected, and does not fail;
+# one with a line "schedules:" is given that many.
 # Arguments: names of patches, without .patch; all of them if none is given.
 set -u
 cd "$(dirname "$0")/.." || exit 2
@@ -46,8 +47,9 @@ mutate() { # patch file
         cat "$work/build.log"
         die "$name does not build"
     fi
-    # shellcheck disable=SC2086 # a scenario is one word
-    "$work/build/tests/sim/sim" $scenario --schedules "$SCHEDULES" >"$work/out" 2>&1
+    schedules=$(field schedules "$1")
+    schedules=${schedules:-$SCHEDULES}
+    "$work/build/tests/sim/sim" "$scenario" --schedules "$schedules" >"$work/out" 2>&1
     status=$?
     patch -s -R -p1 -d "$src" --no-backup-if-mismatch <"$1" || die "$name cannot be taken back"
     n=$(sed -n 's/.*found by schedule \([0-9]*\),.*/\1/p' "$work/out")
@@ -58,7 +60,7 @@ mutate() { # patch file
     elif [ "$status" -eq 1 ] && [ -n "$n" ]; then
         printf '%7s  %s: %s\n' "$n" "$name" "$how"
     else
-        echo "NOT FOUND in $SCHEDULES schedules: $name"
+        echo "NOT FOUND in $schedules schedules: $name"
         bad=1
     fi
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Scenarios of the hypervisor half's FIFO ABI, against a raw guest that keeps the ABI. When the
- * guest half drives queues itself, its place is that of raw_consumer.c here.
+ * Scenarios of the hypervisor half's FIFO ABI, against a raw guest that keeps the ABI: moves,
+ * closes and resets at moments that the guest half does not choose.
  */
 #include "raw.h"
 

@@ -90,7 +90,7 @@ static void expect_clean(struct world_vcpu *v, uint32_t port, const char *after)
 			     after);
 }
 
-/* The close of another port first: senders may be in the phase before that one's wait. */
+/* The close of another port first, as in close_two_vs_send. */
 static void close_and_reopen(struct world_vcpu *v)
 {
 	struct evtchn_alloc_unbound a = { .dom = DOMID_SELF, .remote_dom = 1 };
@@ -130,6 +130,24 @@ static void close_vs_send(void)
 	sim_run();
 	channel_check(&s.c[0], "the new channel");
 	world_expect(s.c[0].runs <= s.c[0].sent, "%u handled, %u sent", s.c[0].runs, s.c[0].sent);
+	world_end(&s.w);
+}
+
+static void close_two(struct world_vcpu *v)
+{
+	world_expect(raw_close(v, s.c[1].to) == 0, "close");
+	world_expect(raw_close(v, s.c[0].to) == 0, "close");
+	expect_clean(v, s.c[0].to, "after its close");
+}
+
+/* A sender that has come in before the first wait may be in until the second. */
+static void close_two_vs_send(void)
+{
+	begin(1, 2);
+	s.old = s.c[0].from;
+	world_run_vcpu(&s.from->vcpu[1], "sender", send_old);
+	world_run_vcpu(&s.to->vcpu[0], "closer", close_two);
+	sim_run();
 	world_end(&s.w);
 }
 
@@ -416,6 +434,7 @@ static void pause_vs_send(void)
 const struct scenario scenarios_raw[] = {
 	{ "send_vs_migrate", send_vs_migrate, 500 },
 	{ "close_vs_send", close_vs_send, 500 },
+	{ "close_two_vs_send", close_two_vs_send, 200 },
 	{ "close_vs_close", close_vs_close, 200 },
 	{ "ipi_close_vs_send", ipi_close_vs_send, 150 },
 	{ "reset_vs_send", reset_vs_send, 550 },

@@ -1,6 +1,6 @@
 # Everything a newcomer needs; meson and ninja do the work. `make run` and `make check` install what is
 # missing when they may (root on Debian).
-.PHONY: all run check check-xen check-bench bench clean
+.PHONY: all run check check-mutations check-xen check-bench bench clean
 .NOTPARALLEL:
 
 BUILD := build
@@ -26,6 +26,11 @@ check-xen:
 	@scripts/deps.sh xen
 	@$(MAKE) --no-print-directory all
 	@scripts/check-xen.sh
+
+# Mistakes made on purpose in a copy of the sources: the simulation must find each of them.
+check-mutations:
+	@scripts/deps.sh check
+	@scripts/check-mutations.sh
 
 bench:
 	@scripts/deps.sh bench

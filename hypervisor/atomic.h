@@ -10,32 +10,46 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What a simulation puts before each access to p: another thread's turn. */
+/*
+ * ATOMIC_POINT(p) is evaluated before every access to p: another thread's turn. A simulation that
+ * also models store buffers defines the five primitives itself, in a header that it names by
+ * HYPERVISOR_ATOMIC_HEADER.
+ */
+#ifdef HYPERVISOR_ATOMIC_HEADER
+#include HYPERVISOR_ATOMIC_HEADER
+#else
+
 #ifndef ATOMIC_POINT
 #define ATOMIC_POINT(p) ((void)0)
 #endif
 
-#define load_relaxed(p) (ATOMIC_POINT(p), __atomic_load_n((p), __ATOMIC_RELAXED))
-#define load_acquire(p) (ATOMIC_POINT(p), __atomic_load_n((p), __ATOMIC_ACQUIRE))
-#define load_seq(p)	(ATOMIC_POINT(p), __atomic_load_n((p), __ATOMIC_SEQ_CST))
+#define ATOMIC_LOAD(p, order)	      (ATOMIC_POINT(p), __atomic_load_n((p), (order)))
+#define ATOMIC_STORE(p, v, order)     (ATOMIC_POINT(p), __atomic_store_n((p), (v), (order)))
+#define ATOMIC_XCHG(p, v, order)      (ATOMIC_POINT(p), __atomic_exchange_n((p), (v), (order)))
+#define ATOMIC_FETCH(op, p, v, order) (ATOMIC_POINT(p), __atomic_fetch_##op((p), (v), (order)))
+#define ATOMIC_CAS(p, old, new, order) \
+	(ATOMIC_POINT(p), __atomic_compare_exchange_n((p), (old), (new), false, (order), (order)))
+#endif
 
-#define store_relaxed(p, v) (ATOMIC_POINT(p), __atomic_store_n((p), (v), __ATOMIC_RELAXED))
-#define store_release(p, v) (ATOMIC_POINT(p), __atomic_store_n((p), (v), __ATOMIC_RELEASE))
-#define store_seq(p, v)	    (ATOMIC_POINT(p), __atomic_store_n((p), (v), __ATOMIC_SEQ_CST))
+#define load_relaxed(p) ATOMIC_LOAD(p, __ATOMIC_RELAXED)
+#define load_acquire(p) ATOMIC_LOAD(p, __ATOMIC_ACQUIRE)
+#define load_seq(p)	ATOMIC_LOAD(p, __ATOMIC_SEQ_CST)
+
+#define store_relaxed(p, v) ATOMIC_STORE(p, v, __ATOMIC_RELAXED)
+#define store_release(p, v) ATOMIC_STORE(p, v, __ATOMIC_RELEASE)
+#define store_seq(p, v)	    ATOMIC_STORE(p, v, __ATOMIC_SEQ_CST)
 
 /* All of these return what was there before. */
-#define exchange_acquire(p, v)	(ATOMIC_POINT(p), __atomic_exchange_n((p), (v), __ATOMIC_ACQUIRE))
-#define exchange_seq(p, v)	(ATOMIC_POINT(p), __atomic_exchange_n((p), (v), __ATOMIC_SEQ_CST))
-#define fetch_add_relaxed(p, v) (ATOMIC_POINT(p), __atomic_fetch_add((p), (v), __ATOMIC_RELAXED))
-#define fetch_add_seq(p, v)	(ATOMIC_POINT(p), __atomic_fetch_add((p), (v), __ATOMIC_SEQ_CST))
-#define fetch_sub_release(p, v) (ATOMIC_POINT(p), __atomic_fetch_sub((p), (v), __ATOMIC_RELEASE))
-#define fetch_or_seq(p, v)	(ATOMIC_POINT(p), __atomic_fetch_or((p), (v), __ATOMIC_SEQ_CST))
-#define fetch_and_seq(p, v)	(ATOMIC_POINT(p), __atomic_fetch_and((p), (v), __ATOMIC_SEQ_CST))
+#define exchange_acquire(p, v)	ATOMIC_XCHG(p, v, __ATOMIC_ACQUIRE)
+#define exchange_seq(p, v)	ATOMIC_XCHG(p, v, __ATOMIC_SEQ_CST)
+#define fetch_add_relaxed(p, v) ATOMIC_FETCH(add, p, v, __ATOMIC_RELAXED)
+#define fetch_add_seq(p, v)	ATOMIC_FETCH(add, p, v, __ATOMIC_SEQ_CST)
+#define fetch_sub_release(p, v) ATOMIC_FETCH(sub, p, v, __ATOMIC_RELEASE)
+#define fetch_or_seq(p, v)	ATOMIC_FETCH(or, p, v, __ATOMIC_SEQ_CST)
+#define fetch_and_seq(p, v)	ATOMIC_FETCH(and, p, v, __ATOMIC_SEQ_CST)
 
 /* Was *p equal to *old, and is it now v? If not, *old is what it is. */
-#define compare_exchange_seq(p, old, v) \
-	(ATOMIC_POINT(p),               \
-	 __atomic_compare_exchange_n((p), (old), (v), false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+#define compare_exchange_seq(p, old, v) ATOMIC_CAS(p, old, v, __ATOMIC_SEQ_CST)
 
 /* The bit that was at that place of an array of 64-bit words. The caller has bounded it. */
 static inline bool set_bit_seq(uint64_t *words, unsigned bit)

@@ -26,7 +26,7 @@ export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
 
 meson test -C build --no-rebuild --print-errorlogs
-meson test -C build/asan --no-rebuild --print-errorlogs --suite unit --suite threads --suite scenarios
+meson test -C build/asan --no-rebuild --print-errorlogs --suite unit --suite threads --suite scenarios --suite sim
 meson test -C build/tsan --no-rebuild --print-errorlogs --suite threads
 scripts/style.sh
 style=$?

@@ -4,7 +4,7 @@
 set -eu
 
 build="gcc libc6-dev make meson ninja-build pkg-config python3 libconfig-dev libelf-dev zlib1g-dev systemtap-sdt-dev"
-check="$build git clang clang-format clang-tidy libclang-rt-14-dev libcmocka-dev libxen-dev"
+check="$build git clang clang-format clang-tidy libclang-rt-14-dev libcmocka-dev libxen-dev patch"
 bench="$build hyperfine valgrind"
 xen="$build qemu-system-x86"
 

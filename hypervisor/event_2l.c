@@ -56,7 +56,7 @@ EITHER_WIDTH bool test_bit(const void *words, uint32_t port, bool narrow)
 
 EITHER_WIDTH bool select_bit(struct vcpu_area *info, uint32_t port, bool narrow)
 {
-	uint64_t *wide = (uint64_t *)(void *)info->selector64;
+	aliased_u64 *wide = area_selector64(info);
 	uint64_t m = UINT64_C(1) << (port / 64);
 	uint32_t m32 = UINT32_C(1) << (port / 32 % 32);
 
@@ -152,7 +152,7 @@ EITHER_WIDTH void unmask(struct hv_domain *d, uint32_t port, struct hv_vcpu *v, 
 
 EITHER_WIDTH bool is_selected(const struct vcpu_area *info, uint32_t port, bool narrow)
 {
-	const uint64_t *wide = (const uint64_t *)(const void *)info->selector64;
+	const aliased_u64 *wide = area_selector64(info);
 
 	if (narrow)
 		return (load_seq(&info->selector32) >> (port / 32)) & 1;

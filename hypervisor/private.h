@@ -135,6 +135,14 @@ struct vcpu_area {
 	} time;
 };
 
+typedef uint64_t __attribute__((may_alias)) aliased_u64;
+
+/* A 64-bit domain's areas are aligned for it. */
+static inline aliased_u64 *area_selector64(const struct vcpu_area *area)
+{
+	return (aliased_u64 *)(uintptr_t)area->selector64;
+}
+
 #define COMPAT_ROOM 64u /* bytes: no argument that is translated is larger */
 
 struct hv_vcpu {

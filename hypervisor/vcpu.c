@@ -311,7 +311,7 @@ static void move_info(struct hv_vcpu *v, struct vcpu_area *to)
 	if (v->domain->compat32)
 		store_seq(&to->selector32, UINT32_MAX);
 	else
-		store_seq((uint64_t *)(void *)to->selector64, UINT64_MAX);
+		store_seq(area_selector64(to), UINT64_MAX);
 	store_seq(&to->evtchn_upcall_pending, (uint8_t)1);
 }
 

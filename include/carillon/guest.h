@@ -59,6 +59,16 @@ struct guest_port_ops {
 
 	/* In every busy wait. May be NULL. */
 	void (*relax)(void *ctx);
+
+	/*
+	 * Keep the thread that calls on the CPU it is on, until unpin; they nest. For kernels that
+	 * move threads between CPUs wherever events are enabled: both, else the interrupt flag of a
+	 * CPU that a thread has just left would be changed (between this_cpu and the change no
+	 * second look could tell). NULL if threads move only where they call the kernel, outside of
+	 * these functions. Called with events enabled or not.
+	 */
+	void (*pin)(void *ctx);
+	void (*unpin)(void *ctx);
 };
 
 /*
@@ -82,6 +92,22 @@ struct guest_config {
 	unsigned nr_irqs;
 	enum guest_abi abi;
 };
+
+/* A set of CPUs. The helpers do not check `cpu` against nr_cpus, only against GUEST_MAX_CPUS. */
+struct guest_cpumask {
+	uint64_t bits[GUEST_MAX_CPUS / 64];
+};
+
+static inline void guest_cpumask_set(struct guest_cpumask *mask, unsigned cpu)
+{
+	if (cpu < GUEST_MAX_CPUS)
+		mask->bits[cpu / 64] |= UINT64_C(1) << cpu % 64;
+}
+
+static inline bool guest_cpumask_test(const struct guest_cpumask *mask, unsigned cpu)
+{
+	return cpu < GUEST_MAX_CPUS && (mask->bits[cpu / 64] >> cpu % 64 & 1);
+}
 
 /* ---- life --------------------------------------------------------------------------------- */
 
@@ -149,8 +175,9 @@ void guest_upcall(struct guest *g);
 /* ---- the interrupt flag: this CPU's upcall mask. [any] ------------------------------------ */
 
 /*
- * A kernel that moves threads between CPUs must not do so inside one of these while events are
- * enabled: the mask of the CPU that was left would be changed.
+ * The flag is the CPU's, not the thread's. A kernel that may move a thread inside one of these
+ * gives ops.pin. What a thread saved on one CPU it may restore on another: with events disabled it
+ * is not moved, unless it moves itself.
  */
 
 typedef bool guest_flags_t; /* were events enabled? */
@@ -223,7 +250,7 @@ int guest_enable_irq(struct guest *g, unsigned irq);
 
 /*
  * IPIs of a CPU are told apart by their kind, 0 .. GUEST_NR_IPIS - 1: what they mean is the
- * kernel's.
+ * kernel's. One that uses guest_smp.h has given away the first six.
  */
 #define GUEST_NR_IPIS 8u
 

@@ -82,22 +82,16 @@ static bool post(struct guest *g, struct smp_cpu *me, unsigned cpu, const struct
 		 enum guest_ipi ipi)
 {
 	struct call_node *node = &me->nodes[cpu];
-	int first;
 
 	node->fn = call->fn;
 	node->arg = call->arg;
 	node->wait = call->wait;
 	store_relaxed(&node->busy, 1u);
-	first = smp_push(&g->smp->cpu[cpu].calls, &node->link);
-	if (first < 0) {
+	if (smp_push_and_tell(g, cpu, &g->smp->cpu[cpu].calls, &node->link, ipi)) {
 		store_relaxed(&node->busy, 0u);
 		return false;
 	}
 	smp_count(&me->counters.calls);
-	if (first)
-		(void)smp_raise(g, cpu, ipi); /* closed meanwhile: then it has been called */
-	else
-		smp_count(&me->counters.ipi[ipi].merged);
 	return true;
 }
 

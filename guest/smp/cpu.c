@@ -85,9 +85,10 @@ static void unprepare(struct guest *g, struct smp_cpu *c)
 /* On the CPU itself. */
 static void go_online(struct guest *g, struct smp_cpu *c)
 {
+	/* First: who finds a queue open must be able to tell us. Pairs with smp_push_and_tell. */
+	store_sc(&c->raised, 0u);
 	store_sc(&c->calls, (struct guest_smp_link *)NULL);
 	store_sc(&c->works, (struct guest_smp_link *)NULL);
-	store_sc(&c->raised, 0u);
 	fetch_or_sc(&g->smp->online[c->nr / 64], UINT64_C(1) << c->nr % 64);
 }
 

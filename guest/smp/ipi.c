@@ -42,6 +42,26 @@ int smp_raise(struct guest *g, unsigned cpu, enum guest_ipi ipi)
 	return guest_notify_port(g, load_relaxed(&c->port[ipi]));
 }
 
+int smp_push_and_tell(struct guest *g, unsigned cpu, struct guest_smp_link **head,
+		      struct guest_smp_link *link, enum guest_ipi ipi)
+{
+	struct guest_smp_link *old = load_relaxed(head);
+
+	do {
+		if (old == SMP_CLOSED)
+			return -XEN_ENXIO;
+		store_relaxed(&link->next, old);
+		/* Release: what the link stands for. Pairs with smp_take. */
+	} while (!cas_sc(head, &old, link));
+	/*
+	 * If it was not empty, who pushed first tells. If it has been closed since, closing has
+	 * served us.
+	 */
+	if (old || smp_raise(g, cpu, ipi))
+		smp_count(&smp_this(g)->counters.ipi[ipi].merged);
+	return 0;
+}
+
 /*
  * First thing in each handler. That it was not up is possible too: the CPU went and came back while
  * somebody was sending; closing has seen to it.

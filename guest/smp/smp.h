@@ -92,20 +92,6 @@ static inline struct smp_cpu *smp_this(const struct guest *g)
 
 #define smp_count(p) ((void)fetch_add_relaxed((p), UINT64_C(1)))
 
-/* 1: the queue was empty, so its owner must be told; 0: somebody before us does; -ENXIO: closed. */
-static inline int smp_push(struct guest_smp_link **head, struct guest_smp_link *link)
-{
-	struct guest_smp_link *old = load_relaxed(head);
-
-	do {
-		if (old == SMP_CLOSED)
-			return -XEN_ENXIO;
-		store_relaxed(&link->next, old);
-		/* Release: what the link stands for. Pairs with smp_take. */
-	} while (!cas_sc(head, &old, link));
-	return !old;
-}
-
 /* All that is queued, first come first; closed or left empty. Owner only. */
 struct guest_smp_link *smp_take(struct guest_smp_link **head, bool close);
 
@@ -117,6 +103,9 @@ void smp_unbind(struct guest *g, struct smp_cpu *c); /* also if only some are bo
  * ours or another's on the way already.
  */
 int smp_raise(struct guest *g, unsigned cpu, enum guest_ipi ipi);
+/* On a queue of that CPU, and tell it by that IPI. Events disabled. 0; -ENXIO: not online. */
+int smp_push_and_tell(struct guest *g, unsigned cpu, struct guest_smp_link **head,
+		      struct guest_smp_link *link, enum guest_ipi ipi);
 /* Like EVTCHNOP_send; on no port if the CPU has gone. */
 void smp_kick(struct guest *g, unsigned cpu);
 

@@ -37,23 +37,17 @@ void smp_run_works(struct guest *g, struct smp_cpu *c, bool close)
 
 static int queue(struct guest *g, struct guest_work *work, unsigned cpu)
 {
-	struct smp_cpu *me = smp_this(g);
-	int first;
+	int rc;
 
 	/* If it was queued: run_work has still to take that mark away, and then sees our writes. */
 	if (fetch_or_sc(&work->state, QUEUED) & QUEUED)
 		return 1;
-	first = smp_push(&g->smp->cpu[cpu].works, &work->link);
-	if (first < 0) {
+	rc = smp_push_and_tell(g, cpu, &g->smp->cpu[cpu].works, &work->link, GUEST_IPI_WORK);
+	if (rc)
 		fetch_and_sc(&work->state, ~QUEUED);
-		return first;
-	}
-	smp_count(&me->counters.works);
-	if (first)
-		(void)smp_raise(g, cpu, GUEST_IPI_WORK); /* closed meanwhile: then it has run */
 	else
-		smp_count(&me->counters.ipi[GUEST_IPI_WORK].merged);
-	return 0;
+		smp_count(&smp_this(g)->counters.works);
+	return rc;
 }
 
 int guest_work_queue_on(struct guest *g, struct guest_work *work, unsigned cpu)

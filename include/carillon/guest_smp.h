@@ -78,8 +78,8 @@ int guest_smp_exit(struct guest *g);
  * Bring a CPU up: its vcpu_info (from CPU 32 on), IPIs and timer are made on this one, it is
  * started, and has come to the end of guest_cpu_started when this returns. -EINVAL: no such CPU, or
  * beyond max_cpus; -EEXIST: it is up; -EBUSY: another CPU is being brought up or down at this
- * moment; -EDEADLK: in a handler, fn or work; else what failed, and everything is as before. Calls from other CPUs are served
- * meanwhile. [task]
+ * moment; -EDEADLK: in a handler, fn or work; else what failed, and everything is as before. Calls
+ * from other CPUs are served meanwhile. [task]
  */
 int guest_cpu_up(struct guest *g, unsigned cpu);
 
@@ -95,7 +95,8 @@ void guest_cpu_started(struct guest *g);
  * when its kernel has nothing left on it; this waits for it, as long as that takes, and serves
  * calls meanwhile. Then the ports that notified it are moved to this CPU with what is pending on
  * them, its IPIs and its timer are unbound. Other per-CPU IRQs that the kernel bound for it are the
- * kernel's to unbind. -EINVAL: not online, CPU 0, this CPU; -EBUSY, -EDEADLK: as with guest_cpu_up. [task]
+ * kernel's to unbind. -EINVAL: not online, CPU 0, this CPU; -EBUSY, -EDEADLK: as with guest_cpu_up.
+ * [task]
  */
 int guest_cpu_down(struct guest *g, unsigned cpu);
 
@@ -209,7 +210,8 @@ void guest_spin_unlock_irqrestore(struct guest *g, struct guest_spinlock *lock,
 /*
  * Of all CPUs, since guest_smp_init. When nobody is in the middle of anything, sent = handled for
  * each kind but GUEST_IPI_SPIN, calls = calls_run, and works = works_run. A request that found its
- * IPI on the way already is merged: requests = sent + merged.
+ * IPI on the way already, or its CPU going, is merged: requests that were not refused = sent +
+ * merged.
  */
 struct guest_smp_counters {
 	struct {

@@ -7,6 +7,8 @@
  */
 #include "smp.h"
 
+#define NAP UINT64_C(100000) /* ns */
+
 struct guest_smp_link *smp_take(struct guest_smp_link **head, bool close)
 {
 	struct guest_smp_link *link = xchg_sc(head, close ? SMP_CLOSED : NULL);
@@ -21,21 +23,30 @@ struct guest_smp_link *smp_take(struct guest_smp_link **head, bool close)
 	return first;
 }
 
+/* From the exchange on the node is the caller's again: it may be in a queue at once. */
+static void done(struct guest *g, struct call_node *node)
+{
+	unsigned caller = node->caller;
+
+	/* Release, and what the caller says when it goes to sleep: pairs with wait_for. */
+	if (xchg_sc(&node->busy, (uint32_t)CALL_DONE) == CALL_SLEEPS)
+		smp_kick(g, caller);
+}
+
 static void run_call(struct guest *g, struct smp_cpu *c, struct call_node *node)
 {
 	guest_call_fn fn = node->fn;
 	void *arg = node->arg;
 	bool wait = node->wait;
 
-	/* From the release on the node is the caller's again: it may be in a queue at once. */
 	if (!wait)
-		store_release(&node->busy, 0u);
+		done(g, node);
 	c->serving++;
 	fn(g, arg);
 	c->serving--;
 	smp_count(&c->counters.calls_run);
 	if (wait)
-		store_release(&node->busy, 0u);
+		done(g, node);
 }
 
 void smp_run_calls(struct guest *g, struct smp_cpu *c, bool close)
@@ -48,20 +59,36 @@ void smp_run_calls(struct guest *g, struct smp_cpu *c, bool close)
 	}
 }
 
-void smp_serve(struct guest *g)
+/* What has come to this CPU. The thread is pinned. */
+static void serve(struct guest *g, struct smp_cpu *c)
 {
 	guest_flags_t flags;
+
+	if (!load_relaxed(&c->calls))
+		return;
+	flags = guest_local_irq_save(g);
+	if (load_relaxed(&c->calls) != SMP_CLOSED)
+		smp_run_calls(g, c, false);
+	guest_local_irq_restore(g, flags);
+}
+
+void smp_serve(struct guest *g, unsigned *looks)
+{
 	struct smp_cpu *c;
+	bool disabled;
 
 	cpu_pin(g);
 	c = smp_this(g);
-	if (load_relaxed(&c->calls)) {
-		flags = guest_local_irq_save(g);
-		if (load_relaxed(&c->calls) != SMP_CLOSED)
-			smp_run_calls(g, c, false);
-		guest_local_irq_restore(g, flags);
+	serve(g, c);
+	if (++*looks % g->smp->cfg.spin_limit == 0 && smp_kick_clear(g, c)) {
+		/* Nobody will say when it is done: a nap, unless a call comes. */
+		disabled = guest_irqs_disabled(g);
+		if (disabled)
+			smp_take_calls(g, c);
+		smp_sleep(g, c, disabled, guest_clock(g) + NAP);
 	}
 	cpu_unpin(g);
+	cpu_relax(g);
 }
 
 /* A thread that is in none of these is not in one of another CPU's either if it is moved. */
@@ -86,20 +113,39 @@ static bool post(struct guest *g, struct smp_cpu *me, unsigned cpu, const struct
 	node->fn = call->fn;
 	node->arg = call->arg;
 	node->wait = call->wait;
-	store_relaxed(&node->busy, 1u);
+	store_relaxed(&node->busy, (uint32_t)CALL_BUSY);
 	if (smp_push_and_tell(g, cpu, &g->smp->cpu[cpu].calls, &node->link, ipi)) {
-		store_relaxed(&node->busy, 0u);
+		store_relaxed(&node->busy, (uint32_t)CALL_DONE);
 		return false;
 	}
 	smp_count(&me->counters.calls);
 	return true;
 }
 
-static void wait_for(struct guest *g, const struct call_node *node)
+/* With events disabled, calls to this CPU end the sleep too: their callers may be waited for. */
+static void sleep_for(struct guest *g, struct smp_cpu *me, struct call_node *node)
 {
+	bool disabled = guest_irqs_disabled(g);
+	uint32_t busy = CALL_BUSY;
+
+	if (!smp_kick_clear(g, me))
+		return;
+	if (disabled)
+		smp_take_calls(g, me);
+	/* Pairs with done(). If we slept before and woke for nothing, it says so still. */
+	if (cas_sc(&node->busy, &busy, (uint32_t)CALL_SLEEPS) || busy == CALL_SLEEPS)
+		smp_sleep(g, me, disabled, 0);
+}
+
+static void wait_for(struct guest *g, struct smp_cpu *me, struct call_node *node)
+{
+	unsigned looks = 0;
+
 	/* Acquire: what fn wrote. */
-	while (load_acquire(&node->busy)) {
-		smp_serve(g);
+	while (load_acquire(&node->busy) != CALL_DONE) {
+		serve(g, me);
+		if (++looks % g->smp->cfg.spin_limit == 0)
+			sleep_for(g, me, node);
 		cpu_relax(g);
 	}
 }
@@ -166,7 +212,7 @@ int guest_smp_call_function_mask(struct guest *g, const struct guest_cpumask *ma
 	}
 	for (cpu = 0; cpu < g->nr_cpus; cpu++)
 		if (guest_cpumask_test(&called, cpu))
-			wait_for(g, &me->nodes[cpu]);
+			wait_for(g, me, &me->nodes[cpu]);
 	call_end(g, me);
 	return n;
 }
@@ -190,7 +236,7 @@ int guest_smp_call_function_single(struct guest *g, unsigned cpu, guest_call_fn 
 	if (here)
 		call_here(g, me, &call);
 	else if (posted)
-		wait_for(g, &me->nodes[cpu]);
+		wait_for(g, me, &me->nodes[cpu]);
 	call_end(g, me);
 	return here || posted ? 0 : -XEN_ENXIO;
 }

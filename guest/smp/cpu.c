@@ -62,11 +62,14 @@ static size_t nodes_size(const struct guest *g)
 
 static int prepare(struct guest *g, struct smp_cpu *c)
 {
+	unsigned cpu;
 	int rc;
 
 	c->nodes = guest_alloc(g, nodes_size(g));
 	if (!c->nodes)
 		return -XEN_ENOMEM;
+	for (cpu = 0; cpu < g->nr_cpus; cpu++)
+		c->nodes[cpu].caller = c->nr;
 	rc = smp_bind(g, c);
 	if (rc) {
 		guest_free(g, c->nodes, nodes_size(g));
@@ -199,6 +202,8 @@ static bool is_down(const struct guest *g, const struct smp_cpu *c)
 /* 0, or why it is down again. */
 static int wait_started(struct guest *g, struct smp_cpu *c)
 {
+	unsigned looks = 0;
+
 	for (;;) {
 		uint32_t state = load_acquire(&c->state);
 
@@ -206,8 +211,7 @@ static int wait_started(struct guest *g, struct smp_cpu *c)
 			return 0;
 		if (state == SMP_FAILED && is_down(g, c))
 			return c->error;
-		smp_serve(g);
-		cpu_relax(g);
+		smp_serve(g, &looks);
 	}
 }
 
@@ -318,6 +322,7 @@ static int cpu_down(struct guest *g, struct smp_cpu *c)
 {
 	uint32_t online = SMP_ONLINE;
 	guest_flags_t flags;
+	unsigned looks = 0;
 
 	/* Against guest_smp_stop_others, which may stop it in this moment. */
 	if (!cas_sc(&c->state, &online, (uint32_t)SMP_DYING))
@@ -329,8 +334,7 @@ static int cpu_down(struct guest *g, struct smp_cpu *c)
 	while (load_acquire(&c->state) != SMP_DEAD || !is_down(g, c)) {
 		if (load_relaxed(&c->state) == SMP_STOPPED)
 			return -XEN_EINVAL;
-		smp_serve(g);
-		cpu_relax(g);
+		smp_serve(g, &looks);
 	}
 	store_relaxed(&c->port[GUEST_IPI_SPIN], 0u);
 	/* Now nobody is about to send to it any more, so what guest_cpu_dead leaves empty stays so.

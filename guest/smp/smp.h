@@ -19,13 +19,20 @@
 #define SMP_CLOSED	((struct guest_smp_link *)1)
 #define SMP_CLOSED_IPIS (1u << 31)
 
+enum call_busy {
+	CALL_DONE, /* the node is the caller's */
+	CALL_BUSY,
+	CALL_SLEEPS, /* the caller sleeps: kick it */
+};
+
 /* One CPU's call to another: of the caller's memory, one for each it may call. */
 struct call_node {
 	struct guest_smp_link link;
 	guest_call_fn fn;
 	void *arg;
 	bool wait;
-	uint32_t busy; /* set by the caller; cleared by the called one, who then forgets it */
+	unsigned caller; /* its CPU; never changes */
+	uint32_t busy;	 /* enum call_busy; the called one sets CALL_DONE and then forgets it */
 } __attribute__((aligned(CACHE_LINE)));
 
 /* In guest_spin_lock a CPU may wait, a handler that interrupts it too, and one on top of that. */
@@ -106,15 +113,30 @@ int smp_raise(struct guest *g, unsigned cpu, enum guest_ipi ipi);
 /* On a queue of that CPU, and tell it by that IPI. Events disabled. 0; -ENXIO: not online. */
 int smp_push_and_tell(struct guest *g, unsigned cpu, struct guest_smp_link **head,
 		      struct guest_smp_link *link, enum guest_ipi ipi);
-/* Like EVTCHNOP_send; on no port if the CPU has gone. */
+/*
+ * The IPIs of calls are taken here, and the calls run; of this CPU, events disabled, where it is
+ * going to sleep until the next ones.
+ */
+void smp_take_calls(struct guest *g, struct smp_cpu *c);
+
+/* kick.c. Wake that CPU, if it is up. [any] */
 void smp_kick(struct guest *g, unsigned cpu);
+/* Step 1 of sleeping; false: this CPU cannot. The thread is pinned. */
+bool smp_kick_clear(struct guest *g, struct smp_cpu *c);
+/* Step 3: until kicked; an event, if they are enabled; an IPI of `calls`; system time, if not 0. */
+void smp_sleep(struct guest *g, struct smp_cpu *c, bool calls, uint64_t until);
+/* At the end of a wait for a lock on top of `level` others of this CPU. */
+void smp_kick_again(struct guest *g, const struct smp_cpu *c, unsigned level);
 
 /* call.c: this CPU may wait for others, as it is not in a handler, fn, work or call. */
 bool smp_may_wait(const struct guest *g);
 /* of this CPU, events disabled */
 void smp_run_calls(struct guest *g, struct smp_cpu *c, bool close);
-/* In every wait for another CPU: it may be waiting for us. Events enabled or not. */
-void smp_serve(struct guest *g);
+/*
+ * In every wait for another CPU, until it has done what it is waited for: it may be waiting for us.
+ * Events enabled or not; takes a nap now and then. [task]
+ */
+void smp_serve(struct guest *g, unsigned *looks);
 void smp_grace(struct guest *g);
 
 /* work.c; the same */

@@ -1,28 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Spin locks for CPUs that may not be running: who waits stands in a queue, looks at memory of its
- * own, and after a while blocks on a port of its CPU (SCHEDOP_poll), which is masked and nothing
- * but a bit that wakes it up.
+ * own, and after a while sleeps until it is kicked (kick.c, also for why no wake-up is lost).
  *
  * The word:	bit 0		taken
  *		bit 1		the first in the queue blocks; bits 8-15 are its CPU
  *		bits 16-31	the last in the queue: CPU * SPIN_LEVELS + level + 1, 0: no queue
- *
- * Why no wake-up is lost. A waiter (1) clears its port's pending bit, (2) says that it blocks,
- * unless it finds that it need not, (3) polls. A waker (1) gives what is waited for, seeing in the
- * same step whether the other said so, then (2) sends. All of that is sequentially consistent: if
- * the waiter's 2 is before the waker's 1, the send comes after the waiter's clear, and the poll
- * finds it or is woken by it; else the waiter sees that it need not. Polling for nothing only costs
- * another look.
- *
- * A handler that comes between a waiter's 1 and 3 and waits itself clears the same bit, perhaps of
- * a send that was meant for the waiter below. So it leaves the bit set when it goes.
  */
 #include "smp.h"
-
-#include <xen/sched.h>
-
-#include "../events/events.h"
 
 #define TAKEN	   0x1u
 #define SLEEPS	   0x2u
@@ -40,26 +25,6 @@ bool guest_spin_trylock(struct guest *g, struct guest_spinlock *lock)
 
 	(void)g;
 	return cas_acquire(&lock->word, &is_free, TAKEN);
-}
-
-/* ---- blocking ----------------------------------------------------------------------------- */
-
-static void clear_kick(struct guest *g, struct smp_cpu *c)
-{
-	guest_flags_t flags = guest_local_irq_save(g);
-
-	c->kick_cleared = true;
-	g->abi->clear_pending(g, c->port[GUEST_IPI_SPIN]);
-	guest_local_irq_restore(g, flags);
-}
-
-/* Until the bit is set, or an event comes while they are enabled. */
-static void poll(struct guest *g, struct smp_cpu *c)
-{
-	struct sched_poll op = { .nr_ports = 1, .ports = hypercall_arg(&c->port[GUEST_IPI_SPIN]) };
-
-	smp_count(&c->counters.blocks);
-	(void)hypercall(g, __HYPERVISOR_sched_op, SCHEDOP_poll, hypercall_arg(&op), 0);
 }
 
 /* ---- the queue ---------------------------------------------------------------------------- */
@@ -91,15 +56,14 @@ static void wait_for_turn(struct guest *g, struct smp_cpu *c, struct spin_node *
 				return;
 			cpu_relax(g);
 		}
-		if (!c->port[GUEST_IPI_SPIN])
+		if (!smp_kick_clear(g, c))
 			continue;
-		clear_kick(g, c);
 		/* Pairs with pass_turn. If we slept before and woke for nothing, it says so still.
 		 */
 		waits = SPIN_WAITS;
 		if (!cas_sc(&node->state, &waits, (uint32_t)SPIN_SLEEPS) && waits == SPIN_TURN)
 			return;
-		poll(g, c);
+		smp_sleep(g, c, false, 0);
 	}
 }
 
@@ -149,10 +113,9 @@ static void take(struct guest *g, struct smp_cpu *c, struct guest_spinlock *lock
 		if (spins) {
 			spins--;
 			cpu_relax(g);
-		} else if (c->port[GUEST_IPI_SPIN]) {
-			clear_kick(g, c);
-			if (sleep_first(lock, c))
-				poll(g, c);
+		} else {
+			if (smp_kick_clear(g, c) && sleep_first(lock, c))
+				smp_sleep(g, c, false, 0);
 			spins = g->smp->cfg.spin_limit;
 		}
 		word = load_relaxed(&lock->word);
@@ -183,9 +146,7 @@ static void lock_slowly(struct guest *g, struct guest_spinlock *lock, struct smp
 	}
 	take(g, c, lock, node, tail);
 	store_relaxed(&c->spin_level, level);
-	/* We have interrupted one that waits: give it back what clear_kick may have taken. */
-	if (level && c->kick_cleared)
-		smp_kick(g, c->nr);
+	smp_kick_again(g, c, level);
 }
 
 void guest_spin_lock(struct guest *g, struct guest_spinlock *lock)

@@ -48,7 +48,7 @@ unsigned guest_smp_stop_others(struct guest *g, uint64_t timeout_ns)
 	while ((n = left(g, me)) && guest_clock(g) < end) {
 		/* One may wait for a call of this CPU before it can look at its IPI. */
 		if (!smp_this(g)->serving)
-			smp_serve(g);
+			smp_run_calls(g, smp_this(g), false);
 		cpu_relax(g);
 	}
 	store_release(&g->smp->stopper, 0u);

@@ -78,13 +78,13 @@ int guest_work_queue(struct guest *g, struct guest_work *work)
 
 int guest_work_sync(struct guest *g, const struct guest_work *work)
 {
+	unsigned looks = 0;
+
 	if (!g->smp)
 		return -XEN_EINVAL;
 	if (!smp_may_wait(g) || guest_irqs_disabled(g))
 		return -XEN_EDEADLK;
-	while (load_acquire(&work->state)) {
-		smp_serve(g);
-		cpu_relax(g);
-	}
+	while (load_acquire(&work->state))
+		smp_serve(g, &looks);
 	return 0;
 }

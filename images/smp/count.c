@@ -68,7 +68,8 @@ void smp_check(struct pv *pv, unsigned cycles)
 	agree("cycles", (uint64_t)cycles * (smp.nr_cpus - 1), smp.cycles);
 	agree("lives", smp.nr_cpus + smp.cycles, sum.lives);
 	ipis(&c);
-	pv_printf("smp: blocked in locks: %lu, woken: %lu\n", c.blocks, c.ipi[GUEST_IPI_SPIN].sent);
+	pv_printf("smp: waiters slept %lu times, were woken %lu times\n", c.blocks,
+		  c.ipi[GUEST_IPI_SPIN].sent);
 	pv_printf("smp: %lu reschedules of ours among %lu\n", sum.reschedules, reschedules(&c));
 	if (reschedules(&c) < sum.reschedules)
 		wrong++;

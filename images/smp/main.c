@@ -38,7 +38,8 @@ enum guest_irqreturn smp_timer(struct guest *g, unsigned irq, void *dev)
 
 	(void)irq;
 	(void)dev;
-	/* A tick of the periodic timer, which a vCPU starts with, may still have been on the way. */
+	/* A tick of the periodic timer, which a vCPU starts with, may still have been on the way.
+	 */
 	if (c->fired != c->armed && guest_clock(g) >= c->deadline)
 		c->fired++;
 	return GUEST_IRQ_HANDLED;

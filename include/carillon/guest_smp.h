@@ -23,7 +23,7 @@ enum guest_ipi {
 	GUEST_IPI_CALL_SINGLE, /* guest_smp_call_function_single */
 	GUEST_IPI_WORK,	       /* guest_work_queue */
 	GUEST_IPI_STOP,	       /* guest_smp_stop_others */
-	GUEST_IPI_SPIN,	       /* wakes who blocks in guest_spin_lock: masked, never handled */
+	GUEST_IPI_SPIN,	       /* wakes who waits for a lock or call: masked, never handled */
 	GUEST_SMP_IPIS,
 };
 
@@ -51,7 +51,8 @@ struct guest_smp_config {
 	guest_irq_handler timer;
 
 	/*
-	 * guest_spin_lock: how often a lock is looked at before its waiter blocks. 0: a default.
+	 * How often a lock, or the end of a call, is looked at before the waiter sleeps at the
+	 * hypervisor until it is woken. 0: a default.
 	 */
 	unsigned spin_limit;
 };
@@ -133,7 +134,8 @@ typedef void (*guest_call_fn)(struct guest *g, void *arg);
  * What the caller wrote before is seen by fn, and with `wait` what fn wrote is seen afterwards. The
  * result is the number of CPUs.
  *
- * There is no lock and no memory is allocated: any number of CPUs call any others at once. A CPU
+ * There is no lock and no memory is allocated: any number of CPUs call any others at once. Waiting
+ * long sleeps, as for a lock. A CPU
  * that waits here serves the calls that come to it, also with events disabled; but one that has
  * events disabled elsewhere (in a lock's section, say) answers nobody, so do not call it while
  * holding what it waits for. -EDEADLK, and nothing happened: in a handler, in a fn, in work, or in
@@ -219,7 +221,7 @@ struct guest_smp_counters {
 	} ipi[GUEST_SMP_IPIS];
 	uint64_t calls, calls_run; /* to others and by others; not a CPU's to itself */
 	uint64_t works, works_run;
-	uint64_t blocks; /* of spin locks' waiters; ipi[GUEST_IPI_SPIN].sent are their wakings */
+	uint64_t blocks; /* sleeps of waiters; ipi[GUEST_IPI_SPIN].sent are those ended by others */
 };
 
 void guest_smp_counters(const struct guest *g, struct guest_smp_counters *out); /* [any] */

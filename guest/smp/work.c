@@ -1,28 +1,46 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Work: the caller's own structure, queued once until it begins, run in the upcall of the CPU that
- * was asked for. Its queue is like that of calls (smp.h).
+ * was asked for, never twice at once. Its queue is like that of calls (smp.h).
+ *
+ * Who sets QUEUED has the claim: it pushes the work, unless that is running. Then it leaves where
+ * to (cpu, and HANDED after it), and whoever of the two is later pushes: the one that runs it looks
+ * for HANDED as it takes RUNNING away, the other looks for RUNNING as it sets HANDED.
  */
 #include "smp.h"
 
 #define QUEUED	0x1u
 #define RUNNING 0x2u
+#define HANDED	0x4u
+
+static int push(struct guest *g, struct guest_work *work, unsigned cpu)
+{
+	return smp_push_and_tell(g, cpu, &g->smp->cpu[cpu].works, &work->link, GUEST_IPI_WORK);
+}
 
 static void run_work(struct guest *g, struct smp_cpu *c, struct guest_work *work)
 {
-	uint32_t running = RUNNING;
+	uint32_t old;
 
-	/* Both at once: it may be queued again, here or elsewhere, from now on. */
-	xchg_sc(&work->state, RUNNING);
-	c->serving++;
-	work->fn(g, work);
-	c->serving--;
-	smp_count(&c->counters.works_run);
-	/*
-	 * If it was queued again, it is that run's business. This is the last access: pairs with
-	 * guest_work_sync, after which it may be freed.
-	 */
-	(void)cas_sc(&work->state, &running, 0u);
+	do {
+		/* The claim is over: it may be queued again from now on. */
+		xchg_sc(&work->state, RUNNING);
+		c->serving++;
+		work->fn(g, work);
+		c->serving--;
+		smp_count(&c->counters.works_run);
+		/*
+		 * The last access, unless we are to push it: pairs with guest_work_sync, after
+		 * which it may be freed.
+		 */
+		old = fetch_and_sc(&work->state, ~RUNNING);
+		/* If the CPU has gone since it was promised, then here. */
+	} while ((old & HANDED) && push(g, work, work->cpu));
+}
+
+static struct guest_work *work_of(struct guest_smp_link *link)
+{
+	return (struct guest_work *)(void *)((char *)link - offsetof(struct guest_work, link));
 }
 
 void smp_run_works(struct guest *g, struct smp_cpu *c, bool close)
@@ -31,18 +49,31 @@ void smp_run_works(struct guest *g, struct smp_cpu *c, bool close)
 
 	for (; link; link = next) {
 		next = load_relaxed(&link->next);
-		run_work(g, c, (struct guest_work *)link);
+		run_work(g, c, work_of(link));
 	}
+}
+
+/* We have the claim, and it runs. */
+static int hand_over(struct guest *g, struct guest_work *work, unsigned cpu)
+{
+	if (load_sc(&g->smp->cpu[cpu].works) == SMP_CLOSED)
+		return -XEN_ENXIO;
+	work->cpu = cpu;
+	if (fetch_or_sc(&work->state, HANDED) & RUNNING)
+		return 0;
+	fetch_and_sc(&work->state, ~HANDED);
+	return push(g, work, cpu);
 }
 
 static int queue(struct guest *g, struct guest_work *work, unsigned cpu)
 {
+	uint32_t old = fetch_or_sc(&work->state, QUEUED);
 	int rc;
 
-	/* If it was queued: run_work has still to take that mark away, and then sees our writes. */
-	if (fetch_or_sc(&work->state, QUEUED) & QUEUED)
+	/* Then run_work has still to take that mark away, and sees our writes. */
+	if (old & QUEUED)
 		return 1;
-	rc = smp_push_and_tell(g, cpu, &g->smp->cpu[cpu].works, &work->link, GUEST_IPI_WORK);
+	rc = old & RUNNING ? hand_over(g, work, cpu) : push(g, work, cpu);
 	if (rc)
 		fetch_and_sc(&work->state, ~QUEUED);
 	else

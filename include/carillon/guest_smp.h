@@ -170,15 +170,19 @@ typedef void (*guest_work_fn)(struct guest *g, struct guest_work *work);
 
 /* The caller's memory, zeroed but for fn; not freed before guest_work_sync. */
 struct guest_work {
-	struct guest_smp_link link; /* this and `state` are ours */
 	guest_work_fn fn;
-	unsigned state;
+	struct guest_smp_link link; /* ours, from here on */
+	uint32_t state;
+	unsigned cpu;
 };
 
 /*
  * Have fn(g, work) called on that CPU in its upcall, events disabled; on this one when events are
- * enabled next. 1: it is queued already and has not begun; 0: queued; what was written before is
- * seen by fn in both cases. -EINVAL: no such CPU; -ENXIO: not online. [any], from fn also
+ * enabled next. It never runs twice at once: queued while it runs, it begins when that is over. 1:
+ * it is queued already and has not begun; 0: queued; what was written before is seen by fn in both
+ * cases. -EINVAL: no such CPU; -ENXIO: not online. What a CPU has queued when it goes is done by
+ * it, and what is promised to it while the work still runs, by the one that runs it. [any], from fn
+ * also
  */
 int guest_work_queue(struct guest *g, struct guest_work *work);
 int guest_work_queue_on(struct guest *g, struct guest_work *work, unsigned cpu);

@@ -19,7 +19,7 @@
 #define PV_MAP_BASE 0x120000000
 
 #define PV_PAGE_SIZE  4096
-#define PV_STACK_SIZE (8 * PV_PAGE_SIZE)
+#define PV_STACK_SIZE 0x8000
 
 /* Where entry.S finds it in struct pv_cpu; pv.h has the structure, smp.c compares. */
 #define PV_CPU_IRQ_DEPTH 20

@@ -34,10 +34,18 @@ static unsigned get(const unsigned *word)
 
 enum guest_irqreturn smp_timer(struct guest *g, unsigned irq, void *dev)
 {
+	const struct pv_cpu *cpu = pv_this_cpu();
 	struct smp_cpu *c = &smp.cpu[guest_this_cpu(g)];
 
 	(void)irq;
 	(void)dev;
+	/* On this CPU's interrupt stack; upcalls that come now are on it too, and are over then. */
+	guest_local_irq_enable(g);
+	if ((size_t)((char *)cpu->irq_stack - (char *)__builtin_frame_address(0)) >=
+		    PV_IRQ_STACK_BYTES ||
+	    cpu->irq_depth != 1)
+		pv_panic("smp: CPU %u: a handler on another stack", cpu->id);
+	guest_local_irq_disable(g);
 	/* A tick of the periodic timer, which a vCPU starts with, may still have been on the way.
 	 */
 	if (c->fired != c->armed && guest_clock(g) >= c->deadline)

@@ -200,7 +200,7 @@ int pv_init(struct pv **out, struct start_info *si)
 	r = choose_abi(si, &config.abi);
 	if (r)
 		return r;
-	pv->cpu[0].irq_stack = pv_stack_alloc(pv, PV_IRQ_STACK_SIZE);
+	pv->cpu[0].irq_stack = pv_stack_alloc(pv, PV_IRQ_STACK_BYTES);
 	if (!pv->cpu[0].irq_stack)
 		return failed("the interrupt stack", -XEN_ENOMEM);
 

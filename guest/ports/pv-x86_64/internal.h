@@ -35,8 +35,6 @@ int pv_trap_init(void);
 /* The same handlers, for the context of another CPU. */
 void pv_trap_context(struct trap_info table[256]);
 
-#define PV_IRQ_STACK_SIZE ((size_t)4 * PV_PAGE_SIZE)
-
 /* memory.c: take over what is free of the memory that is mapped */
 void pv_memory_init(struct pv *pv);
 

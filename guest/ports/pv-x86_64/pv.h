@@ -50,6 +50,9 @@ struct pv_frame {
  */
 typedef bool (*pv_trap_hook)(struct pv *pv, struct pv_frame *frame);
 
+/* Handlers run on a stack of their CPU's, so big; the page below it is not mapped. */
+#define PV_IRQ_STACK_BYTES ((size_t)16384)
+
 /* What a CPU finds at GS base. */
 struct pv_cpu {
 	struct pv_cpu *self;

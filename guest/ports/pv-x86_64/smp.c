@@ -144,7 +144,7 @@ static void release(struct guest *g, unsigned nr)
 	struct pv *pv = guest_ctx(g);
 	struct pv_cpu *cpu = &pv->cpu[nr];
 
-	pv_stack_free(pv, cpu->irq_stack, PV_IRQ_STACK_SIZE);
+	pv_stack_free(pv, cpu->irq_stack, PV_IRQ_STACK_BYTES);
 	cpu->irq_stack = NULL;
 }
 
@@ -157,7 +157,7 @@ static int start(struct guest *g, unsigned nr)
 	cpu->self = cpu;
 	cpu->pv = pv;
 	cpu->id = nr;
-	cpu->irq_stack = pv_stack_alloc(pv, PV_IRQ_STACK_SIZE);
+	cpu->irq_stack = pv_stack_alloc(pv, PV_IRQ_STACK_BYTES);
 	if (!cpu->irq_stack)
 		return -XEN_ENOMEM;
 	r = cpu->initialised ? 0 : initialise(pv, cpu);

@@ -19,13 +19,26 @@ void smp_park(struct guest *g)
 	}
 }
 
-static unsigned left(const struct guest *g, unsigned me)
+/* Does it run, or will it? Not by who is online: it leaves those first, and stops after that. */
+static bool runs(const struct smp_cpu *c)
+{
+	uint32_t state = load_acquire(&c->state);
+
+	return state == SMP_STARTING || state == SMP_ONLINE || state == SMP_DYING;
+}
+
+/* Ask those that run, each once; one that was only starting refuses, and is asked again. */
+static unsigned ask(struct guest *g, unsigned me, struct guest_cpumask *asked)
 {
 	unsigned cpu, n = 0;
 
-	for (cpu = 0; cpu < g->nr_cpus; cpu++)
-		if (cpu != me && guest_cpu_online(g, cpu))
-			n++;
+	for (cpu = 0; cpu < g->nr_cpus; cpu++) {
+		if (cpu == me || !runs(&g->smp->cpu[cpu]))
+			continue;
+		n++;
+		if (!guest_cpumask_test(asked, cpu) && !smp_raise(g, cpu, GUEST_IPI_STOP))
+			guest_cpumask_set(asked, cpu);
+	}
 	return n;
 }
 
@@ -33,7 +46,8 @@ unsigned guest_smp_stop_others(struct guest *g, uint64_t timeout_ns)
 {
 	guest_flags_t flags;
 	uint64_t end;
-	unsigned cpu, me, n;
+	struct guest_cpumask asked = { 0 };
+	unsigned me, n;
 
 	if (!g->smp)
 		return 0;
@@ -41,11 +55,8 @@ unsigned guest_smp_stop_others(struct guest *g, uint64_t timeout_ns)
 	me = this_cpu(g)->nr;
 	if (xchg_acquire(&g->smp->stopper, 1u))
 		smp_park(g);
-	for (cpu = 0; cpu < g->nr_cpus; cpu++)
-		if (cpu != me)
-			(void)smp_raise(g, cpu, GUEST_IPI_STOP);
 	end = guest_clock(g) + timeout_ns;
-	while ((n = left(g, me)) && guest_clock(g) < end) {
+	while ((n = ask(g, me, &asked)) && guest_clock(g) < end) {
 		/* One may wait for a call of this CPU before it can look at its IPI. */
 		if (!smp_this(g)->serving)
 			smp_run_calls(g, smp_this(g), false);

@@ -39,14 +39,18 @@
 #define store_sc(p, v)	    ATOMIC_STORE(p, v, __ATOMIC_SEQ_CST)
 
 /* All answer the old value. */
-#define xchg_acquire(p, v)	ATOMIC_XCHG(p, v, __ATOMIC_ACQUIRE)
-#define xchg_sc(p, v)		ATOMIC_XCHG(p, v, __ATOMIC_SEQ_CST)
+#define xchg_acquire(p, v) ATOMIC_XCHG(p, v, __ATOMIC_ACQUIRE)
+#define xchg_sc(p, v)	   ATOMIC_XCHG(p, v, __ATOMIC_SEQ_CST)
+#define fetch_or_sc(p, v)  ATOMIC_FETCH(or, p, v, __ATOMIC_SEQ_CST)
+#define fetch_and_sc(p, v) ATOMIC_FETCH(and, p, v, __ATOMIC_SEQ_CST)
+#define fetch_sub_sc(p, v) ATOMIC_FETCH(sub, p, v, __ATOMIC_SEQ_CST)
+
+/* For counters that several CPUs, or a CPU and its handlers, add to. */
 #define fetch_add_relaxed(p, v) ATOMIC_FETCH(add, p, v, __ATOMIC_RELAXED)
-#define fetch_or_sc(p, v)	ATOMIC_FETCH(or, p, v, __ATOMIC_SEQ_CST)
-#define fetch_and_sc(p, v)	ATOMIC_FETCH(and, p, v, __ATOMIC_SEQ_CST)
 
 /* True if *p was *old and is now v; else *old is what it was. */
 #define cas_relaxed(p, old, v) ATOMIC_CAS(p, old, v, __ATOMIC_RELAXED)
+#define cas_acquire(p, old, v) ATOMIC_CAS(p, old, v, __ATOMIC_ACQUIRE)
 #define cas_sc(p, old, v)      ATOMIC_CAS(p, old, v, __ATOMIC_SEQ_CST)
 
 /*

@@ -8,9 +8,17 @@
 #include <xen/sched.h>
 #include <xen/version.h>
 
+/*
+ * Each of these finds out which CPU it is on, then touches that CPU's mask: a thread moved in
+ * between would touch another's, hence the pins. Looking once more afterwards would be too late to
+ * undo it: whose the mask was meanwhile cannot be told.
+ */
+
 void guest_local_irq_disable(struct guest *g)
 {
+	cpu_pin(g);
 	store_sc(&this_cpu(g)->vcpu_info->evtchn_upcall_mask, (uint8_t)1);
+	cpu_unpin(g);
 }
 
 /*
@@ -25,8 +33,10 @@ static void force_callback(struct guest *g)
 
 void guest_local_irq_enable(struct guest *g)
 {
-	struct vcpu_info *info = this_cpu(g)->vcpu_info;
+	struct vcpu_info *info;
 
+	cpu_pin(g);
+	info = this_cpu(g)->vcpu_info;
 	/*
 	 * Unmask, then look, in this order and sequentially consistent: the hypervisor sets
 	 * pending, then looks at the mask. Either it sees us unmasked, or we see pending. An upcall
@@ -35,21 +45,31 @@ void guest_local_irq_enable(struct guest *g)
 	store_sc(&info->evtchn_upcall_mask, (uint8_t)0);
 	if (load_sc(&info->evtchn_upcall_pending))
 		force_callback(g);
+	cpu_unpin(g);
 }
 
 bool guest_irqs_disabled(const struct guest *g)
 {
-	return load_relaxed(&this_cpu(g)->vcpu_info->evtchn_upcall_mask);
+	bool disabled;
+
+	cpu_pin(g);
+	disabled = load_relaxed(&this_cpu(g)->vcpu_info->evtchn_upcall_mask);
+	cpu_unpin(g);
+	return disabled;
 }
 
 guest_flags_t guest_local_irq_save(struct guest *g)
 {
-	struct vcpu_info *info = this_cpu(g)->vcpu_info;
-	bool enabled = !load_relaxed(&info->evtchn_upcall_mask);
+	struct vcpu_info *info;
+	bool enabled;
 
+	cpu_pin(g);
+	info = this_cpu(g)->vcpu_info;
+	enabled = !load_relaxed(&info->evtchn_upcall_mask);
 	/* An upcall between the two restores the mask it found: what was read still holds. */
 	if (enabled)
 		store_sc(&info->evtchn_upcall_mask, (uint8_t)1);
+	cpu_unpin(g);
 	return enabled;
 }
 

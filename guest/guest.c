@@ -9,6 +9,7 @@
 
 #include "events/events.h"
 #include "irq/irq.h"
+#include "smp/smp.h"
 
 #define DEFAULT_NR_IRQS EVTCHN_FIFO_NR_CHANNELS
 #define MAX_NR_IRQS	(1u << 24)
@@ -75,7 +76,7 @@ static int config_check(const struct guest_port_ops *ops, const struct guest_con
 		return -XEN_EINVAL;
 	if (cfg->nr_legacy_pirqs > nr_irqs_of(cfg) || cfg->nr_legacy_pirqs > MAX_PIRQS)
 		return -XEN_EINVAL;
-	if ((unsigned)cfg->abi > GUEST_ABI_FIFO)
+	if ((unsigned)cfg->abi > GUEST_ABI_FIFO || !ops->pin != !ops->unpin)
 		return -XEN_EINVAL;
 	return cfg->nr_irqs > MAX_NR_IRQS ? -XEN_EINVAL : 0;
 }
@@ -135,6 +136,7 @@ void guest_destroy(struct guest *g)
 {
 	unsigned i;
 
+	smp_fini(g);
 	events_fini(g);
 	table_fini(g, &g->pirqs);
 	irqs_fini(g);
@@ -153,7 +155,7 @@ void *guest_ctx(const struct guest *g)
  * shared_info has room for 32 CPUs; those beyond bring their own. Xen moves what the vCPU had until
  * now over, and marks everything as pending, so nothing is lost on the way.
  */
-static int register_vcpu_info(struct guest *g, struct guest_cpu *cpu)
+int cpu_info_init(struct guest *g, struct guest_cpu *cpu)
 {
 	struct vcpu_register_vcpu_info reg = { 0 };
 	struct vcpu_info *info = cpu->vcpu_info;
@@ -161,6 +163,8 @@ static int register_vcpu_info(struct guest *g, struct guest_cpu *cpu)
 
 	_Static_assert(sizeof(*info) <= CACHE_LINE,
 		       "a cache line does not cross a page: nor must this");
+	if (cpu->nr < XEN_LEGACY_MAX_VCPUS || cpu->info_given)
+		return 0;
 	if (!info)
 		info = guest_alloc(g, sizeof(*info));
 	if (!info)
@@ -187,13 +191,10 @@ static int register_vcpu_info(struct guest *g, struct guest_cpu *cpu)
 int guest_cpu_init(struct guest *g)
 {
 	struct guest_cpu *cpu = this_cpu(g);
-	int rc;
+	int rc = cpu_info_init(g, cpu);
 
-	if (cpu->nr >= XEN_LEGACY_MAX_VCPUS && !cpu->info_given) {
-		rc = register_vcpu_info(g, cpu);
-		if (rc)
-			return rc;
-	}
+	if (rc)
+		return rc;
 	store_sc(&cpu->vcpu_info->evtchn_upcall_mask, (uint8_t)1);
 	rc = events_cpu_init(g, cpu);
 	if (rc)

@@ -20,6 +20,7 @@
 struct events_abi;
 struct irq_action;
 struct irq_desc;
+struct smp;
 
 /* One CPU. Written by that CPU with events disabled, unless said. */
 struct guest_cpu {
@@ -101,11 +102,26 @@ struct guest {
 	const struct events_abi *abi;
 	void *abi_state;
 	enum guest_abi abi_wanted;
+
+	struct smp *smp; /* smp/; NULL until guest_smp_init */
 };
 
 static inline struct guest_cpu *this_cpu(const struct guest *g)
 {
 	return &g->cpus[g->ops->this_cpu(g->ctx)];
+}
+
+/* Until cpu_unpin this thread stays on its CPU. They nest. */
+static inline void cpu_pin(const struct guest *g)
+{
+	if (g->ops->pin)
+		g->ops->pin(g->ctx);
+}
+
+static inline void cpu_unpin(const struct guest *g)
+{
+	if (g->ops->unpin)
+		g->ops->unpin(g->ctx);
 }
 
 static inline void *guest_alloc(struct guest *g, size_t size)
@@ -131,6 +147,9 @@ static inline long hypercall(const struct guest *g, unsigned nr, uint64_t a0, ui
  */
 int clock_set_late(struct guest *g, struct guest_cpu *cpu, uint64_t deadline);
 void clock_expired(struct guest_cpu *cpu, uint64_t now);
+
+/* guest.c: vcpu_info of a CPU from 32 on, which is down or this one. 0 if it is there. [task] */
+int cpu_info_init(struct guest *g, struct guest_cpu *cpu);
 
 /* A structure as a hypercall's argument. */
 static inline uint64_t hypercall_arg(void *p)

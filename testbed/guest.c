@@ -108,12 +108,7 @@ static uint64_t port_frame_of(void *ctx, const void *p)
 
 static void port_relax(void *ctx)
 {
-	struct testbed_domain *d = ctx;
-
-	if (d->tb->time == TESTBED_THREADS)
-		testbed_relax_threads(d->tb);
-	else
-		testbed_relax(d->tb);
+	testbed_relax_guest(ctx);
 }
 
 static const struct guest_port_ops port_ops = {

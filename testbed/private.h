@@ -104,6 +104,8 @@ struct testbed {
 	void *policy_arg;
 	bool (*preempt)(struct testbed_vcpu *v, void *arg);
 	void *preempt_arg;
+	void (*meanwhile)(void *arg); /* testbed_meanwhile */
+	void *meanwhile_arg;
 
 	pthread_mutex_t domains_lock; /* the list below; held while the timer thread looks at a
 					 domain */
@@ -141,6 +143,7 @@ bool testbed_preempt(struct hv_vcpu *hv);
 void testbed_threads_stop(struct testbed_domain *d);
 void testbed_relax(void *ctx);
 void testbed_relax_threads(void *ctx);
+void testbed_relax_guest(struct testbed_domain *d);
 
 /* clock.c */
 uint64_t testbed_clock_now(void *ctx);

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <xen/vcpu.h>
+
 #include "private.h"
 
 _Thread_local struct testbed_vcpu *testbed_current;
@@ -54,6 +56,32 @@ void testbed_relax_threads(void *ctx)
 {
 	(void)ctx;
 	sched_yield();
+}
+
+/*
+ * A guest waits for another of its CPUs: in one thread that has its turn here, and what is due on
+ * this one interrupts the wait.
+ */
+void testbed_relax_guest(struct testbed_domain *d)
+{
+	struct testbed *tb = d->tb;
+
+	if (tb->time == TESTBED_THREADS) {
+		sched_yield();
+		if (own && own->d == d)
+			testbed_point(own);
+		return;
+	}
+	testbed_relax(tb);
+	if (tb->meanwhile)
+		tb->meanwhile(tb->meanwhile_arg);
+	testbed_run(tb);
+}
+
+void testbed_meanwhile(struct testbed *tb, void (*fn)(void *arg), void *arg)
+{
+	tb->meanwhile = fn;
+	tb->meanwhile_arg = arg;
 }
 
 int testbed_vcpu_boot(struct testbed_vcpu *v)
@@ -126,6 +154,14 @@ static void settle_threads(struct testbed_vcpu *v)
 	}
 }
 
+/* It took itself down: whoever acts as it goes on, to be another one. */
+static bool is_down(const struct testbed_vcpu *v)
+{
+	uint64_t args[6] = { VCPUOP_is_up, v->id };
+
+	return hv_hypercall(v->hv, __HYPERVISOR_vcpu_op, args) == 0;
+}
+
 /* Others' upcalls and time are all that can make it runnable again. */
 static void settle_virtual(struct testbed_vcpu *v)
 {
@@ -134,7 +170,7 @@ static void settle_virtual(struct testbed_vcpu *v)
 			;
 		if (hv_vcpu_runnable(v->hv))
 			hv_vcpu_resumed(v->hv);
-		if (hv_vcpu_runnable(v->hv) || hv_domain_is_shut_down(v->d->hv, NULL))
+		if (hv_vcpu_runnable(v->hv) || is_down(v) || hv_domain_is_shut_down(v->d->hv, NULL))
 			return;
 		testbed_run(v->d->tb);
 		if (!hv_vcpu_runnable(v->hv) && !testbed_step(v->d->tb))

@@ -206,6 +206,12 @@ void testbed_point(struct testbed_vcpu *v);
 void testbed_run(struct testbed *tb);
 
 /*
+ * Virtual: fn runs in every busy wait of a guest, in the place of what its other CPUs do in the
+ * meantime; then upcalls are taken everywhere. NULL: none.
+ */
+void testbed_meanwhile(struct testbed *tb, void (*fn)(void *arg), void *arg);
+
+/*
  * Threads: run fn as this vCPU's code (booting the vCPU if it is down and its guest half's CPU). It
  * ends when fn returns or when the domain shuts down, by leaving fn at a hypercall: what fn holds
  * then is lost.

@@ -86,6 +86,41 @@ static void mode_stack(struct pv *pv)
 	__asm__ volatile("mov %0, %%rsp\n1:\tpause\n\tjmp 1b" : : "r"(sp) : "memory");
 }
 
+/* Once more, with a frame of its own; never in a register. */
+static __attribute__((noinline)) uint64_t deeper(volatile uint64_t *above)
+{
+	volatile uint64_t here = *above + 1;
+
+	return here ? deeper(&here) + here : 0; /* it would end after 2^64 */
+}
+
+static enum guest_irqreturn overflow_handler(struct guest *g, unsigned irq, void *dev)
+{
+	const char *end = pv_this_cpu()->irq_stack;
+	volatile uint64_t zero = 0;
+
+	(void)g;
+	(void)irq;
+	(void)dev;
+	pv_printf("misbehave overflow: guard %lx\n",
+		  pv_arg(end - PV_IRQ_STACK_BYTES - PV_PAGE_BYTES) / PV_PAGE_BYTES);
+	return deeper(&zero) ? GUEST_IRQ_HANDLED : GUEST_IRQ_NONE;
+}
+
+/*
+ * A handler that calls itself without end. Success: it meets the unmapped page below its CPU's
+ * interrupt stack, and the domain ends with a report; what is beyond has not been touched.
+ */
+static void mode_overflow(struct pv *pv)
+{
+	struct guest *g = pv->guest;
+	int r = guest_bind_ipi_to_irqhandler(g, 0, 0, overflow_handler, 0, "overflow", NULL);
+
+	expect(r > 0, "bind_ipi", 0, r);
+	guest_local_irq_enable(g);
+	(void)guest_notify_irq(g, (unsigned)r);
+}
+
 /* ---- going on: OK at the end ---------------------------------------------------------- */
 
 static void scribble_page(void *page, uint64_t *seed)
@@ -248,8 +283,8 @@ static const struct mode {
 	{ "scribble", mode_scribble, true }, { "stack", mode_stack, true },
 	{ "exit", mode_exit, true },	     { "spin", mode_spin, true },
 	{ "divide", mode_divide, false },    { "readonly", mode_readonly, false },
-	{ "shim", mode_shim, true },	     { "deadlock", mode_deadlock, true },
-	{ "hold", mode_hold, true },
+	{ "shim", mode_shim, true },	     { "overflow", mode_overflow, true },
+	{ "deadlock", mode_deadlock, true }, { "hold", mode_hold, true },
 };
 
 void pv_main(struct start_info *si)

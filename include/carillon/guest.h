@@ -59,6 +59,16 @@ struct guest_port_ops {
 
 	/* In every busy wait. May be NULL. */
 	void (*relax)(void *ctx);
+
+	/*
+	 * Keep the thread that calls on the CPU it is on, until unpin; they nest. For kernels that
+	 * move threads between CPUs wherever events are enabled: both, else the interrupt flag of a
+	 * CPU that a thread has just left would be changed (between this_cpu and the change no
+	 * second look could tell). NULL if threads move only where they call the kernel, outside of
+	 * these functions. Called with events enabled or not.
+	 */
+	void (*pin)(void *ctx);
+	void (*unpin)(void *ctx);
 };
 
 /*
@@ -173,8 +183,9 @@ void guest_upcall(struct guest *g);
 /* ---- the interrupt flag: this CPU's upcall mask. [any] ------------------------------------ */
 
 /*
- * A kernel that moves threads between CPUs must not do so inside one of these while events are
- * enabled: the mask of the CPU that was left would be changed.
+ * The flag is the CPU's, not the thread's. A kernel that may move a thread inside one of these
+ * gives ops.pin. What a thread saved on one CPU it may restore on another: with events disabled it
+ * is not moved, unless it moves itself.
  */
 
 typedef bool guest_flags_t; /* were events enabled? */
@@ -373,7 +384,7 @@ void guest_set_irq_hooks(struct guest *g, const struct guest_irq_hooks *hooks);
 
 /*
  * IPIs of a CPU are told apart by their kind, 0 .. GUEST_NR_IPIS - 1: what they mean is the
- * kernel's.
+ * kernel's. One that uses guest_smp.h has given away the first six.
  */
 #define GUEST_NR_IPIS 8u
 

@@ -47,6 +47,7 @@ static void a_source_per_cpu(void **state)
 	assert_true(guest_bind_virq_to_irq(m->a, VIRQ_TIMER, 2) < 0);
 	assert_true(guest_bind_ipi_to_irq(m->a, 0, 2) < 0);
 	assert_true(guest_bind_ipi_to_irq(m->a, 0, UINT32_MAX) < 0);
+	assert_true(guest_bind_ipi_to_irq(m->a, GUEST_NR_IPIS, 0) < 0);
 	assert_fails(guest_bind_virq_to_irq(m->a, NR_VIRQS, 0), EINVAL);
 	assert_fails(guest_bind_virq_to_irq(m->a, VIRQ_CON_RING, 1), EINVAL);
 }

@@ -247,6 +247,15 @@ def test_stack():
     check_crash("mode=stack sp=0x10000", fault % "f")
 
 
+def test_overflow():
+    """A handler without end meets the page below its interrupt stack, and no other."""
+    code, err = misbehave("mode=overflow")
+    guard = re.search(r"^bad: misbehave overflow: guard (\w+)$", err, re.M)
+    check(code == 1 and guard, code, err)
+    check(re.search(r"^carillon: domain bad crashed: vCPU 0: page fault \(write\) at 0x%s\w{3} on the "
+                    r"stack an upcall or iret used " % guard.group(1), err, re.M), err)
+
+
 def test_survivors():
     """What is refused, and the domain goes on."""
     for mode in ("unknown", "syscall", "badptr", "scribble", "shim"):

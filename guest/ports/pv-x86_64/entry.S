@@ -65,6 +65,21 @@ pv_entry:
 	ud2
 	.size	pv_entry, . - pv_entry
 
+/*
+ * Another CPU's first instruction (rdi: its struct pv_cpu, rsp: its stack's end), and where it
+ * comes back to after it was down: what was on its stack is of no interest then.
+ */
+	.globl	pv_secondary_entry, pv_secondary_again
+	.type	pv_secondary_entry, @function
+pv_secondary_again:			/* rdi: struct pv_cpu, rsi: its stack's end */
+	mov	%rsi, %rsp
+pv_secondary_entry:
+	cld
+	xor	%ebp, %ebp
+	call	pv_secondary
+	ud2
+	.size	pv_secondary_entry, . - pv_secondary_entry
+
 	.section .bss.boot, "aw", @nobits
 	.globl	pv_boot_rsp, pv_boot_guard, pv_boot_stack
 	.p2align 12
@@ -82,7 +97,7 @@ pv_boot_rsp:
  * on a boundary of 16 bytes. cs has the upcall mask from before in bits 32-39, rflags.IF is its
  * opposite. Without its first two words it is the end of a struct iret_context, whose `flags` is
  * where an error code is: so both kinds become one struct pv_frame (pv.h) and leave by one path.
- * The stack is the interrupted one, there is no switch.
+ * Exceptions stay on the interrupted stack.
  */
 	.macro	save_regs vector:req, has_error=0
 	pop	%rcx
@@ -116,8 +131,21 @@ pv_boot_rsp:
 pv_event_entry:
 	save_regs PV_VECTOR_EVENT
 	cld
-	mov	%rsp, %rdi
+	/*
+	 * The outermost upcall changes to this CPU's interrupt stack, if it has one yet; one that
+	 * interrupts a handler is there already. The frames stay where Xen puts them, below what was
+	 * interrupted.
+	 */
+	mov	%rsp, %rbx
+	cmpl	$0, %gs:PV_CPU_IRQ_DEPTH
+	jne	1f
+	mov	%gs:PV_CPU_IRQ_STACK, %rax
+	test	%rax, %rax
+	cmovnz	%rax, %rsp
+1:	incl	%gs:PV_CPU_IRQ_DEPTH
 	call	pv_event
+	decl	%gs:PV_CPU_IRQ_DEPTH
+	mov	%rbx, %rsp
 	/* fall through */
 
 /*

@@ -167,10 +167,18 @@ static int choose_abi(struct start_info *si, enum guest_abi *abi)
 	return 0;
 }
 
+static unsigned max_cpus(struct start_info *si)
+{
+	const char *p = pv_word(pv_cmdline(si), "max_cpus=");
+	uint64_t n;
+
+	return p && pv_number(&p, &n) && n < GUEST_MAX_CPUS ? (unsigned)n : GUEST_MAX_CPUS;
+}
+
 int pv_init(struct pv **out, struct start_info *si)
 {
 	struct pv *pv = &the_pv;
-	struct guest_config config = { .nr_cpus = 1 };
+	struct guest_config config = { 0 };
 	int r;
 
 	r = pv_init_traps(si);
@@ -192,8 +200,13 @@ int pv_init(struct pv **out, struct start_info *si)
 	r = choose_abi(si, &config.abi);
 	if (r)
 		return r;
+	pv->cpu[0].irq_stack = pv_stack_alloc(pv, PV_IRQ_STACK_BYTES);
+	if (!pv->cpu[0].irq_stack)
+		return failed("the interrupt stack", -XEN_ENOMEM);
+
 	pv->ops = port_ops;
 	config.shared_info = pv->shared_info;
+	config.nr_cpus = guest_count_cpus(&pv->ops, pv, max_cpus(si));
 	r = guest_create(&pv->guest, &pv->ops, pv, &config);
 	if (r)
 		return failed("guest_create", r);

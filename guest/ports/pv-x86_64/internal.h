@@ -19,10 +19,21 @@ extern const unsigned long pv_trap_entries[];
 extern char pv_boot_guard[];
 extern unsigned long pv_boot_rsp;
 
+extern char pv_secondary_entry[];
+_Noreturn void pv_secondary_again(struct pv_cpu *cpu, void *stack_end);
+
+/* smp.c; the first is entry.S's */
+_Noreturn void pv_secondary(struct pv_cpu *cpu);
+/* A stack with an unmapped page below it; what is returned is its end. NULL: no memory. [task] */
+void *pv_stack_alloc(struct pv *pv, size_t size);
+void pv_stack_free(struct pv *pv, void *end, size_t size);
+
 /* trap.c; the first two are entry.S's */
 void pv_event(void);
 void pv_trap(struct pv_frame *frame);
 int pv_trap_init(void);
+/* The same handlers, for the context of another CPU. */
+void pv_trap_context(struct trap_info table[256]);
 
 /* memory.c: take over what is free of the memory that is mapped */
 void pv_memory_init(struct pv *pv);

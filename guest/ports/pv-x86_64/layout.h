@@ -19,7 +19,11 @@
 #define PV_MAP_BASE 0x120000000
 
 #define PV_PAGE_SIZE  4096
-#define PV_STACK_SIZE (8 * PV_PAGE_SIZE)
+#define PV_STACK_SIZE 0x8000
+
+/* Where entry.S finds it in struct pv_cpu; pv.h has the structure, smp.c compares. */
+#define PV_CPU_IRQ_DEPTH 20
+#define PV_CPU_IRQ_STACK 24
 
 /* In pv_frame.vector, beyond the exceptions' 0 .. 31 */
 #define PV_VECTOR_EVENT	   256

@@ -179,8 +179,8 @@ void pv_memory_init(struct pv *pv)
 
 int pv_remap(const void *va, uint64_t pte)
 {
-	return (int)pv_hypercall(__HYPERVISOR_update_va_mapping, pv_arg(va), pte, UVMF_INVLPG, 0,
-				 0);
+	return (int)pv_hypercall(__HYPERVISOR_update_va_mapping, pv_arg(va), pte,
+				 UVMF_INVLPG | UVMF_ALL, 0, 0);
 }
 
 uint64_t pv_frame_of(const struct pv *pv, const void *p)

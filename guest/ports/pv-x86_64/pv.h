@@ -24,6 +24,7 @@
 #include <xen/xen.h>
 
 #include <carillon/guest.h>
+#include <carillon/guest_smp.h>
 
 struct pv;
 
@@ -49,11 +50,35 @@ struct pv_frame {
  */
 typedef bool (*pv_trap_hook)(struct pv *pv, struct pv_frame *frame);
 
+/* Handlers run on a stack of their CPU's, so big; the page below it is not mapped. */
+#define PV_IRQ_STACK_BYTES ((size_t)16384)
+
 /* What a CPU finds at GS base. */
 struct pv_cpu {
 	struct pv_cpu *self;
 	struct pv *pv;
 	unsigned id;
+	unsigned irq_depth; /* upcalls that this CPU is in */
+	void *irq_stack;    /* end of the stack for them, NULL: none (yet) */
+
+	/* smp.c's, of the other CPUs: what their vCPU starts with stays theirs, once it is given */
+	void *stack; /* end of it */
+	void *gdt;
+	bool initialised;
+};
+
+struct pv_smp_config {
+	/*
+	 * What another CPU does: on a stack of its own, events disabled, online. It returns when
+	 * guest_cpu_dying() says so and nothing is left to be done there; when the CPU is brought
+	 * up again it is called anew. Returning unasked ends the domain as a crash.
+	 */
+	void (*main)(struct pv *pv, unsigned cpu);
+
+	/* As in struct guest_smp_config, which see. */
+	unsigned max_cpus, spin_limit;
+	void (*reschedule)(struct guest *g);
+	guest_irq_handler timer;
 };
 
 /* A free stretch of pages, or a free block: memory.c's. */
@@ -82,7 +107,8 @@ struct pv {
 
 	struct guest_port_ops ops;
 	const unsigned long *p2m; /* machine frame of guest frame */
-	struct pv_cpu cpu[1];	  /* vCPU 0; more when this port brings up more */
+	struct pv_cpu cpu[GUEST_MAX_CPUS];
+	struct pv_smp_config smp; /* smp.c's */
 
 	int lock; /* of the allocator */
 	struct pv_free *small[PV_SMALL_CLASSES];
@@ -94,14 +120,22 @@ struct pv {
 
 /*
  * Become a Xen guest: exception handlers, GS base, shared_info mapped, every port masked, events
- * disabled, event and failsafe callbacks, stack guard, allocator, guest_create (with the
- * event-channel ABI that abi=2l or abi=fifo on the command line asks for; without: what Xen
- * offers). Once. 0 or the negative errno of what failed, after a line that says what. [boot]
+ * disabled, event and failsafe callbacks, stack guard, allocator, interrupt stack, guest_create for
+ * all vCPUs that there are (max_cpus=N on the command line: the first N), with the event-channel ABI
+ * that abi=2l or abi=fifo there asks for (without: what Xen offers). Once. 0 or the negative errno
+ * of what failed, after a line that says what. [boot]
  */
 int pv_init(struct pv **out, struct start_info *si);
 
 /* Only the exception handlers and what they need (pv_init does it too). [boot] */
 int pv_init_traps(struct start_info *si);
+
+/*
+ * Be ready for more CPUs (guest_smp_init): guest_cpu_up and guest_cpu_down of guest_smp.h work from
+ * then on, and handlers run on a stack of each CPU. Once; errors are guest_smp_init's. [task] on
+ * CPU 0
+ */
+int pv_smp_init(struct pv *pv, const struct pv_smp_config *cfg);
 
 /* End the domain: SHUTDOWN_*. [any] */
 _Noreturn void pv_shutdown(unsigned reason);
@@ -172,7 +206,7 @@ uint64_t pv_frame_of(const struct pv *pv, const void *p);
 /*
  * Map n machine frames from mfn on, one after another, for good. 0; -ENOSPC: PV_MAP_PAGES are used
  * up; -ENOMEM: no memory for a page table; or the hypercall's answer, then some of PV_MAP_PAGES may
- * be lost. [task]
+ * be lost. [task], one CPU at a time
  */
 int pv_map_frames(struct pv *pv, uint64_t mfn, size_t n, bool writable, void **out);
 

@@ -28,24 +28,37 @@ static const char *const vector_names[] = {
 	"SIMD error",
 };
 
-/* Give Xen the handlers. All mask events, so that a report comes out in one piece. */
+/* All mask events, so that a report comes out in one piece. */
+static struct trap_info trap_of(unsigned vector)
+{
+	struct trap_info t = {
+		.vector = (uint8_t)vector,
+		.cs = FLAT_KERNEL_CS,
+		.address = pv_trap_entries[vector],
+	};
+
+	/* int3 and into are instructions that ring 3, where we are, may use */
+	TI_SET_DPL(&t, vector == 3 || vector == 4 ? 3 : 0);
+	TI_SET_IF(&t, 1);
+	return t;
+}
+
+void pv_trap_context(struct trap_info table[256])
+{
+	for (unsigned vector = 0; vector < PV_TRAP_ENTRIES; vector++)
+		if (pv_trap_entries[vector])
+			table[vector] = trap_of(vector);
+}
+
+/* Give Xen the handlers, for this CPU. */
 int pv_trap_init(void)
 {
 	struct trap_info table[PV_TRAP_ENTRIES + 1];
 	size_t n = 0;
 
 	for (unsigned vector = 0; vector < PV_TRAP_ENTRIES; vector++) {
-		if (!pv_trap_entries[vector])
-			continue;
-		table[n] = (struct trap_info){
-			.vector = (uint8_t)vector,
-			.cs = FLAT_KERNEL_CS,
-			.address = pv_trap_entries[vector],
-		};
-		/* int3 and into are instructions that ring 3, where we are, may use */
-		TI_SET_DPL(&table[n], vector == 3 || vector == 4 ? 3 : 0);
-		TI_SET_IF(&table[n], 1);
-		n++;
+		if (pv_trap_entries[vector])
+			table[n++] = trap_of(vector);
 	}
 	table[n] = (struct trap_info){ 0 };
 	return (int)pv_hypercall(__HYPERVISOR_set_trap_table, pv_arg(table), 0, 0, 0, 0);
@@ -72,7 +85,7 @@ static void report(const struct pv_cpu *cpu, const struct pv_frame *f)
 	pv_printf("rsi %016lx rdi %016lx rbp %016lx r8  %016lx\n", f->rsi, f->rdi, f->rbp, f->r8);
 	pv_printf("r9  %016lx r10 %016lx r11 %016lx r12 %016lx\n", f->r9, f->r10, f->r11, f->r12);
 	pv_printf("r13 %016lx r14 %016lx r15 %016lx", f->r13, f->r14, f->r15);
-	if (f->vector == 14 && cpu->pv->shared_info)
+	if (f->vector == 14 && cpu->pv->shared_info && cpu->id < XEN_LEGACY_MAX_VCPUS)
 		pv_printf(" cr2 %016lx", cpu->pv->shared_info->vcpu_info[cpu->id].arch.cr2);
 	pv_printf("\n");
 }

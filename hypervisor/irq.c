@@ -101,8 +101,7 @@ void irq_unbind(struct hv *hv, struct pirq *p)
 		line->nr_bound--;
 	}
 	p->next = NULL;
-	irq_drop(line, p);
-	p->late = false;
+	irq_excuse(line, p);
 	if (line->bound)
 		irq_served(hv, line);
 	else
@@ -367,10 +366,8 @@ int hv_irq_invalidate(struct hv *hv, unsigned line)
 		return -XEN_ENOMEM;
 	lock_take(hv, &l->lock);
 	l->invalid = true;
-	for (p = l->bound; p; p = p->next) {
-		irq_drop(l, p);
-		p->late = false;
-	}
+	for (p = l->bound; p; p = p->next)
+		irq_excuse(l, p);
 	if (l->probing)
 		stop_probing(l);
 	irq_stop(l);
@@ -498,7 +495,7 @@ static void fill_info(const struct irq_line *l, struct hv_irq_info *out)
 
 int hv_irq_info(struct hv *hv, unsigned line, struct hv_irq_info *out)
 {
-	struct irq_line *l = line < HV_MAX_LINES ? load_acquire(&hv->lines[line]) : NULL;
+	struct irq_line *l = irq_find(hv, line);
 
 	if (!l)
 		return line < HV_MAX_LINES ? -XEN_ENOENT : -XEN_EINVAL;

@@ -107,7 +107,8 @@ bool irq_in_flight(struct hv *hv, struct pirq *p);
 
 /* These with the line's lock held. */
 void irq_count(struct irq_line *line, struct pirq *p); /* about to be sent, and to be waited for */
-void irq_drop(struct irq_line *line, struct pirq *p);  /* not to be waited for */
+/* It will say nothing any more: neither is waited for nor comes late. */
+void irq_excuse(struct irq_line *line, struct pirq *p);
 void irq_served(struct hv *hv, struct irq_line *line); /* unmask it, if nobody is waited for */
 void irq_refocus(struct hv *hv, struct irq_line *line);
 void irq_arm(struct hv *hv, struct irq_line *line);
@@ -127,7 +128,6 @@ void pirqs_shut_down(struct hv_domain *d);
 struct pirq *pirq_find(const struct hv_domain *d, uint32_t pirq); /* NULL: no such number */
 struct pirq *pirq_of_line(const struct hv_domain *d, const struct irq_line *line);
 int pirq_map(struct hv_domain *d, struct pirq *p, struct irq_line *line, bool shareable);
-int pirq_unmap(struct hv_domain *d, struct pirq *p);
 
 /*
  * For event channels, with the domain's lock held. -XEN_EINVAL, -XEN_EPERM, -XEN_EEXIST; what

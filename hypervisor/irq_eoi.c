@@ -25,7 +25,8 @@ void irq_count(struct irq_line *line, struct pirq *p)
 		p->late = false;
 }
 
-void irq_drop(struct irq_line *line, struct pirq *p)
+/* Not waited for any more. */
+static void drop(struct irq_line *line, struct pirq *p)
 {
 	if (!p->in_flight)
 		return;
@@ -34,10 +35,16 @@ void irq_drop(struct irq_line *line, struct pirq *p)
 		store_relaxed(&line->deadline, HV_NEVER);
 }
 
+void irq_excuse(struct irq_line *line, struct pirq *p)
+{
+	drop(line, p);
+	p->late = false;
+}
+
 /* It will eoi what it has, when nobody waits for it any more. */
 static void give_up(struct irq_line *line, struct pirq *p)
 {
-	irq_drop(line, p);
+	drop(line, p);
 	p->late = !p->answered;
 }
 
@@ -62,7 +69,7 @@ void irq_eoi(struct hv *hv, struct pirq *p)
 		p->late = false;
 		p->answered = true;
 	} else if (p->in_flight) {
-		irq_drop(line, p);
+		drop(line, p);
 		irq_served(hv, line);
 	}
 	lock_drop(&line->lock);
@@ -73,8 +80,7 @@ void irq_forget(struct hv *hv, struct pirq *p)
 	struct irq_line *line = p->line;
 
 	lock_take(hv, &line->lock);
-	irq_drop(line, p);
-	p->late = false;
+	irq_excuse(line, p);
 	irq_served(hv, line);
 	lock_drop(&line->lock);
 }

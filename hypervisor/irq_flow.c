@@ -47,17 +47,16 @@ static void deliver_to_all(struct irq_line *line)
 		deliver(line, p);
 }
 
-static void mask_and_ack(struct irq_line *line)
-{
-	line->chip->mask(line->data, line->number);
-	if (line->chip->ack)
-		line->chip->ack(line->data, line->number);
-}
-
 static void ack(struct irq_line *line)
 {
 	if (line->chip->ack)
 		line->chip->ack(line->data, line->number);
+}
+
+static void mask_and_ack(struct irq_line *line)
+{
+	line->chip->mask(line->data, line->number);
+	ack(line);
 }
 
 /*

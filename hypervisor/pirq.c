@@ -95,7 +95,7 @@ int pirq_map(struct hv_domain *d, struct pirq *p, struct irq_line *line, bool sh
 }
 
 /* A port that is bound keeps the number, but is cut off from the line: as on Xen. */
-int pirq_unmap(struct hv_domain *d, struct pirq *p)
+static int unmap(struct hv_domain *d, struct pirq *p)
 {
 	bool bound = load_relaxed(&p->port);
 
@@ -119,7 +119,7 @@ void pirqs_unmap_all(struct hv_domain *d)
 
 	lock_take(d->hv, &d->lock);
 	for (i = 0; i < d->nr_pirqs; i++)
-		pirq_unmap(d, &d->pirqs[i]);
+		unmap(d, &d->pirqs[i]);
 	lock_drop(&d->lock);
 }
 
@@ -198,7 +198,7 @@ int hv_domain_unmap_pirq(struct hv_domain *d, unsigned pirq)
 	if (!p)
 		return -XEN_EINVAL;
 	lock_take(d->hv, &d->lock);
-	rc = pirq_unmap(d, p);
+	rc = unmap(d, p);
 	lock_drop(&d->lock);
 	return rc;
 }

@@ -257,21 +257,8 @@ static long op_map(struct hv_vcpu *v, uint64_t arg)
 		return -XEN_ESRCH;
 	rc = map_pirq(v, d, &m);
 	domain_put(d);
-	/* Also of one that failed, and then this is the error. */
+	/* As on Xen also of one that failed; and if this fails, that is the error. */
 	return copy_to_guest(v, arg, &m, sizeof(m)) ? -XEN_EFAULT : rc;
-}
-
-static long unmap_pirq(struct hv_domain *d, int pirq)
-{
-	struct pirq *p = pirq < 0 ? NULL : pirq_find(d, (uint32_t)pirq);
-	long rc;
-
-	if (!p)
-		return -XEN_EINVAL;
-	lock_take(d->hv, &d->lock);
-	rc = pirq_unmap(d, p);
-	lock_drop(&d->lock);
-	return rc;
 }
 
 static long op_unmap(struct hv_vcpu *v, uint64_t arg)
@@ -287,7 +274,7 @@ static long op_unmap(struct hv_vcpu *v, uint64_t arg)
 		return -XEN_ESRCH;
 	rc = policy_ask_on(v, HV_OP_PIRQ_UNMAP, d, (uint32_t)u.pirq);
 	if (rc == 0)
-		rc = unmap_pirq(d, u.pirq);
+		rc = hv_domain_unmap_pirq(d, (uint32_t)u.pirq); /* negative: out of range */
 	domain_put(d);
 	return rc;
 }

@@ -9,31 +9,20 @@
 
 #include "private.h"
 
-static inline int policy_ask(const struct hv_request *r)
+/* An operation of v's on that domain. */
+static inline int policy_ask_on(struct hv_vcpu *v, enum hv_operation op, struct hv_domain *target,
+				uint64_t number)
 {
-	const struct hv_ops *ops = r->caller->domain->hv->ops;
+	const struct hv_ops *ops = v->domain->hv->ops;
+	const struct hv_request r = { .op = op, .caller = v, .target = target, .number = number };
 
-	return ops->policy ? ops->policy(r) : hv_default_policy(r);
+	return ops->policy ? ops->policy(&r) : hv_default_policy(&r);
 }
 
 /* For what the default policy allows everybody: it is asked only if the embedder has its own. */
 static inline int policy_ask_own(struct hv_vcpu *v, enum hv_operation op, uint64_t number)
 {
-	const struct hv_ops *ops = v->domain->hv->ops;
-	const struct hv_request r = {
-		.op = op, .caller = v, .target = v->domain, .number = number
-	};
-
-	return ops->policy ? ops->policy(&r) : 0;
-}
-
-/* An operation of v's on that domain. */
-static inline int policy_ask_on(struct hv_vcpu *v, enum hv_operation op, struct hv_domain *target,
-				uint64_t number)
-{
-	const struct hv_request r = { .op = op, .caller = v, .target = target, .number = number };
-
-	return policy_ask(&r);
+	return v->domain->hv->ops->policy ? policy_ask_on(v, op, v->domain, number) : 0;
 }
 
 #endif

@@ -47,7 +47,8 @@ struct hv {
 	const struct hv_ops *ops;
 	void *ctx;
 
-	struct lock lock; /* domain table, list, references, lines, clock */
+	struct lock lock; /* domain table, list, references, targets, lines, clock, VIRQs' handlers
+			   */
 	struct domain_page *domains[DOMAIN_PAGES]; /* atomic; a page stays until hv_destroy */
 	struct hv_domain *first;		   /* list of all domains in the table */
 	struct hv_domain *virq_handler[NR_VIRQS];  /* NULL: the privileged domain */

@@ -16,14 +16,14 @@
 #define CONFIG_MAX_OWNERS  8u /* domains that share a device's line, or a region */
 #define CONFIG_NAME_MAX	   31u
 
-struct config_setting_t;
-struct config_t;
 /*
  * How long a level waits for eois. Far longer than Xen's 1 ms: a vCPU is a thread of the host,
  * which may not run for a while.
  */
 #define CONFIG_EOI_TIMEOUT_MS 1000u
 
+struct config_setting_t;
+struct config_t;
 struct device_type;
 
 /* One key of a group: what it may be, and where its value goes. Tables end with a NULL name. */

@@ -6,7 +6,8 @@
 
 #include <xen/event_channel.h>
 
-#define POISON 0xa5
+#define POISON	0xa5
+#define MEMBERS 5u
 
 struct member {
 	const char *name;
@@ -16,7 +17,7 @@ struct member {
 struct operation {
 	const char *name;
 	uint8_t nr, size, out; /* members from `out` on come back */
-	struct member member[5];
+	struct member member[MEMBERS];
 };
 
 #define M(op, at)                                                                             \
@@ -80,6 +81,7 @@ static long call(struct machine *m, struct argument *a, uint64_t nr)
 	return rc;
 }
 
+/* What of it the guest's side must know (memory.c): where control blocks and event words are. */
 static void note(struct machine *m, const struct argument *a, uint64_t nr, long rc)
 {
 	const uint8_t *bytes = a->sent + a->skip;
@@ -94,7 +96,7 @@ static void note(struct machine *m, const struct argument *a, uint64_t nr, long 
 		m->fifo = true;
 		m->block[init.vcpu] = (void *)(page_of_frame(init.control_gfn) + init.offset);
 		memset(m->head[init.vcpu], 0, sizeof(m->head[0]));
-	} else if (nr == EVTCHNOP_expand_array && rc == 0 && m->nr_array < 128) {
+	} else if (nr == EVTCHNOP_expand_array && rc == 0 && m->nr_array < ARRAY_PAGES) {
 		memcpy(&gfn, bytes, sizeof(gfn));
 		m->array[m->nr_array++] = (void *)page_of_frame(gfn);
 	} else if (nr == EVTCHNOP_reset && rc == 0) {
@@ -127,7 +129,7 @@ static void show_out(struct machine *m, const struct operation *o, const uint8_t
 		show_status(m, bytes);
 		return;
 	}
-	for (k = o->member; k < o->member + 5 && k->name; k++) {
+	for (k = o->member; k < o->member + MEMBERS && k->name; k++) {
 		uint64_t value = 0;
 
 		if (k->offset < o->out)
@@ -145,7 +147,7 @@ static void fill(struct machine *m, const struct operation *o, uint8_t *bytes)
 	char in[32];
 
 	memset(bytes + o->out, POISON, o->size - (size_t)o->out);
-	for (k = o->member; k < o->member + 5 && k->name; k++) {
+	for (k = o->member; k < o->member + MEMBERS && k->name; k++) {
 		const char *key = k->name;
 		uint64_t value;
 
@@ -202,9 +204,10 @@ bool run_event(struct machine *m)
 	if (m->rc >= 0 && a.read_back && !is_word(m, "arg", "RO"))
 		show_out(m, o, a.got + a.skip);
 	if (a.read_back && m->rc < 0 &&
-	    memcmp(a.sent + a.skip + o->out, a.got + a.skip + o->out, o->size - (size_t)o->out))
+	    memcmp(a.sent + a.skip + o->out, a.got + a.skip + o->out, o->size - (size_t)o->out) !=
+		    0)
 		answer_word(m, "out", "modified");
-	if (a.read_back && memcmp(a.sent, a.got, a.skip + o->out))
+	if (a.read_back && memcmp(a.sent, a.got, a.skip + o->out) != 0)
 		answer_word(m, "in", "modified");
 	return true;
 }

@@ -153,7 +153,7 @@ bool run_memory(struct machine *m)
 	struct vcpu_info *info = &m->pv->shared_info->vcpu_info[vcpu];
 	uint64_t port = field(m, "port", 0);
 
-	if (op->len < 4 || memcmp(op->at, "mem.", 4))
+	if (op->len < 4 || memcmp(op->at, "mem.", 4) != 0)
 		return false;
 	if (text_is(op, "mem.port"))
 		show_port(m, port);

@@ -5,7 +5,7 @@
  */
 #include "scenario.h"
 
-#define PAGE  4096u
+#define PAGE  ((size_t)4096)
 #define PAGES 256u
 
 /* Three pages: writable, a hole, one that may only be read. And room for two good arguments. */
@@ -27,7 +27,7 @@ void place_init(struct pv *pv)
 		pv_panic("a page cannot be made read-only");
 }
 
-/* May only be read: written by its other name... it has none, so by making it writable. */
+/* The page has no other mapping to write it by: it may be written for so long. */
 static uint64_t place_read_only(struct machine *m, const void *bytes, size_t n)
 {
 	uint8_t *p = edge + 2 * PAGE;
@@ -91,7 +91,7 @@ bool fetch(uint64_t va, void *bytes, size_t n)
 	return here;
 }
 
-uint8_t *named_page(struct machine *m, const struct text *name)
+static uint8_t *named_page(struct machine *m, const struct text *name)
 {
 	unsigned i;
 

@@ -9,7 +9,8 @@
 
 #include "../lib/lib.h"
 
-#define TOKENS 24u
+#define TOKENS	    24u
+#define ARRAY_PAGES 128u /* of FIFO event words, as many as there can be */
 
 /* "key=value" or a word alone (key NULL). Values are resolved when the action runs. */
 struct text {
@@ -43,7 +44,7 @@ struct machine {
 	bool fifo;
 	struct evtchn_fifo_control_block *block[2];
 	uint32_t head[2][EVTCHN_FIFO_MAX_QUEUES];
-	uint32_t *array[128];
+	uint32_t *array[ARRAY_PAGES];
 	unsigned nr_array;
 };
 
@@ -69,10 +70,9 @@ void place_init(struct pv *pv);
 uint64_t place(struct machine *m, const char *key, unsigned slot, const void *bytes, size_t n);
 /* Reads them back; false if there is nothing. */
 bool fetch(uint64_t va, void *bytes, size_t n);
-/* The page of the kernel's own that a script calls by that name. */
-uint8_t *named_page(struct machine *m, const struct text *name);
-/* Its frame number; or that of a page table. */
+/* The frame of the page of our own that a script calls by that name; or of a page table. */
 uint64_t named_frame(struct machine *m, const struct text *name);
+/* NULL: it is none of these. */
 uint8_t *page_of_frame(uint64_t frame);
 
 /* ---- event.c, other.c, memory.c: true if the operation is theirs ---- */

@@ -76,6 +76,30 @@ static bool same_text(const struct text *a, const struct text *b)
 	return a->len == b->len && !memcmp(a->at, b->at, a->len);
 }
 
+static bool plain_number(const struct text *t, uint64_t *out)
+{
+	bool hex = t->len > 2 && t->at[0] == '0' && t->at[1] == 'x';
+	bool minus = t->len > 1 && t->at[0] == '-';
+	uint64_t n = 0;
+
+	if (!t->len)
+		return false;
+	for (size_t i = hex ? 2 : minus; i < t->len; i++) {
+		char c = t->at[i];
+		unsigned digit = 99;
+
+		if (c >= '0' && c <= '9')
+			digit = (unsigned)(c - '0');
+		else if (hex && c >= 'a' && c <= 'f')
+			digit = (unsigned)(c - 'a' + 10);
+		if (digit > 15)
+			return false;
+		n = n * (hex ? 16 : 10) + digit;
+	}
+	*out = minus ? -n : n;
+	return true;
+}
+
 /* ---- lines ---- */
 
 static struct text next_word(const char **at, const char *end)
@@ -108,8 +132,6 @@ static void add_token(struct token *list, unsigned *nr, const struct text *t)
 	k->key = (struct text){ t->at, i };
 	k->value = (struct text){ t->at + i + 1, t->len - i - 1 };
 }
-
-static bool plain_number(const struct text *t, uint64_t *out);
 
 static void read_action(const char *at, const char *end, struct action *a)
 {
@@ -151,31 +173,7 @@ bool script_next(const char **at, const char *end, struct action *a)
 	return true;
 }
 
-/* ---- numbers ---- */
-
-static bool plain_number(const struct text *t, uint64_t *out)
-{
-	bool hex = t->len > 2 && t->at[0] == '0' && t->at[1] == 'x';
-	bool minus = t->len > 1 && t->at[0] == '-';
-	uint64_t n = 0;
-
-	if (!t->len)
-		return false;
-	for (size_t i = hex ? 2 : minus; i < t->len; i++) {
-		char c = t->at[i];
-		unsigned digit = 99;
-
-		if (c >= '0' && c <= '9')
-			digit = (unsigned)(c - '0');
-		else if (hex && c >= 'a' && c <= 'f')
-			digit = (unsigned)(c - 'a' + 10);
-		if (digit > 15)
-			return false;
-		n = n * (hex ? 16 : 10) + digit;
-	}
-	*out = minus ? -n : n;
-	return true;
-}
+/* ---- values ---- */
 
 static bool named(const struct text *t, uint64_t *out)
 {

@@ -16,7 +16,7 @@
  *
  * - [any]: any thread at any time;
  *
- * - [look]: any thread at any time; takes no lock and changes nothing of the hypervisor's.
+ * - [look]: any thread at any time; takes no lock, waits for nobody, changes nothing one can see.
  *
  * Callbacks. One that may be called with locks held says so: it must not block, and may call only
  * [look] functions. The others may call what their thread could at that moment, except
@@ -94,10 +94,12 @@ struct hv_request {
 };
 
 /*
- * The default policy, Xen's when no other is loaded: whatever a domain does to itself is allowed,
- * and binding to a port that was left unbound for it; resetting another domain, allocating a port
- * for it and asking for the state of its ports takes a privileged caller, or one that has it as
- * its target (hv_domain_set_target). -EPERM. [any]
+ * The default policy, Xen's when no other is loaded. A domain may do whatever it likes to itself,
+ * but for what follows, and bind to a port that was left unbound for it. To reset another one,
+ * allocate ports for it, ask for the state of its ports or shut it down takes a privileged caller,
+ * or one that has it as its target (hv_domain_set_target); so does mapping or unmapping a pirq,
+ * even of the caller's own. HV_OP_PIRQ_TAKE, HV_OP_PIRQ_SETUP, XENVER_commandline and
+ * XENVER_build_id: a privileged caller. 0 or -EPERM. [look]
  */
 int hv_default_policy(const struct hv_request *r);
 
@@ -216,7 +218,7 @@ struct hv_ops {
 
 /*
  * A hypervisor without domains. ops must outlive it. -ENOMEM, -EINVAL (a callback that may not be
- * NULL is). [setup]
+ * NULL is, or one of the two that copy is). [setup]
  */
 int hv_create(struct hv **out, const struct hv_ops *ops, void *ctx);
 
@@ -268,7 +270,11 @@ struct hv_domain_config {
  * loads them checks them.
  */
 
-/* Create a domain; its vCPUs are down and have no context. [any] -EINVAL, -EEXIST, -ENOMEM */
+/*
+ * Create a domain; its vCPUs are down and have no context. From before it returns the domain can be
+ * found: by other domains' hypercalls, hv_for_each_domain and the callbacks. -EINVAL (a member of
+ * cfg is out of range, shared_info is missing or not aligned), -EEXIST, -ENOMEM [any]
+ */
 int hv_domain_create(struct hv *hv, const struct hv_domain_config *cfg, struct hv_domain **out);
 
 /*
@@ -589,10 +595,10 @@ void hv_irq_timer(struct hv *hv);
 /*
  * Allow a domain to use a line, and map it to one of its pirq numbers. shareable: other domains may
  * have it too, as long as all say so. A line that is not described yet can be mapped and bound. A
- * privileged domain (or whoever hv_ops.policy lets) may map any line by itself that is described
- * and that no domain has unshareably. -EBUSY: another domain has it unshareably; -EEXIST: that pirq
- * or that line is mapped; -EINVAL: no such pirq or line, or it is chained, per-CPU or invalid;
- * -ENOMEM [any]
+ * privileged domain (or whoever hv_ops.policy lets) may map any line but 0 by itself that is
+ * described and that no domain has unshareably. -EBUSY: another domain has it unshareably; -EEXIST:
+ * that pirq or that line is mapped; -EINVAL: no such pirq or line, or it is chained, per-CPU or
+ * invalid; -ENOMEM [any]
  */
 int hv_domain_map_pirq(struct hv_domain *d, unsigned pirq, unsigned line, bool shareable);
 
@@ -737,10 +743,10 @@ struct hv_irq_info {
 	bool described; /* hv_irq_register, hv_irq_chain; if not, flow means nothing */
 	enum hv_irq_flow flow;
 	bool started;	    /* enabled at its controller: somebody is bound */
-	bool masked;	    /* there, until those who got it have given their eoi */
+	bool masked;	    /* there, until nobody's eoi is waited for */
 	bool invalid;	    /* hv_irq_invalidate */
 	bool probing;	    /* between hv_irq_probe_begin and _end */
-	unsigned in_flight; /* how many of those bound have not yet */
+	unsigned in_flight; /* for how many of those bound it waits */
 	unsigned nr_bound;  /* of a per-CPU line perhaps more than are listed */
 	struct hv_irq_bound {
 		domid_t domid;
@@ -752,8 +758,8 @@ struct hv_irq_info {
 };
 
 /*
- * A line, at one moment. -ENOENT: nobody has described or mapped it; -EINVAL: there is no such
- * line. [any], but not from a callback of its hv_irq_chip.
+ * A line, at one moment. -ENOENT: nobody has said anything of it; -EINVAL: there is no such line.
+ * [any]
  */
 int hv_irq_info(struct hv *hv, unsigned line, struct hv_irq_info *out);
 

@@ -18,9 +18,7 @@ BOOT_SECONDS = 300  # never reached by a boot that works: seconds on an idle mac
 # What takes another domain, another running vCPU or somebody at the console.
 NOT_HERE = re.compile(r"^(v1|d[1-9]\d*)[:&]|^d0&|^join|env\.(domain|debug|set_virq)|^@env.*platform=linux|"
                       r"dom=[1-9]\b|slow=|is_up|op=up|nr_pirqs=", re.M)
-NUMBERS = {
-    "status": ["closed", "unbound", "interdomain", "pirq", "virq", "ipi"],
-}
+STATUSES = ["closed", "unbound", "interdomain", "pirq", "virq", "ipi"]  # EVTCHNSTAT_*, from 0
 
 
 def header_numbers(path, pattern):
@@ -39,8 +37,8 @@ def plain(answer):
         key, equals, value = word.partition("=")
         if value.startswith("-E"):
             value = str(-ERRNOS[value[1:]])
-        elif key == "status" and value in NUMBERS["status"]:
-            value = str(NUMBERS["status"].index(value))
+        elif key == "status" and value in STATUSES:
+            value = str(STATUSES.index(value))
         elif key == "u.virq":
             value = str(VIRQS.get(value, value))
         elif key == "u.dom":

@@ -42,6 +42,7 @@ static const struct config_key domain_keys[] = {
 	CONFIG_KEY(config_domain, vcpus, KEY_UINT, .min = 1, .max = HV_MAX_VCPUS),
 	CONFIG_KEY(config_domain, cmdline, KEY_STRING),
 	CONFIG_KEY(config_domain, privileged, KEY_BOOL),
+	CONFIG_KEY(config_domain, max_event_channels, KEY_UINT, .min = 1, .max = 131071),
 	CONFIG_KEY(config_domain, pirqs, KEY_CUSTOM),
 	{ 0 },
 };

@@ -56,6 +56,7 @@ struct config_domain {
 	const char *cmdline;
 	uint64_t memory; /* MiB */
 	uint64_t vcpus;
+	uint64_t max_event_channels; /* the highest port; 0: as the ABI has */
 	bool privileged;
 	const struct config_setting_t *setting, *pirqs;
 };

@@ -71,6 +71,7 @@ static int create_in_hypervisor(struct machine *m, struct domain *d)
 		.domid = (domid_t)(d - m->domains + 1),
 		.max_vcpus = (unsigned)d->cfg->vcpus,
 		.nr_pirqs = nr_pirqs(m->cfg),
+		.max_evtchn_port = (uint32_t)d->cfg->max_event_channels,
 		.privileged = d->cfg->privileged,
 		.periodic_tick = true,
 		.shared_info = d->ram.host + pages * HV_PAGE_SIZE,

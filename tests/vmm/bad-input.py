@@ -64,6 +64,8 @@ FILES = [
     ("memory-huge", domain('name = "a"; image = "./good"; memory = 99999999999L;'), r"%f:1: memory = 99999999999 is out of range"),
     ("cmdline-long", domain('name = "a"; image = "./good"; cmdline = "%s";' % ("x" * 1024)),
      r"%f:1: cmdline has 1024 bytes"),
+    ("no-event-channels", domain('name = "a"; image = "./good"; max_event_channels = 0;'),
+     r"%f:1: max_event_channels = 0 is out of range; use 1 to 131071"),
     ("privileged-type", domain('name = "a"; image = "./good"; privileged = 1;'),
      r"%f:1: privileged is a number; write true or false"),
     ("image-missing", domain('name = "a"; image = "./nowhere";'),

@@ -59,6 +59,14 @@ def test_sizes():
         check(re.search(r"^driver: +\d+: +\d+  xen-pirq +level +input$", err, re.M), err)
 
 
+def test_few_event_channels():
+    # The worker's: two channels of the file and its timer's port, and not one more.
+    code, _, err = run(*settings("domains.[1].max_event_channels=3"), PIPE, data=text(5000))
+    check(code == 0 and checked(err) == 5000, code, err)
+    code, _, err = run(*settings("domains.[1].max_event_channels=1"), PIPE, data=text(10))
+    check(code == 1 and re.search(r"^carillon: event channel reply: No space left", err, re.M), code, err)
+
+
 def test_smallest_windows():
     small = settings("devices.[0].pages=3", "shared_memory.[0].pages=2",
                      "shared_memory.[1].pages=2")

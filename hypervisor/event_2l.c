@@ -9,6 +9,7 @@
  * sender does not ask.
  */
 #include "atomic.h"
+#include "bound.h"
 #include "event_abi.h"
 #include "probe.h"
 #include "sched.h"
@@ -144,6 +145,9 @@ EITHER_WIDTH void set_pending(struct hv_domain *d, uint32_t port, struct hv_vcpu
 
 EITHER_WIDTH void unmask(struct hv_domain *d, uint32_t port, struct hv_vcpu *v, bool narrow)
 {
+	/* Checked, but the guest's number: not so for a processor that guesses. */
+	port = (uint32_t)index_nospec(port, narrow ? COMPAT_EVTCHN_2L_NR_CHANNELS
+						   : EVTCHN_2L_NR_CHANNELS);
 	/* Pairs with set_pending: the mask is cleared before pending is read. */
 	if (clear_bit(mask_of(d, narrow), port, narrow) &&
 	    test_bit(pending_of(d, narrow), port, narrow))
@@ -195,7 +199,9 @@ EITHER_WIDTH void look(const struct hv_domain *d, uint32_t port, struct hv_port_
                                                                                               \
 	static bool name##_is_pending(const struct hv_domain *d, uint32_t port)               \
 	{                                                                                     \
-		return port < (number) && test_bit(pending_of(d, narrow), port, narrow);      \
+		uint32_t bounded = (uint32_t)index_nospec(port, number);                      \
+                                                                                              \
+		return port < (number) && test_bit(pending_of(d, narrow), bounded, narrow);   \
 	}                                                                                     \
                                                                                               \
 	static void name##_look(const struct hv_domain *d, uint32_t port,                     \

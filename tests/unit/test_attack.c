@@ -203,14 +203,12 @@ static unsigned use_memory(struct bare *b, uint64_t n)
 /* Each allocation fails once; what is left over in the end, bare_teardown finds. */
 static void without_memory(void **state)
 {
-	struct bare *b = *state;
 	unsigned n = 0, failed;
 
 	do {
 		assert_rc(bare_teardown(state), 0);
 		bare_setup(state);
-		b = *state;
-		failed = use_memory(b, n++);
+		failed = use_memory(*state, n++);
 	} while (failed);
 	assert_true(n > 20);
 }

@@ -230,7 +230,7 @@ static long op_initialise(struct hv_vcpu *v, uint64_t arg, struct hv_vcpu *self)
 {
 	struct hv_domain *d = v->domain;
 	struct vcpu_guest_context *c;
-	struct hv_entry selectors;
+	struct hv_entry selectors = { .event_cs = FLAT_KERNEL_CS, .failsafe_cs = FLAT_KERNEL_CS };
 	long rc;
 
 	if (!load_acquire(&v->info))
@@ -238,7 +238,6 @@ static long op_initialise(struct hv_vcpu *v, uint64_t arg, struct hv_vcpu *self)
 	c = alloc(d->hv, sizeof(*c));
 	if (!c)
 		return -XEN_ENOMEM;
-	hv_vcpu_entry(v, &selectors);
 	rc = read_context(self, c, arg, &selectors);
 	if (rc == 0) {
 		lock_take(d->hv, &d->lock);

@@ -111,6 +111,9 @@ static long run_entry(struct hv_vcpu *v, uint64_t va)
 
 	if (get_entry(v, &e, va))
 		return -XEN_EFAULT;
+	/* An entry that polled and was woken at once is over, too. */
+	if (v->polling)
+		poll_end(v);
 	v->preempted = false;
 	e.result = (xen_ulong_t)one_call(v, &e);
 	if (!v->preempted)

@@ -148,9 +148,10 @@ static void end_poll(struct hv_vcpu *v)
 	uint32_t old = fetch_and_seq(&v->stopped, ~STOP_BLOCKED);
 
 	store_relaxed(&v->timers.poll, HV_NEVER);
+	if (old & STOP_BLOCKED)
+		runstate_changed(v);
 	if (old != STOP_BLOCKED)
 		return;
-	runstate_changed(v);
 	store_seq(&v->timers.tick_stopped, 0u);
 	v->domain->hv->ops->kick(v);
 }

@@ -217,5 +217,9 @@ int guest_resume(struct guest *g)
 	rc = events_forget(g);
 	if (!rc)
 		rc = guest_cpu_init(g);
-	return rc ? rc : events_rebind(g);
+	if (rc)
+		return rc;
+	rc = events_rebind(g);
+	smp_resumed(g);
+	return rc;
 }

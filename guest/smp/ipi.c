@@ -190,6 +190,29 @@ void smp_unbind(struct guest *g, struct smp_cpu *c)
 	}
 }
 
+void smp_resumed(struct guest *g)
+{
+	struct smp *s = g->smp;
+	struct smp_cpu *me;
+	unsigned cpu, ipi;
+
+	if (!s)
+		return;
+	for (cpu = 0; cpu < g->nr_cpus; cpu++)
+		for (ipi = 0; ipi < GUEST_SMP_IPIS; ipi++)
+			if (s->cpu[cpu].irq[ipi])
+				store_release(&s->cpu[cpu].port[ipi],
+					      guest_irq_port(g, s->cpu[cpu].irq[ipi]));
+	/* The other CPUs are down. What this one was sent, it is told here. */
+	me = smp_this(g);
+	for (ipi = 0; ipi < GUEST_SMP_IPIS; ipi++)
+		lowered(me, ipi);
+	smp_run_calls(g, me, false);
+	smp_run_works(g, me, false);
+	if (s->cfg.reschedule)
+		s->cfg.reschedule(g);
+}
+
 int guest_smp_send_reschedule(struct guest *g, unsigned cpu)
 {
 	guest_flags_t flags;

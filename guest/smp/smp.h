@@ -147,6 +147,8 @@ void smp_close(struct guest *g, struct smp_cpu *c);
 /* stop.c */
 _Noreturn void smp_park(struct guest *g);
 
+/* The IRQs have new ports, and what was on the way is lost. On CPU 0, events disabled. */
+void smp_resumed(struct guest *g);
 void smp_fini(struct guest *g);
 
 #endif

@@ -15,7 +15,8 @@
 
 /*
  * The kinds of IPIs that guest_smp_init binds on each CPU; the others of GUEST_NR_IPIS are the
- * kernel's.
+ * kernel's. guest_resume needs all CPUs but 0 to be down, binds those of CPU 0 anew, and does what
+ * they were about to bring, rescheduling included.
  */
 enum guest_ipi {
 	GUEST_IPI_RESCHEDULE,
@@ -94,10 +95,10 @@ void guest_cpu_started(struct guest *g);
 /*
  * Take another CPU away. That one is asked (guest_cpu_dying, after a GUEST_IPI_RESCHEDULE) and goes
  * when its kernel has nothing left on it; this waits for it, as long as that takes, and serves
- * calls meanwhile. Then the ports that notified it are moved to this CPU with what is pending on
- * them, its IPIs and its timer are unbound. Other per-CPU IRQs that the kernel bound for it are the
- * kernel's to unbind. -EINVAL: not online, CPU 0, this CPU; -EBUSY, -EDEADLK: as with guest_cpu_up.
- * [task]
+ * calls meanwhile. Then the ports that notified it are moved to CPU 0 with what is pending on them
+ * (guest_cpu_dead), its IPIs and its timer are unbound. Other per-CPU IRQs that the kernel bound
+ * for it are the kernel's to unbind. -EINVAL: not online, CPU 0, this CPU; -EBUSY, -EDEADLK: as
+ * with guest_cpu_up. [task]
  */
 int guest_cpu_down(struct guest *g, unsigned cpu);
 

@@ -6,8 +6,11 @@
 #ifndef CARILLON_TESTS_GUEST_POINTS_H
 #define CARILLON_TESTS_GUEST_POINTS_H
 
+#include "points.h"
+
 void test_guest_point(void);
 
+#undef GUEST_ATOMIC_HOOK
 #define GUEST_ATOMIC_HOOK(p) ((void)(p), test_guest_point())
 
 #endif

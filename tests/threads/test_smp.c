@@ -16,6 +16,7 @@ struct machine {
 	struct testbed *tb;
 	struct testbed_domain *d;
 	struct guest *g;
+	enum guest_abi abi;
 	void (*run)(struct machine *m, struct testbed_vcpu *v, unsigned cpu);
 	void *arg;
 	bool started[CPUS]; /* its thread; of who brings CPUs up */
@@ -68,6 +69,11 @@ static void boot_cpu(struct testbed_vcpu *v, void *arg)
 	m->run(m, v, 0);
 }
 
+static enum guest_abi abi_of(void **state)
+{
+	return *(enum guest_abi *)*state;
+}
+
 /* All CPUs up, `run` on each, until all are done; then the counters. */
 static void run_machine(struct machine *m, const struct guest_smp_config *more,
 			struct guest_smp_counters *c)
@@ -75,7 +81,7 @@ static void run_machine(struct machine *m, const struct guest_smp_config *more,
 	struct guest_smp_config cfg = *more;
 
 	m->tb = testbed_create(TESTBED_THREADS);
-	m->d = load_domain(m->tb, 1, CPUS, true);
+	m->d = load_guest(m->tb, 1, CPUS, m->abi);
 	m->g = testbed_guest(m->d);
 	the_machine = m;
 	cfg.start = start;
@@ -208,10 +214,9 @@ static void check_calls(const struct calls *c)
 static void calls_from_all_to_all(void **state)
 {
 	struct calls c = { 0 };
-	struct machine m = { .run = calls_run, .arg = &c };
+	struct machine m = { .abi = abi_of(state), .run = calls_run, .arg = &c };
 	struct guest_smp_counters counters;
 
-	(void)state;
 	run_machine(&m, &(struct guest_smp_config){ 0 }, &counters);
 	check_calls(&c);
 	/* nobody went: every one of them reached all */
@@ -258,10 +263,9 @@ static void coming_run(struct machine *m, struct testbed_vcpu *v, unsigned cpu)
 static void calls_while_a_cpu_comes_and_goes(void **state)
 {
 	struct calls c = { 0 };
-	struct machine m = { .run = coming_run, .arg = &c };
+	struct machine m = { .abi = abi_of(state), .run = coming_run, .arg = &c };
 	struct guest_smp_counters counters;
 
-	(void)state;
 	run_machine(&m, &(struct guest_smp_config){ 0 }, &counters);
 	assert_int_equal(c.cycles, CYCLES + 1);
 	check_calls(&c);
@@ -314,10 +318,9 @@ static void works_run(struct machine *m, struct testbed_vcpu *v, unsigned cpu)
 static void work_everywhere(void **state)
 {
 	struct job shared = { .work.fn = job_run };
-	struct machine m = { .run = works_run, .arg = &shared };
+	struct machine m = { .abi = abi_of(state), .run = works_run, .arg = &shared };
 	struct guest_smp_counters counters;
 
-	(void)state;
 	run_machine(&m, &(struct guest_smp_config){ 0 }, &counters);
 	assert_in_range(shared.runs, 2, 2 * CPUS * WORKS);
 	assert_settled(&counters);
@@ -370,11 +373,10 @@ static void locks_run(struct machine *m, struct testbed_vcpu *v, unsigned cpu)
 static void locks_of_blocking_waiters(void **state)
 {
 	struct locks l = { { 0 }, { 0 }, 0, 0, { 0 } };
-	struct machine m = { .run = locks_run, .arg = &l };
+	struct machine m = { .abi = abi_of(state), .run = locks_run, .arg = &l };
 	struct guest_smp_counters c;
 	unsigned handlers = 0;
 
-	(void)state;
 	run_machine(&m,
 		    &(struct guest_smp_config){ .reschedule = locks_reschedule, .spin_limit = 1 },
 		    &c);
@@ -418,24 +420,30 @@ static void stop_run(struct machine *m, struct testbed_vcpu *v, unsigned cpu)
 static void all_others_stop(void **state)
 {
 	struct calls c = { 0 };
-	struct machine m = { .run = stop_run, .arg = &c };
+	struct machine m = { .abi = abi_of(state), .run = stop_run, .arg = &c };
 	struct guest_smp_counters counters;
 
-	(void)state;
 	run_machine(&m, &(struct guest_smp_config){ 0 }, &counters);
 	assert_int_equal(counters.ipi[GUEST_IPI_STOP].handled, CPUS - 1);
 	assert_int_equal(c.cpu[0].runs, 1);
 	end_machine(&m);
 }
 
+#define both(f)                                                           \
+	{ #f " (2l)", f, NULL, NULL, &(enum guest_abi){ GUEST_ABI_2L } }, \
+	{                                                                 \
+#f " (fifo)", f, NULL, NULL, &(enum guest_abi)            \
+		{                                                         \
+			GUEST_ABI_FIFO                                    \
+		}                                                         \
+	}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(calls_from_all_to_all),
-		cmocka_unit_test(calls_while_a_cpu_comes_and_goes),
-		cmocka_unit_test(work_everywhere),
-		cmocka_unit_test(locks_of_blocking_waiters),
-		cmocka_unit_test(all_others_stop),
+		both(calls_from_all_to_all), both(calls_while_a_cpu_comes_and_goes),
+		both(work_everywhere),	     both(locks_of_blocking_waiters),
+		both(all_others_stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -100,13 +100,14 @@ static void meanwhile(void *arg)
 	}
 }
 
-static void make(struct smp *m, uint32_t max_port)
+static void make(struct smp *m, uint32_t max_port, enum guest_abi abi)
 {
 	struct testbed_domain_config cfg = guests_config(1, CPUS);
 
 	memset(m, 0, sizeof(*m));
 	the_smp = m;
 	cfg.max_evtchn_port = max_port;
+	cfg.abi = abi;
 	m->tb = testbed_create(TESTBED_VIRTUAL);
 	m->d = testbed_domain_create(m->tb, &cfg, NULL);
 	assert_non_null(m->d);
@@ -116,15 +117,25 @@ static void make(struct smp *m, uint32_t max_port)
 	testbed_meanwhile(m->tb, meanwhile, m);
 }
 
-static int setup(void **state)
+static int setup(void **state, enum guest_abi abi)
 {
 	struct smp *m = test_calloc(1, sizeof(*m));
 
-	make(m, 0);
+	make(m, 0, abi);
 	*state = m;
 	assert_rc(guest_smp_init(m->g, &config), 0);
 	guest_local_irq_enable(m->g);
 	return 0;
+}
+
+static int setup_2l(void **state)
+{
+	return setup(state, GUEST_ABI_2L);
+}
+
+static int setup_fifo(void **state)
+{
+	return setup(state, GUEST_ABI_FIFO);
 }
 
 static int teardown(void **state)
@@ -278,7 +289,7 @@ static void no_port_left(void **state)
 		void *self = m;
 		unsigned blocks;
 
-		make(m, PORTS + left);
+		make(m, PORTS + left, GUEST_ABI_2L);
 		assert_rc(guest_smp_init(m->g, &config), 0);
 		blocks = testbed_blocks(m->tb);
 		if (left < PORTS) {
@@ -302,7 +313,7 @@ static void no_port_left(void **state)
 		struct smp *m = test_calloc(1, sizeof(*m));
 		void *self = m;
 
-		make(m, left);
+		make(m, left, GUEST_ABI_2L);
 		assert_fails(guest_smp_init(m->g, &config), ENOSPC);
 		assert_int_equal(open_ports(m), 0);
 		assert_fails(guest_cpu_up(m->g, 1), EINVAL);
@@ -549,6 +560,29 @@ static void locks(void **state)
 	assert_false(guest_irqs_disabled(m->g));
 }
 
+/* ---- the domain was saved and restored ------------------------------------------------------- */
+
+static void resumed(void **state)
+{
+	struct guest_work w = { .fn = work_fn };
+	struct smp *m = *state;
+
+	/* With what was on the way, which Xen has forgotten. */
+	guest_local_irq_disable(m->g);
+	assert_rc(guest_work_queue(m->g, &w), 0);
+	assert_rc(guest_smp_send_reschedule(m->g, 0), 0);
+	assert_rc(op_reset(m->v[0], SELF), 0);
+	assert_rc(guest_resume(m->g), 0);
+	assert_int_equal(m->works[0], 1);
+	guest_local_irq_enable(m->g);
+	assert_int_equal(m->works[0], 2); /* it had queued itself, by an IPI on a new port */
+	assert_rc(guest_smp_send_reschedule(m->g, 0), 0);
+	assert_int_equal(m->reschedules, 2);
+	assert_rc(guest_cpu_up(m->g, 1), 0);
+	assert_rc(guest_smp_call_function_single(m->g, 1, count, &tx, true), 0);
+	assert_int_equal(m->calls[1], 1);
+}
+
 /* ---- flags of a thread that is moved whenever it can be -------------------------------------- */
 
 struct mover {
@@ -671,7 +705,11 @@ static void flags_of_a_moved_thread(void **state)
 	free(m.shared);
 }
 
-#define smp_test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define smp_test(f)                                         \
+	{ #f " (2l)", f, setup_2l, teardown, NULL },        \
+	{                                                   \
+#f " (fifo)", f, setup_fifo, teardown, NULL \
+	}
 
 int main(void)
 {
@@ -688,6 +726,7 @@ int main(void)
 		smp_test(reschedules),
 		smp_test(work),
 		smp_test(locks),
+		smp_test(resumed),
 		cmocka_unit_test(flags_of_a_moved_thread),
 	};
 

@@ -61,6 +61,13 @@ def test_one_to_eight():
         check(table_cpus(err) == cpus, err)
 
 
+def test_each_abi():
+    for abi in ("2l", "fifo"):
+        code, _, err = run(*smp(4, "rounds=40 cycles=2 abi=" + abi), SMP)
+        check(code == 0, abi, code, err)
+        counts(err, 4, 40, 2)
+
+
 def test_no_more_than_max_cpus():
     """Of six vCPUs the kernel finds all, and takes as many as it is told to."""
     code, _, err = run(*smp(6, "rounds=20 cycles=1 max_cpus=3"), SMP)

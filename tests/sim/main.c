@@ -14,9 +14,8 @@ static const struct {
 	const char *name;
 	const struct scenario *scenarios;
 } groups[] = {
-	{ "guest", scenarios_guest },
-	{ "guest-fifo", scenarios_guest_fifo },
-	{ "fifo", scenarios_fifo },
+	{ "guest", scenarios_guest }, { "guest-fifo", scenarios_guest_fifo },
+	{ "smp", scenarios_smp },     { "fifo", scenarios_fifo },
 	{ "raw", scenarios_raw },
 };
 

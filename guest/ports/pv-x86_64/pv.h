@@ -121,9 +121,9 @@ struct pv {
 /*
  * Become a Xen guest: exception handlers, GS base, shared_info mapped, every port masked, events
  * disabled, event and failsafe callbacks, stack guard, allocator, interrupt stack, guest_create for
- * all vCPUs that there are (max_cpus=N on the command line: the first N), with the event-channel ABI
- * that abi=2l or abi=fifo there asks for (without: what Xen offers). Once. 0 or the negative errno
- * of what failed, after a line that says what. [boot]
+ * all vCPUs that there are (max_cpus=N on the command line: the first N), with the event-channel
+ * ABI that abi=2l or abi=fifo there asks for (without: what Xen offers). Once. 0 or the negative
+ * errno of what failed, after a line that says what. [boot]
  */
 int pv_init(struct pv **out, struct start_info *si);
 

@@ -27,7 +27,8 @@ struct flow {
 	_Atomic unsigned sent[MAX_PORTS + 1], seen[MAX_PORTS + 1];
 	_Atomic unsigned handled, found_masked, found_nothing;
 	atomic_uint arrived;
-	atomic_bool done;
+	atomic_bool done;  /* nothing is sent any more */
+	atomic_bool still; /* nor unmasked: the mover has left */
 	_Atomic unsigned senders_left;
 	_Atomic unsigned bad, lost;
 };
@@ -135,7 +136,7 @@ static void flow_consumer(struct testbed_vcpu *v, void *arg)
 
 	rendezvous(v, &f->arrived, THREADS);
 	do {
-		last = atomic_load(&f->done);
+		last = atomic_load(&f->still);
 		while (upcall(f, testbed_vcpu_id(v)))
 			;
 		sched_yield();
@@ -180,6 +181,7 @@ static void flow_mover(struct testbed_vcpu *v, void *arg)
 		if (rnd(&seed) % 8 == 0)
 			sched_yield();
 	}
+	atomic_store(&f->still, true);
 }
 
 /* ---- the test ---- */

@@ -8,6 +8,7 @@ usage: dump.py CARILLON EXAMPLES [TEST...]
 
 import fcntl
 import os
+import pathlib
 import pty
 import re
 import select
@@ -261,6 +262,14 @@ def test_early_and_late():
 # ---- the terminal --------------------------------------------------------------------------------
 
 
+def waits(pid):
+    """What each of its threads waits for."""
+    tasks = "/proc/%d/task" % pid
+    return [(t, pathlib.Path(tasks, t, "wchan").read_text(encoding="ascii"),
+             re.findall(r"(?:State|Sig\w+|ShdPnd):.*", pathlib.Path(tasks, t, "status").read_text(encoding="ascii")))
+            for t in os.listdir(tasks)]
+
+
 class Terminal:
     """A machine whose guests read no terminal, started on one: from a file that does not end."""
 
@@ -322,7 +331,11 @@ class Terminal:
             check(time.monotonic() < deadline, "not all ports:", d.text)
 
     def ended(self, code):
-        check(self.p.wait(TIMEOUT) == code, self.p.returncode)
+        try:
+            self.p.wait(TIMEOUT)
+        except subprocess.TimeoutExpired:
+            check(False, "it goes on, not", code, waits(self.p.pid))
+        check(self.p.returncode == code, self.p.returncode, "not", code)
         check(self.mode() == self.before, "it was left as", self.mode(), "not", self.before)
         self.close()
 

@@ -154,6 +154,9 @@ def checked(err):
 def main(namespace):
     """Run every test_* of a module (or those named in argv) one after another."""
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    # A shell ignores some of these for what it starts in the background; here they are to end things.
+    for sig in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        signal.signal(sig, signal.SIG_DFL)
     tests = [(n, f) for n, f in namespace.items()
              if n.startswith("test_") and (len(sys.argv) < 4 or n in sys.argv[3:])]
     failed = 0

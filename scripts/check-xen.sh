@@ -8,7 +8,9 @@ package=xen-hypervisor-4.17-amd64
 dir=build/xen
 mkdir -p "$dir"
 if [ ! -f "$dir/xen" ]; then
-    (cd "$dir" && apt-get download "$package" >apt.log 2>&1) || {
+    # The lists may be missing or old where no package had to be installed.
+    (cd "$dir" && { apt-get download "$package" || { apt-get update && apt-get download "$package"; }; } \
+        >apt.log 2>&1) || {
         echo "check-xen: cannot get $package: see $dir/apt.log" >&2
         exit 1
     }

@@ -76,7 +76,7 @@ static void gdt_free(struct pv *pv, struct pv_cpu *cpu)
 static void context_fill(const struct pv *pv, const struct pv_cpu *cpu,
 			 struct vcpu_guest_context *c)
 {
-	c->flags = VGCF_in_kernel | VGCF_online;
+	c->flags = VGCF_in_kernel;
 	c->user_regs.rip = pv_arg(pv_secondary_entry);
 	c->user_regs.rsp = pv_arg(cpu->stack);
 	c->user_regs.rdi = pv_arg(cpu);

@@ -309,7 +309,7 @@ void hv_domain_unpause(struct hv_domain *d)
 	lock_take(d->hv, &d->lock);
 	if (d->pause_count && --d->pause_count == 0)
 		for (i = 0; i < d->max_vcpus; i++)
-			vcpu_resume(d->vcpu[i], STOP_PAUSED);
+			vcpu_resume(d->vcpu[i], STOP_PAUSED | STOP_ASLEEP);
 	lock_drop(&d->lock);
 }
 

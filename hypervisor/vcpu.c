@@ -226,6 +226,17 @@ static int read_context(struct hv_vcpu *self, struct vcpu_guest_context *c, uint
 	return copy_from_guest(self, c, arg, sizeof(*c));
 }
 
+/*
+ * As on Xen, a context that says so makes the vCPU up, but does not wake it; and VCPUOP_up wakes
+ * only one that was down. So it runs after it was down or paused, not before. Guests leave the flag
+ * to Xen's tools.
+ */
+static void begin_up(struct hv_vcpu *v)
+{
+	fetch_or_seq(&v->stopped, STOP_ASLEEP);
+	fetch_and_seq(&v->stopped, ~STOP_DOWN);
+}
+
 static long op_initialise(struct hv_vcpu *v, uint64_t arg, struct hv_vcpu *self)
 {
 	struct hv_domain *d = v->domain;
@@ -246,6 +257,8 @@ static long op_initialise(struct hv_vcpu *v, uint64_t arg, struct hv_vcpu *self)
 			v->entry.at.event_cs = selectors.event_cs;
 			v->entry.at.failsafe_cs = selectors.failsafe_cs;
 			set_context(v, c);
+			if (c->flags & VGCF_online)
+				begin_up(v);
 		}
 		lock_drop(&d->lock);
 	}
@@ -261,8 +274,8 @@ static long op_up(struct hv_vcpu *v)
 
 	/* With the lock, so that who finds it down under the lock (register_info) has it down. */
 	lock_take(d->hv, &d->lock);
-	if (may)
-		vcpu_resume(v, STOP_DOWN);
+	if (may && (load_seq(&v->stopped) & STOP_DOWN))
+		vcpu_resume(v, STOP_DOWN | STOP_ASLEEP);
 	lock_drop(&d->lock);
 	return may ? 0 : -XEN_EINVAL;
 }

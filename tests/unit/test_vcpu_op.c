@@ -59,6 +59,42 @@ static void initialised_twice(void **state)
 		EEXIST);
 }
 
+/* As on Xen 4.17: VCPUOP_up wakes only a vCPU that was down. */
+static void begun_up_it_is_not_woken(void **state)
+{
+	struct bare *b = *state;
+	struct vcpu_guest_context *page = testbed_page(b->d0);
+	struct hv_vcpu *v1 = testbed_hv_vcpu(b->v1);
+
+	(void)testbed_page(b->d0);
+	page->flags = VGCF_in_kernel | VGCF_online;
+	assert_rc(testbed_call(b->v0, __HYPERVISOR_vcpu_op, VCPUOP_initialise, 1, (uintptr_t)page),
+		  0);
+	assert_rc(simple(b, VCPUOP_is_up, 1), 1);
+	assert_rc(simple(b, VCPUOP_up, 1), 0);
+	assert_false(hv_vcpu_runnable(v1));
+	assert_rc(simple(b, VCPUOP_down, 1), 0);
+	assert_rc(simple(b, VCPUOP_is_up, 1), 0);
+	assert_rc(simple(b, VCPUOP_up, 1), 0);
+	assert_true(hv_vcpu_runnable(v1));
+}
+
+static void a_pause_wakes_it(void **state)
+{
+	struct bare *b = *state;
+	struct vcpu_guest_context *page = testbed_page(b->d0);
+	struct hv_vcpu *v1 = testbed_hv_vcpu(b->v1);
+
+	(void)testbed_page(b->d0);
+	page->flags = VGCF_in_kernel | VGCF_online;
+	assert_rc(testbed_call(b->v0, __HYPERVISOR_vcpu_op, VCPUOP_initialise, 1, (uintptr_t)page),
+		  0);
+	assert_false(hv_vcpu_runnable(v1));
+	hv_domain_pause(hv_vcpu_domain(v1));
+	hv_domain_unpause(hv_vcpu_domain(v1));
+	assert_true(hv_vcpu_runnable(v1));
+}
+
 static void timers_of_others(void **state)
 {
 	struct bare *b = *state;
@@ -257,6 +293,8 @@ int main(void)
 		bare_test(is_up),
 		bare_test(never_initialised),
 		bare_test(initialised_twice),
+		bare_test(begun_up_it_is_not_woken),
+		bare_test(a_pause_wakes_it),
 		bare_test(timers_of_others),
 		bare_test(down_and_up_with_an_event),
 		bare_test(down_of_oneself),

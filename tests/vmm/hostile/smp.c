@@ -16,7 +16,7 @@ void hostile_start_vcpu(struct pv *pv, unsigned n, void (*f)(unsigned cpu, void 
 
 	if (!c)
 		pv_panic("hostile: no memory");
-	c->flags = VGCF_in_kernel | VGCF_online;
+	c->flags = VGCF_in_kernel;
 	c->user_regs.rip = pv_arg(hostile_ap_entry);
 	c->user_regs.rsp = pv_arg(&stacks[n][sizeof(stacks[n])]);
 	c->user_regs.rdi = n;

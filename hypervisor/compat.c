@@ -123,14 +123,15 @@ static long compat_set_trap_table(struct hv_vcpu *v, const uint64_t a[6])
 	return -XEN_EINVAL;
 }
 
-static long set_callback(struct hv_vcpu *v, unsigned type, const struct compat_xen_callback *to)
+static long set_callback(struct hv_vcpu *v, unsigned type, unsigned flags,
+			 const struct compat_xen_callback *to)
 {
 	long rc;
 
 	/* A 32-bit user mode has no such instruction to enter its kernel by. */
 	if (type == CALLBACKTYPE_syscall)
 		return -XEN_ENOSYS;
-	rc = entry_set_callback(v, type, to->eip);
+	rc = entry_set_callback(v, type, flags, to->eip);
 	if (rc == 0 && type == CALLBACKTYPE_event)
 		v->entry.at.event_cs = (uint16_t)to->cs;
 	if (rc == 0 && type == CALLBACKTYPE_failsafe)
@@ -143,8 +144,8 @@ static long compat_set_callbacks(struct hv_vcpu *v, const uint64_t a[6])
 	const struct compat_xen_callback event = { (uint32_t)a[0], (uint32_t)a[1] };
 	const struct compat_xen_callback failsafe = { (uint32_t)a[2], (uint32_t)a[3] };
 
-	set_callback(v, CALLBACKTYPE_event, &event);
-	set_callback(v, CALLBACKTYPE_failsafe, &failsafe);
+	set_callback(v, CALLBACKTYPE_event, 0, &event);
+	set_callback(v, CALLBACKTYPE_failsafe, 0, &failsafe);
 	return 0;
 }
 
@@ -157,7 +158,7 @@ static long compat_callback_op(struct hv_vcpu *v, const uint64_t a[6])
 	case CALLBACKOP_register:
 		if (copy_from_guest(v, &reg, a[1], sizeof(reg)))
 			return -XEN_EFAULT;
-		return set_callback(v, reg.type, &reg.address);
+		return set_callback(v, reg.type, reg.flags, &reg.address);
 	case CALLBACKOP_unregister:
 		if (copy_from_guest(v, &unreg, a[1], sizeof(unreg)))
 			return -XEN_EFAULT;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a PV guest says of itself: its entry points, exception handlers, kernel stack, assists. Kept
- * here, checked, and handed to the embedder, who does the entering; nothing here enters a guest.
+ * What a PV guest says of itself: its entry points, exception handlers, kernel stack, assists; and
+ * NMIs on their way to it. Kept here, checked, and handed to the embedder, who does the entering;
+ * nothing here enters a guest.
  */
 #include "entry.h"
 
@@ -11,9 +12,11 @@
 #include "atomic.h"
 #include "bound.h"
 #include "guest_access.h"
+#include "vcpu.h"
 
 #define TRAPS		  256u
 #define TRAP_MASKS_EVENTS 4u
+#define VECTOR_NMI	  2u
 
 int entry_init(const struct hv_domain *d, struct entry *e)
 {
@@ -55,6 +58,7 @@ void entry_from_context(struct entry *e, const struct vcpu_guest_context *c)
 	}
 	store_relaxed(&e->at.event, c->event_callback_eip);
 	e->at.failsafe = c->failsafe_callback_eip;
+	e->at.failsafe_masks = c->flags & VGCF_failsafe_disables_events;
 	e->at.syscall = c->syscall_callback_eip;
 	e->at.kernel_ss = (uint16_t)c->kernel_ss;
 	e->at.kernel_sp = c->kernel_sp;
@@ -86,7 +90,21 @@ long do_set_trap_table(struct hv_vcpu *v, const uint64_t a[6])
 	return -XEN_EINVAL;
 }
 
-long entry_set_callback(struct hv_vcpu *v, unsigned type, uint64_t address)
+/* It is the handler of its vector, and always masks events. */
+static void set_nmi(struct hv_vcpu *v, uint64_t address)
+{
+	struct trap_info *t = &v->entry.traps[VECTOR_NMI];
+
+	memset(t, 0, sizeof(*t));
+	if (!address)
+		return;
+	t->vector = VECTOR_NMI;
+	t->flags = TRAP_MASKS_EVENTS;
+	t->cs = v->domain->compat32 ? COMPAT_FLAT_KERNEL_CS : FLAT_KERNEL_CS;
+	t->address = address;
+}
+
+long entry_set_callback(struct hv_vcpu *v, unsigned type, unsigned flags, uint64_t address)
 {
 	struct entry *e = &v->entry;
 
@@ -98,6 +116,7 @@ long entry_set_callback(struct hv_vcpu *v, unsigned type, uint64_t address)
 		return 0;
 	case CALLBACKTYPE_failsafe:
 		e->at.failsafe = address;
+		e->at.failsafe_masks = flags & CALLBACKF_mask_events;
 		return 0;
 	case CALLBACKTYPE_syscall:
 		e->at.syscall = address;
@@ -106,9 +125,7 @@ long entry_set_callback(struct hv_vcpu *v, unsigned type, uint64_t address)
 	case CALLBACKTYPE_sysenter:
 		return 0; /* for a user mode that no guest has here: accepted, never entered */
 	case CALLBACKTYPE_nmi:
-		if (v->id != 0)
-			return -XEN_EINVAL;
-		e->at.nmi = address;
+		set_nmi(v, address);
 		return 0;
 	default:
 		return -XEN_ENOSYS;
@@ -119,9 +136,9 @@ long do_set_callbacks(struct hv_vcpu *v, const uint64_t a[6])
 {
 	if (!is_canonical(a[0]) || !is_canonical(a[1]) || !is_canonical(a[2]))
 		return -XEN_EINVAL;
-	entry_set_callback(v, CALLBACKTYPE_event, a[0]);
-	entry_set_callback(v, CALLBACKTYPE_failsafe, a[1]);
-	entry_set_callback(v, CALLBACKTYPE_syscall, a[2]);
+	entry_set_callback(v, CALLBACKTYPE_event, 0, a[0]);
+	entry_set_callback(v, CALLBACKTYPE_failsafe, 0, a[1]);
+	entry_set_callback(v, CALLBACKTYPE_syscall, 0, a[2]);
 	return 0;
 }
 
@@ -135,7 +152,7 @@ long entry_unset_callback(struct hv_vcpu *v, unsigned type)
 	case CALLBACKTYPE_sysenter:
 		return -XEN_EINVAL;
 	case CALLBACKTYPE_nmi:
-		v->entry.at.nmi = 0;
+		set_nmi(v, 0);
 		return 0;
 	default:
 		return -XEN_ENOSYS;
@@ -151,7 +168,7 @@ long do_callback_op(struct hv_vcpu *v, const uint64_t a[6])
 	case CALLBACKOP_register:
 		if (copy_from_guest(v, &reg, a[1], sizeof(reg)))
 			return -XEN_EFAULT;
-		return entry_set_callback(v, reg.type, reg.address);
+		return entry_set_callback(v, reg.type, reg.flags, reg.address);
 	case CALLBACKOP_unregister:
 		if (copy_from_guest(v, &unreg, a[1], sizeof(unreg)))
 			return -XEN_EFAULT;
@@ -169,7 +186,7 @@ long do_nmi_op(struct hv_vcpu *v, const uint64_t a[6])
 	case XENNMI_register_callback:
 		if (copy_from_guest(v, &cb, a[1], sizeof(cb)))
 			return -XEN_EFAULT;
-		return entry_set_callback(v, CALLBACKTYPE_nmi, cb.handler_address);
+		return entry_set_callback(v, CALLBACKTYPE_nmi, 0, cb.handler_address);
 	case XENNMI_unregister_callback:
 		return entry_unset_callback(v, CALLBACKTYPE_nmi);
 	default:
@@ -233,6 +250,7 @@ long do_iret(struct hv_vcpu *v, const uint64_t a[6])
 	const struct hv_ops *ops = v->domain->hv->ops;
 
 	(void)a;
+	store_seq(&v->entry.nmi_masked, 0u);
 	return ops->iret ? ops->iret(v) : -XEN_ENOSYS;
 }
 
@@ -243,7 +261,8 @@ void hv_vcpu_entry(const struct hv_vcpu *v, struct hv_entry *out)
 	out->event = load_relaxed(&v->entry.at.event);
 	out->failsafe = v->entry.at.failsafe;
 	out->syscall = v->entry.at.syscall;
-	out->nmi = v->entry.at.nmi;
+	out->failsafe_masks = v->entry.at.failsafe_masks;
+	out->nmi = v->entry.traps[VECTOR_NMI].address;
 	out->kernel_sp = v->entry.at.kernel_sp;
 	out->event_cs = v->entry.at.event_cs;
 	out->failsafe_cs = v->entry.at.failsafe_cs;
@@ -262,5 +281,40 @@ int hv_vcpu_trap(const struct hv_vcpu *v, unsigned vector, struct hv_trap *out)
 	out->rip = t->address;
 	out->cs = t->cs;
 	out->mask_events = t->flags & TRAP_MASKS_EVENTS;
+	out->dpl = TI_GET_DPL(t);
+	return 0;
+}
+
+/* ---- NMIs ---- */
+
+void hv_vcpu_send_nmi(struct hv_vcpu *v)
+{
+	/* Pairs with do_block() and do_poll(): they say that they block, then look for this. */
+	if (exchange_seq(&v->entry.nmi_pending, 1u))
+		return;
+	if (load_seq(&v->stopped) & STOP_BLOCKED)
+		vcpu_let_run(v, STOP_BLOCKED);
+	v->domain->hv->ops->kick(v);
+}
+
+bool hv_vcpu_nmi_due(const struct hv_vcpu *v)
+{
+	return load_seq(&v->entry.nmi_pending) && !load_seq(&v->entry.nmi_masked);
+}
+
+bool hv_vcpu_in_nmi(const struct hv_vcpu *v)
+{
+	return load_seq(&v->entry.nmi_masked);
+}
+
+int hv_vcpu_take_nmi(struct hv_vcpu *v, struct hv_trap *out)
+{
+	if (!hv_vcpu_nmi_due(v))
+		return -XEN_ENOENT;
+	/* One that comes from here on is the next. */
+	store_seq(&v->entry.nmi_pending, 0u);
+	if (hv_vcpu_trap(v, VECTOR_NMI, out))
+		return -XEN_ENOENT;
+	store_seq(&v->entry.nmi_masked, 1u);
 	return 0;
 }

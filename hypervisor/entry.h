@@ -15,8 +15,8 @@ void entry_free(const struct hv *hv, struct entry *e);
 int entry_check(const struct vcpu_guest_context *c);
 void entry_from_context(struct entry *e, const struct vcpu_guest_context *c);
 
-/* One of the entry points, CALLBACKTYPE_*. The address has been checked, or is in 32 bits. */
-long entry_set_callback(struct hv_vcpu *v, unsigned type, uint64_t address);
+/* One of the entry points: CALLBACKTYPE_*, CALLBACKF_*. -XEN_EINVAL: no such address */
+long entry_set_callback(struct hv_vcpu *v, unsigned type, unsigned flags, uint64_t address);
 long entry_unset_callback(struct hv_vcpu *v, unsigned type);
 
 long do_set_trap_table(struct hv_vcpu *v, const uint64_t a[6]);

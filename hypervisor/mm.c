@@ -13,7 +13,10 @@ int mm_init(struct hv_domain *d)
 		return -XEN_ENOMEM;
 	mm->nr_gdts = d->max_vcpus;
 	mm->gdts = alloc(d->hv, mm->nr_gdts * sizeof(*mm->gdts));
-	if (!mm->gdts) {
+	mm->ldts = alloc(d->hv, mm->nr_gdts * sizeof(*mm->ldts));
+	if (!mm->gdts || !mm->ldts) {
+		release(d->hv, mm->gdts, mm->nr_gdts * sizeof(*mm->gdts));
+		release(d->hv, mm->ldts, mm->nr_gdts * sizeof(*mm->ldts));
 		release(d->hv, mm, sizeof(*mm));
 		return -XEN_ENOMEM;
 	}
@@ -31,6 +34,7 @@ void mm_destroy(struct hv_domain *d)
 		release(d->hv, mm->ranges[i].types, mm->ranges[i].pages * sizeof(uint64_t));
 	release(d->hv, mm->ranges, mm->max_ranges * sizeof(*mm->ranges));
 	release(d->hv, mm->gdts, mm->nr_gdts * sizeof(*mm->gdts));
+	release(d->hv, mm->ldts, mm->nr_gdts * sizeof(*mm->ldts));
 	release(d->hv, mm, sizeof(*mm));
 	d->mm = NULL;
 }

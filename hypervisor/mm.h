@@ -11,6 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Machine addresses are below 2 to the power of this. */
+#define MM_ADDRESS_BITS 52u
+
 struct hv_domain;
 struct hv_vcpu;
 
@@ -49,6 +52,12 @@ bool mm_is_root(const struct hv_domain *d, uint64_t mfn);
  * call or the domain's end; nothing is loaded into hardware. -EINVAL [vcpu]
  */
 int mm_set_gdt(struct hv_vcpu *v, const uint64_t *frames, unsigned entries);
+
+/*
+ * Its LDT, at a guest address: MMUEXT_SET_LDT, and a new vCPU's context. 0 entries: none. Kept as
+ * the GDT is. -EINVAL [vcpu]
+ */
+int mm_set_ldt(struct hv_vcpu *v, uint64_t va, uint64_t entries);
 
 /* Hypercall bodies: arguments as the guest passed them, the answer as it gets it. [vcpu] */
 long do_mmu_update(struct hv_vcpu *v, const uint64_t a[6]);

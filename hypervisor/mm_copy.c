@@ -83,6 +83,13 @@ int mm_copy_to(const struct hv_domain *d, uint64_t va, const void *src, size_t n
 	return 0;
 }
 
+uint64_t mm_frame_at(const struct hv_domain *d, uint64_t va)
+{
+	const uint8_t *host = translate(d->mm, va, false);
+
+	return host ? mm_frame_number(d, host) : HV_NEVER;
+}
+
 int hv_pv_copy_from(struct hv_domain *d, void *dst, uint64_t src, size_t n)
 {
 	return mm_copy_from(d, dst, src, n);

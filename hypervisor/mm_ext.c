@@ -7,8 +7,6 @@
 #include "guest_access.h"
 #include "mm_internal.h"
 
-#define LDT_MAX_ENTRIES 8192u
-
 static int pin(struct mm *mm, uint64_t mfn, unsigned level)
 {
 	uint64_t *word = mm_type_word(mm, mfn);
@@ -45,15 +43,6 @@ static int set_user_root(uint64_t mfn)
 {
 	/* None is what there is already. */
 	return mfn ? -XEN_ENOSYS : 0;
-}
-
-static int set_ldt(uint64_t va, unsigned entries)
-{
-	if (!entries)
-		return 0;
-	if (va % HV_PAGE_SIZE || !va_ok(va) || entries > LDT_MAX_ENTRIES)
-		return -XEN_EINVAL;
-	return -XEN_ENOSYS;
 }
 
 /* Clear a page, or fill it from another one. */
@@ -113,7 +102,7 @@ static int one_op(struct hv_vcpu *v, const struct mmuext_op *op)
 	case MMUEXT_INVLPG_MULTI:
 		return mm_check_vcpumask(v, op->arg2.vcpumask) ? -XEN_EINVAL : 0;
 	case MMUEXT_SET_LDT:
-		return set_ldt(op->arg1.linear_addr, op->arg2.nr_ents);
+		return mm_set_ldt(v, op->arg1.linear_addr, op->arg2.nr_ents);
 	/* As Xen answers a domain that has no hardware. */
 	case MMUEXT_FLUSH_CACHE:
 		return -XEN_EACCES;

@@ -39,7 +39,7 @@
 #define PTE_REFUSED	 0x198u
 #define PTE_LEAF_REFUSED (PTE_REFUSED | PTE_GRANT)
 
-#define MFN_BITS 40u
+#define MFN_BITS (MM_ADDRESS_BITS - PAGE_SHIFT)
 #define MFN_END	 (1ull << MFN_BITS)
 
 /* Entries of the root that are Xen's: HYPERVISOR_VIRT_START .. HYPERVISOR_VIRT_END */
@@ -75,9 +75,10 @@ struct range {
 	bool read_only;
 };
 
+/* A GDT or an LDT. */
 struct gdt {
-	unsigned frames;
-	uint64_t mfn[14];
+	unsigned entries, frames;
+	uint64_t mfn[16];
 };
 
 struct mm {
@@ -91,6 +92,7 @@ struct mm {
 	uint64_t ram_pages;
 	uint64_t ram_end; /* highest RAM frame + 1 */
 	struct gdt *gdts; /* one per vCPU */
+	struct gdt *ldts; /* likewise */
 	unsigned nr_gdts;
 	bool corrupt;	  /* an entry contradicted the types; under lock */
 	struct lock lock; /* innermost: types, page tables, gdts. pv_map is called under it */
@@ -247,6 +249,11 @@ int mm_change_mapping(struct hv_domain *d, struct hv_vcpu *v, unsigned level,
 
 /* Tell it of all that the root maps; on error, of none. */
 int mm_map_root(struct hv_domain *d);
+
+/* ---- mm_copy.c ---- */
+
+/* The frame that a guest address is mapped to, HV_NEVER if it is to none. [any] */
+uint64_t mm_frame_at(const struct hv_domain *d, uint64_t va);
 
 /* ---- mm.c ---- */
 

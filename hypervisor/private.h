@@ -105,6 +105,8 @@ struct runstate {
 struct entry {
 	struct hv_entry at;	 /* at.event is atomic: others ask whether it is set */
 	struct trap_info *traps; /* 256 */
+	uint32_t nmi_pending;	 /* atomic */
+	uint32_t nmi_masked;	 /* atomic; written by its own thread: from an NMI to the iret */
 };
 
 /* A search for a free port that was cut short: where it goes on, and for which operation. */

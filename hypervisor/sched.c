@@ -26,7 +26,7 @@ static long do_block(struct hv_vcpu *v)
 		store_seq(&info->evtchn_upcall_mask, (uint8_t)0);
 	/* Pairs with vcpu_mark_pending(): it sets upcall_pending, then looks whether we block. */
 	fetch_or_seq(&v->stopped, STOP_BLOCKED);
-	if (vcpu_has_upcall(v))
+	if (vcpu_has_upcall(v) || hv_vcpu_nmi_due(v))
 		vcpu_let_run(v, STOP_BLOCKED);
 	else
 		runstate_changed(v);
@@ -105,7 +105,7 @@ static long do_poll(struct hv_vcpu *v, uint64_t arg)
 	 * asks who polls.
 	 */
 	poll_begin(v);
-	rc = vcpu_has_upcall(v) ? 1 : any_pending(v, &p, &port);
+	rc = vcpu_has_upcall(v) || hv_vcpu_nmi_due(v) ? 1 : any_pending(v, &p, &port);
 	if (rc == 0 && p.timeout && p.timeout <= now(v->domain->hv))
 		rc = 1;
 	if (rc) {

@@ -207,11 +207,13 @@ static int check_guest_context(struct hv_vcpu *v, const struct vcpu_guest_contex
 		return 0;
 	if (!mm_is_root(d, xen_cr3_to_pfn(c->ctrlreg[3])))
 		return -XEN_EINVAL;
-	if (c->gdt_ents > FIRST_RESERVED_GDT_ENTRY || c->ldt_ents)
+	if (c->gdt_ents > FIRST_RESERVED_GDT_ENTRY)
 		return -XEN_EINVAL;
 	for (i = 0; i < 16; i++)
 		frames[i] = c->gdt_frames[i];
-	return mm_set_gdt(v, frames, (unsigned)c->gdt_ents);
+	if (mm_set_gdt(v, frames, (unsigned)c->gdt_ents))
+		return -XEN_EINVAL;
+	return mm_set_ldt(v, c->ldt_base, c->ldt_ents);
 }
 
 /*
@@ -394,6 +396,14 @@ static long op_set_single(struct hv_vcpu *v, uint64_t arg, struct hv_vcpu *self)
 	return 0;
 }
 
+static long op_send_nmi(struct hv_vcpu *v, uint64_t arg)
+{
+	if (arg)
+		return -XEN_EINVAL;
+	hv_vcpu_send_nmi(v);
+	return 0;
+}
+
 static long op_stop_single(struct hv_vcpu *v, struct hv_vcpu *self)
 {
 	if (v != self)
@@ -430,6 +440,8 @@ long do_vcpu_op(struct hv_vcpu *self, const uint64_t a[6])
 	case VCPUOP_stop_periodic_timer:
 		timers_set_period(v, 0);
 		return 0;
+	case VCPUOP_send_nmi:
+		return op_send_nmi(v, a[2]);
 	case VCPUOP_set_singleshot_timer:
 		return op_set_single(v, a[2], self);
 	case VCPUOP_stop_singleshot_timer:

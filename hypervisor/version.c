@@ -9,9 +9,6 @@
 #include "guest_access.h"
 #include "policy.h"
 
-#define MAJOR 4
-#define MINOR 17
-
 /* A string as the guest gets it: in a field of that size, the rest zeroes. */
 static long give_text(struct hv_vcpu *v, uint64_t va, const char *text, size_t len, size_t field)
 {
@@ -99,7 +96,7 @@ long do_xen_version(struct hv_vcpu *v, const uint64_t a[6])
 
 	switch ((uint32_t)a[0]) {
 	case XENVER_version:
-		return MAJOR << 16 | MINOR;
+		return VERSION_MAJOR << 16 | VERSION_MINOR;
 	case XENVER_extraversion:
 		return GIVE(v, a[1], denied, ".carillon", xen_extraversion_t);
 	case XENVER_compile_info:

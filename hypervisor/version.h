@@ -7,6 +7,10 @@
 
 #include "private.h"
 
+/* Of Xen, whose interface it is */
+#define VERSION_MAJOR 4u
+#define VERSION_MINOR 17u
+
 long do_xen_version(struct hv_vcpu *v, const uint64_t a[6]);
 long do_console_io(struct hv_vcpu *v, const uint64_t a[6]);
 

@@ -44,6 +44,7 @@ static const struct config_key domain_keys[] = {
 	CONFIG_KEY(config_domain, privileged, KEY_BOOL),
 	CONFIG_KEY(config_domain, max_event_channels, KEY_UINT, .min = 1, .max = 131071),
 	CONFIG_KEY(config_domain, pirqs, KEY_CUSTOM),
+	CONFIG_KEY(config_domain, cpuid, KEY_CUSTOM),
 	{ 0 },
 };
 
@@ -206,6 +207,8 @@ static int read_domain(struct config *cfg, const config_setting_t *group, void *
 		return config_error(cfg, member(group, "cmdline"),
 				    "cmdline has %zu bytes; leave at most %u", strlen(d->cmdline),
 				    MAX_GUEST_CMDLINE - 1);
+	if (config_read_cpuid(cfg, d))
+		return -1;
 	return resolve_image(cfg, d);
 }
 
@@ -538,8 +541,10 @@ void config_free(struct config *cfg)
 {
 	unsigned i;
 
-	for (i = 0; i < cfg->nr_domains; i++)
+	for (i = 0; i < cfg->nr_domains; i++) {
 		free(cfg->domains[i].image_path);
+		free(cfg->domains[i].cpuid_changes);
+	}
 	free(cfg->domains);
 	free(cfg->devices);
 	free(cfg->shared);

@@ -12,6 +12,8 @@
 
 #include <carillon/hypervisor.h>
 
+#include "cpuid_policy.h"
+
 #define CONFIG_MAX_DOMAINS 64u
 #define CONFIG_MAX_OWNERS  8u /* domains that share a device's line, or a region */
 #define CONFIG_NAME_MAX	   31u
@@ -58,7 +60,9 @@ struct config_domain {
 	uint64_t vcpus;
 	uint64_t max_event_channels; /* the highest port; 0: as the ABI has */
 	bool privileged;
-	const struct config_setting_t *setting, *pirqs;
+	struct cpuid_change *cpuid_changes;
+	unsigned nr_cpuid_changes;
+	const struct config_setting_t *setting, *pirqs, *cpuid;
 };
 
 /* config_device.check: what the output of a character device is compared with. */

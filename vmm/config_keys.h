@@ -22,6 +22,9 @@ int config_read_list(struct config *cfg, const config_setting_t *list, const cha
 		     size_t size, void *out, unsigned *count,
 		     int (*read)(struct config *cfg, const config_setting_t *group, void *element));
 
+/* config_cpuid.c: the domain's list of that name, if it has one. 0 or -1. */
+int config_read_cpuid(struct config *cfg, struct config_domain *d);
+
 /* Apply one PATH=VALUE to the file's settings; text must outlive cfg. 0 or -1. */
 int config_override(struct config *cfg, const char *text);
 

@@ -203,6 +203,7 @@ int domain_build(struct domain *d)
 		.nr_vcpus = (unsigned)d->cfg->vcpus,
 		.memory = d->parts,
 		.nr_memory = d->nr_parts,
+		.cpuid = { d->cfg->cpuid_changes, d->cfg->nr_cpuid_changes },
 		.ended = ended,
 		.arg = d,
 	};

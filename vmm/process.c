@@ -201,6 +201,7 @@ static int fill(struct process *p, const struct process_config *cfg)
 		.domain = cfg->domain,
 		.nr_vcpus = cfg->nr_vcpus,
 		.nr_memory = cfg->nr_memory,
+		.cpuid = cfg->cpuid,
 		.ended = cfg->ended,
 		.arg = cfg->arg,
 		.pidfd = -1,

@@ -19,6 +19,8 @@
 
 #include <carillon/hypervisor.h>
 
+#include "cpuid_policy.h"
+
 struct process;
 
 /* Guest virtual addresses end here; what is above is the backend's own. */
@@ -62,6 +64,7 @@ struct process_config {
 	const struct process_memory *memory; /* all that the guest may map, its shared_info too;
 						copied */
 	unsigned nr_memory;
+	struct cpuid_policy cpuid; /* what it points to outlives the process */
 	/*
 	 * Called at most once, from a thread of the backend, when the process is dead and no
 	 * hypercall of it runs any more; not called when process_destroy was what ended it. It must

@@ -76,6 +76,7 @@ struct process {
 	struct vcpu *vcpus;
 	struct process_memory *memory;
 	unsigned nr_memory;
+	struct cpuid_policy cpuid;
 	void (*ended)(struct process *p, const struct process_report *report, void *arg);
 	void *arg;
 
@@ -146,8 +147,12 @@ void *vcpu_main(void *arg);
 int vcpu_follow_info(struct vcpu *v, struct plan *plan);
 
 /* process_fault.c */
-/* The shim reports an exception: 1 if control says how to bounce it, -1 if the domain is over. */
+/* The shim reports an exception, or asks for a return: its answer, or -1 if the domain is over. */
 int vcpu_fault(struct vcpu *v);
+int vcpu_check_return(struct vcpu *v);
+/* The guest made a system call by int 0x80, which on Xen is an exception. -1: the domain is over;
+ * *value is what is in its rax. */
+int vcpu_int80(struct vcpu *v, uint64_t ip, uint64_t nr, int64_t *value);
 /* The domain shut down, and nobody reported more. When all its threads have ended. */
 void process_describe_shutdown(const struct process *p, unsigned reason,
 			       struct process_report *report);

@@ -61,12 +61,12 @@ void process_kick(struct hv_vcpu *hv)
 	state = atomic_load_explicit(&v->state, memory_order_seq_cst);
 	if (state == VCPU_IN_GUEST) {
 		/*
-		 * Is it to stop? Then it must come to us and ask, upcall or not. For ever? It may
-		 * have made itself deaf, and there is nothing to ask.
+		 * Is it to stop, or to take an NMI? Then it must come to us and ask, upcall or not.
+		 * To stop for ever? It may have made itself deaf, and there is nothing to ask.
 		 */
 		if (hv_domain_is_shut_down(v->process->domain, NULL))
 			process_kill(v->process);
-		else if (!hv_vcpu_runnable(hv))
+		else if (!hv_vcpu_runnable(hv) || hv_vcpu_nmi_due(hv))
 			__atomic_store_n(&v->control->park, 1, __ATOMIC_RELEASE);
 		syscall(SYS_tgkill, v->process->pid, v->tid, SHIM_SIGNAL);
 	} else if (state == VCPU_WAITING &&
@@ -135,6 +135,18 @@ static void plan_start(struct vcpu *v)
 	v->control->gs_base = c->gs_base_kernel;
 }
 
+static void take_nmi(struct vcpu *v)
+{
+	struct hv_trap handler;
+
+	if (!hv_vcpu_take_nmi(v->hv, &handler)) {
+		v->control->nmi =
+			(struct shim_trap){ .rip = handler.rip, .masks = handler.mask_events };
+		v->work |= SHIM_WORK_NMI;
+	}
+	v->control->in_nmi = hv_vcpu_in_nmi(v->hv);
+}
+
 /*
  * Look at everything that the guest must not miss before its next instruction, and queue the signal
  * if there is anything: it is delivered when the answer lets the thread out of the kernel. False:
@@ -157,12 +169,13 @@ static bool way_back(struct vcpu *v)
 		plan_start(v);
 		hv_vcpu_entry(v->hv, &entry);
 		control->event = entry.event;
+		take_nmi(v);
 		if (v->plan.nr && !(v->work & SHIM_WORK_MAP)) {
 			v->work |= SHIM_WORK_MAP;
 			plan_show(v);
 		}
 		set_state(v, VCPU_IN_GUEST);
-		if (hv_vcpu_runnable(v->hv))
+		if (hv_vcpu_runnable(v->hv) && !hv_vcpu_nmi_due(v->hv))
 			break;
 		set_state(v, VCPU_IN_MONITOR);
 	}
@@ -213,6 +226,9 @@ static enum outcome shim_request(struct vcpu *v, const struct seccomp_data *call
 	case SHIM_CALL_FAULT:
 		*value = vcpu_fault(v);
 		return *value < 0 ? OVER : ANSWER;
+	case SHIM_CALL_RETURN:
+		*value = vcpu_check_return(v);
+		return *value < 0 ? OVER : ANSWER;
 	default:
 		*value = -ENOSYS;
 		return ANSWER;
@@ -252,6 +268,10 @@ static enum outcome handle(struct vcpu *v, const struct seccomp_data *call, int6
 		return OVER;
 	}
 	/* Another entry into the host's kernel: no hypercall, whatever its number means there. */
+	if (call->arch == AUDIT_ARCH_I386)
+		return vcpu_int80(v, call->instruction_pointer, (uint32_t)call->nr, value) < 0
+			       ? OVER
+			       : ANSWER;
 	if (foreign)
 		return ANSWER;
 	v->last_hypercall = (uint32_t)call->nr;

@@ -30,7 +30,10 @@
 #define SHIM_CALL_START 0x1ca11000 /* this vCPU's thread is ready; answered when it may run */
 #define SHIM_CALL_PARK	0x1ca11001 /* I was told to stop; answered when it may go on */
 #define SHIM_CALL_DONE	0x1ca11002 /* (error) the operations given to me are done */
-#define SHIM_CALL_FAULT 0x1ca11003 /* an exception, see scratch; 1: bounce it as control says */
+/* An exception, see scratch. 1: bounce it as control says; 2: it is done, go on as control says. */
+#define SHIM_CALL_FAULT 0x1ca11003
+/* May an iret load the selectors in scratch? 0: yes; 1: no, bounce as control says. */
+#define SHIM_CALL_RETURN 0x1ca11004
 
 /* shim_vcpu.work */
 #define SHIM_WORK_START 1 /* load `start` into the registers */
@@ -39,6 +42,8 @@
 #define SHIM_WORK_GS	8 /* load the GS base */
 #define SHIM_WORK_MAP \
 	16 /* make the system calls in `ops`, then call DONE; repeat while it says so */
+#define SHIM_WORK_TRAP 32 /* bounce into `trap` */
+#define SHIM_WORK_NMI  64 /* and, after all that, into `nmi` */
 
 /* The signal that makes a vCPU look at its control page and at its vcpu_info. */
 #define SHIM_SIGNAL 10 /* SIGUSR1 */
@@ -59,6 +64,10 @@
 #define SHIM_TLS_SELECTOR	  0x63
 #define SHIM_I386_SET_THREAD_AREA 243
 
+/* Selectors in the frames of a kernel, as Xen shows them */
+#define SHIM_GUEST_CS 0xe030
+#define SHIM_GUEST_SS 0xe02b
+
 /* RFLAGS */
 #define SHIM_FLAG_TF   0x100
 #define SHIM_FLAG_IF   0x200
@@ -75,6 +84,7 @@
 #define SHIM_VCPU_INFO	    0
 #define SHIM_VCPU_EVENT	    8
 #define SHIM_VCPU_SCRATCH   16
+#define SHIM_VCPU_IN_NMI    24
 #define SHIM_SCRATCH_BOUNCE 0
 #define SHIM_SCRATCH_RAX    56
 #define SHIM_SCRATCH_IRETQ  64
@@ -94,6 +104,15 @@ struct shim_op {
 	uint64_t args[6];
 };
 
+/* A handler of the guest that is to be entered. */
+struct shim_trap {
+	uint64_t rip;
+	uint64_t error;
+	uint32_t has_error;
+	uint32_t masks; /* events are masked on entry */
+	int64_t skip;	/* bytes that the interrupted rip goes on first */
+};
+
 #define SHIM_MAX_OPS  60   /* at once, in a vCPU's page */
 #define SHIM_BOOT_OPS 4096 /* at once, before the guest runs */
 
@@ -106,14 +125,14 @@ struct shim_vcpu {
 	uint64_t info;	  /* address of its vcpu_info in the alias page; 0: it has none */
 	uint64_t event;	  /* rip of the event callback; 0: none */
 	uint64_t scratch; /* address of its struct shim_scratch */
+	uint32_t in_nmi;  /* its next iret ends an NMI: the monitor must see it */
+	uint32_t park;	  /* call PARK before the next guest instruction */
 	uint64_t seq;	  /* number of the work below; done when scratch says so */
 	uint32_t work;	  /* SHIM_WORK_* */
 	uint32_t nr_ops;
-	uint32_t park;	     /* call PARK before the next guest instruction */
-	uint32_t trap_masks; /* the answer to FAULT: events are masked on entry */
-	uint64_t trap_rip;
+	struct shim_trap trap, nmi;
 	uint64_t fs_base, gs_base;
-	struct cpu_user_regs start;
+	struct cpu_user_regs start; /* also: rax to rdx of a FAULT that is done */
 	struct shim_op ops[SHIM_MAX_OPS];
 } __attribute__((aligned(SHIM_PAGE)));
 
@@ -186,6 +205,7 @@ _Static_assert(offsetof(struct shim_header, nr_vcpus) == 0, "iret.S");
 _Static_assert(offsetof(struct shim_vcpu, info) == SHIM_VCPU_INFO, "iret.S");
 _Static_assert(offsetof(struct shim_vcpu, event) == SHIM_VCPU_EVENT, "iret.S");
 _Static_assert(offsetof(struct shim_vcpu, scratch) == SHIM_VCPU_SCRATCH, "iret.S");
+_Static_assert(offsetof(struct shim_vcpu, in_nmi) == SHIM_VCPU_IN_NMI, "iret.S");
 _Static_assert(sizeof(struct shim_vcpu) == SHIM_PAGE, "iret.S finds a vCPU's page by its number");
 _Static_assert(sizeof(struct shim_header) == SHIM_PAGE, "iret.S");
 _Static_assert(offsetof(struct shim_scratch, bounce) == SHIM_SCRATCH_BOUNCE, "iret.S");

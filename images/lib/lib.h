@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What several images share and is not the port's (pv.h): the memory functions, a timer tick,
- * frames that were given, and one end of a byte stream to another domain.
+ * expected exceptions, frames that were given, and one end of a byte stream to another domain.
  */
 #ifndef IMAGES_LIB_H
 #define IMAGES_LIB_H
@@ -32,6 +32,20 @@ struct tick {
 
 /* Stop the tick that a vCPU starts with and run ours. Ends the domain if that cannot be. [task] */
 void tick_start(struct tick *tick, struct pv *pv);
+
+/* ---- probe.c: exceptions that are expected -------------------------------------------- */
+
+/* The trap hook for it: set it before survives is called. */
+bool probe_hook(struct pv *pv, struct pv_frame *frame);
+
+/*
+ * Call f(arg). false: an exception ended it half-way. One CPU at a time; events are disabled from
+ * the exception on.
+ */
+bool survives(void (*f)(void *arg), void *arg);
+
+/* That exception, the last one: its frame, before the way back was changed. */
+const struct pv_frame *survived(void);
 
 /* ---- frames.c: memory that the command line tells of ---------------------------------- */
 

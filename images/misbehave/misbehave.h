@@ -16,14 +16,6 @@ void expect(bool ok, const char *what, long number, long result);
 /* Print OK and power off, or crash if something was not as expected. */
 _Noreturn void finish(const char *mode);
 
-/* ---- probe.c: exceptions that are expected -------------------------------------------- */
-
-/* The trap hook of this image. */
-bool probe_hook(struct pv *pv, struct pv_frame *frame);
-
-/* Call f(arg). false: an exception ended it half-way. Needs exception handlers (pv_init). */
-bool survives(void (*f)(void *arg), void *arg);
-
 /* ---- calls.c: hypercalls and system calls with bad numbers and pointers --------------- */
 
 void mode_unknown(struct pv *pv);

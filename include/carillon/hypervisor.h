@@ -438,7 +438,7 @@ struct hv_entry {
 	uint64_t event;	    /* rip of the event callback */
 	uint64_t failsafe;  /* rip of the failsafe callback */
 	uint64_t syscall;   /* rip of the callback for system calls of a user mode */
-	uint64_t nmi;	    /* rip of the NMI callback; vCPU 0 only */
+	uint64_t nmi;	    /* rip of the NMI callback: the handler of vector 2 */
 	uint64_t kernel_sp; /* rsp of the kernel's stack */
 
 	/*
@@ -447,6 +447,8 @@ struct hv_entry {
 	 */
 	uint16_t event_cs, failsafe_cs;
 	uint16_t kernel_ss;
+	bool failsafe_masks; /* events are masked on entry of failsafe; the event callback always
+				masks them */
 };
 
 void hv_vcpu_entry(const struct hv_vcpu *v, struct hv_entry *out); /* [vcpu] */
@@ -456,6 +458,7 @@ struct hv_trap {
 	uint64_t rip;
 	uint16_t cs; /* as the guest gave it */
 	bool mask_events;
+	unsigned dpl; /* from which ring an int instruction may raise it (TI_GET_DPL) */
 };
 
 /*
@@ -463,6 +466,54 @@ struct hv_trap {
  * [vcpu]
  */
 int hv_vcpu_trap(const struct hv_vcpu *v, unsigned vector, struct hv_trap *out);
+
+/* An exception that the embedder raises in the guest. */
+struct hv_exception {
+	unsigned vector;
+	uint32_t error; /* its error code */
+};
+
+/*
+ * PV: may the frame of a HYPERVISOR_iret name these selectors? 0: yes. -EPERM: they are of a user
+ * mode, for which there are no page tables: the embedder crashes the domain, as Xen does. -EINVAL:
+ * the processor would raise `out` on the way, so the embedder does, with the frame's registers.
+ * Right are the flat kernel selectors (with RPL 0 for cs, as Xen shows them to kernels), and 64-bit
+ * code and writable data in the guest's GDT or LDT. [vcpu]
+ */
+int hv_vcpu_check_return(const struct hv_vcpu *v, uint16_t cs, uint16_t ss,
+			 struct hv_exception *out);
+
+/*
+ * Raise an NMI on a vCPU (VCPUOP_send_nmi is this too): it wakes it from block and poll, and kicks
+ * it. One that is pending already is the same one. [any]
+ */
+void hv_vcpu_send_nmi(struct hv_vcpu *v);
+
+/* Is there one that it has to take before its next guest instruction? [look] */
+bool hv_vcpu_nmi_due(const struct hv_vcpu *v);
+
+/*
+ * Take it: the embedder enters the guest at `out`, whatever the event mask says, with the frame of
+ * an exception without an error code; no other is due until the guest's HYPERVISOR_iret has come to
+ * hv_hypercall. -ENOENT: none is due, or the guest has no handler and it is lost. [vcpu]
+ */
+int hv_vcpu_take_nmi(struct hv_vcpu *v, struct hv_trap *out);
+
+/* Has it taken one, and not returned from it? [vcpu] */
+bool hv_vcpu_in_nmi(const struct hv_vcpu *v);
+
+/* What CPUID answers. */
+struct hv_cpuid {
+	uint32_t eax, ebx, ecx, edx;
+};
+
+/*
+ * CPUID as this guest gets it, for an embedder that emulates it (Xen's prefix XEN_CPUID, or a
+ * virtual machine's exit). `regs` is what the processor answers and becomes what the guest gets:
+ * Xen's leaves from 0x40000000 are ours, of the others what a PV guest cannot use is taken away.
+ * [any]
+ */
+void hv_vcpu_cpuid(const struct hv_vcpu *v, uint32_t leaf, uint32_t subleaf, struct hv_cpuid *regs);
 
 /* ---- interrupt lines ------------------------------------------------------------------------- */
 

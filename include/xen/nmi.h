@@ -21,7 +21,7 @@
 #define XENNMI_unregister_callback 1 /* nothing */
 
 #ifndef __ASSEMBLER__
-/* For the calling vCPU, which must be vCPU 0 */
+/* For the calling vCPU */
 struct xennmi_callback {
 	unsigned long handler_address; /* guest virtual */
 	unsigned long pad;

@@ -304,7 +304,7 @@ static void extended_rest(void **state)
 	assert_int_equal(extended(m, MMUEXT_CLEAR_PAGE, mfn(L1), 0), -XEN_EINVAL);
 	assert_int_equal(extended(m, MMUEXT_CLEAR_PAGE, SHARED_MFN, 0), -XEN_EINVAL);
 	assert_int_equal(extended(m, MMUEXT_SET_LDT, 1, 0), 0);
-	assert_int_equal(extended(m, MMUEXT_SET_LDT, va(1), 1), -XEN_ENOSYS);
+	assert_int_equal(extended(m, MMUEXT_SET_LDT, va(1), 1), -XEN_EINVAL);
 	assert_int_equal(extended(m, MMUEXT_SET_LDT, va(1) + 8, 1), -XEN_EINVAL);
 	assert_int_equal(extended(m, MMUEXT_SET_LDT, va(1), 8193), -XEN_EINVAL);
 	assert_int_equal(extended(m, MMUEXT_MARK_SUPER, mfn(0), 0), -XEN_EOPNOTSUPP);
@@ -337,7 +337,8 @@ static void sets_gdts(void **state)
 	struct machine *m = *state;
 	uint64_t *frames = page(m, ARGS);
 	const unsigned set = __HYPERVISOR_set_gdt, update = __HYPERVISOR_update_descriptor;
-	const uint64_t code = 0x00affa000000ffff, system = 0x0000890000000067;
+	const uint64_t code = 0x00affa000000ffff, ours = 0x00affa000000ffff | 3ull << 45;
+	const uint64_t system = 0x0000890000000067;
 
 	frames[0] = mfn(5);
 	frames[1] = mfn(6);
@@ -348,17 +349,18 @@ static void sets_gdts(void **state)
 	assert_int_equal(call(m, set, va(ARGS), 513, 0, 0), -XEN_EINVAL);
 	page(m, 6)[7] = 0;
 	assert_int_equal(call(m, set, va(ARGS), 513, 0, 0), 0);
+	assert_int_equal(page(m, 5)[1], ours);
 	assert_int_equal(map(m, va(5), leaf(5, RW)), -XEN_EBUSY);
 	assert_int_equal(extended(m, MMUEXT_PIN_L1_TABLE, mfn(5), 0), -XEN_EINVAL);
 	assert_int_equal(call(m, update, mfn(6) << 12 | 16, code, 0, 0), 0);
-	assert_int_equal(page(m, 6)[2], code);
+	assert_int_equal(page(m, 6)[2], ours);
 	assert_int_equal(call(m, update, mfn(6) << 12 | 16, system, 0, 0), -XEN_EINVAL);
 	assert_int_equal(call(m, update, mfn(6) << 12 | 17, code, 0, 0), -XEN_EINVAL);
 	assert_int_equal(call(m, update, mfn(L1) << 12, code, 0, 0), -XEN_EINVAL);
 	assert_int_equal(call(m, update, FOREIGN_MFN << 12, code, 0, 0), -XEN_EINVAL);
 	assert_int_equal(call(m, update, SPECIAL_MFN << 12, code, 0, 0), -XEN_EINVAL);
 	assert_int_equal(call(m, update, mfn(9) << 12, code, 0, 0), 0);
-	assert_int_equal(page(m, 9)[0], code);
+	assert_int_equal(page(m, 9)[0], ours);
 	/* Its successor holds one of the two frames. */
 	frames[0] = mfn(6);
 	assert_int_equal(call(m, set, va(ARGS), 512, 0, 0), 0);
@@ -371,6 +373,80 @@ static void sets_gdts(void **state)
 	assert_int_equal(call(m, set, 0, 0, 0, 0), 0);
 	assert_int_equal(map(m, va(6), leaf(6, RW)), 0);
 	compare(m);
+}
+
+static void sets_ldts(void **state)
+{
+	struct machine *m = *state;
+	const unsigned set = MMUEXT_SET_LDT;
+
+	assert_int_equal(extended(m, set, va(5), 1), -XEN_EINVAL); /* mapped writable */
+	lock_pages(m, 5, 3);
+	page(m, 6)[511] = 0x0000890000000067;
+	assert_int_equal(extended(m, set, va(5), 513), -XEN_EINVAL);
+	assert_int_equal(map(m, va(5), leaf(5, RW)), 0); /* nothing is held */
+	lock_pages(m, 5, 1);
+	page(m, 6)[511] = 0x00cf92000000ffff;
+	assert_int_equal(extended(m, set, va(5), 1024), 0);
+	assert_int_equal(page(m, 6)[511], 0x00cff2000000ffff);
+	assert_int_equal(map(m, va(6), leaf(6, RW)), -XEN_EBUSY);
+	assert_int_equal(extended(m, set, va(5) + 8, 1), -XEN_EINVAL);
+	assert_int_equal(extended(m, set, va(5), 8193), -XEN_EINVAL);
+	assert_int_equal(extended(m, set, va(RAM_PAGES), 1), -XEN_EINVAL); /* nothing there */
+	assert_int_equal(extended(m, set, 0xffff800000000000, 1), -XEN_EINVAL);
+	assert_int_equal(extended(m, set, 1ull << 63, 1), -XEN_EINVAL);
+	/* None of these let go of the first. */
+	assert_int_equal(map(m, va(5), leaf(5, RW)), -XEN_EBUSY);
+	assert_int_equal(extended(m, set, va(6), 1), 0);
+	assert_int_equal(map(m, va(5), leaf(5, RW)), 0);
+	assert_int_equal(map(m, va(6), leaf(6, RW)), -XEN_EBUSY);
+	assert_int_equal(extended(m, set, 1, 0), 0);
+	assert_int_equal(map(m, va(6), leaf(6, RW)), 0);
+	compare(m);
+}
+
+static int returns_to(struct machine *m, unsigned cs, unsigned ss, unsigned vector, uint32_t error)
+{
+	struct hv_exception e = { 0 };
+	int rc = hv_vcpu_check_return(m->v, (uint16_t)cs, (uint16_t)ss, &e);
+
+	assert_int_equal(e.vector, vector);
+	assert_int_equal(e.error, error);
+	return rc;
+}
+
+static void checks_returns(void **state)
+{
+	struct machine *m = *state;
+	const unsigned cs = 0xe030, ss = 0xe02b;
+
+	assert_int_equal(returns_to(m, cs, ss, 0, 0), 0);
+	assert_int_equal(returns_to(m, cs | 3, ss, 0, 0), -XEN_EPERM);
+	assert_int_equal(returns_to(m, 0, ss, 13, 0), -XEN_EINVAL);
+	assert_int_equal(returns_to(m, cs, 0, 13, 0), -XEN_EINVAL);
+	assert_int_equal(returns_to(m, 8, ss, 13, 8), -XEN_EINVAL);
+	assert_int_equal(returns_to(m, 0xfff8, ss, 13, 0xfff8), -XEN_EINVAL);
+	page(m, 5)[1] = 0x00affa000000ffff; /* code */
+	page(m, 5)[2] = 0x00cf92000000ffff; /* data */
+	page(m, 5)[3] = 0x00af7a000000ffff; /* code that is not there */
+	page(m, 5)[4] = 0x00cf72000000ffff; /* data that is not there */
+	page(m, 5)[5] = 0x00cffa000000ffff; /* 32-bit code */
+	page(m, 5)[6] = 0x00cf90000000ffff; /* data that is not to be written */
+	lock_pages(m, 5, 1);
+	*page(m, ARGS) = mfn(5);
+	assert_int_equal(call(m, __HYPERVISOR_set_gdt, va(ARGS), 7, 0, 0), 0);
+	assert_int_equal(returns_to(m, 8, 16, 0, 0), 0);
+	assert_int_equal(returns_to(m, 24, 16, 11, 24), -XEN_EINVAL);
+	assert_int_equal(returns_to(m, 8, 35, 12, 32), -XEN_EINVAL);
+	assert_int_equal(returns_to(m, 40, 16, 13, 40), -XEN_EINVAL);
+	assert_int_equal(returns_to(m, 8, 51, 13, 48), -XEN_EINVAL);
+	assert_int_equal(returns_to(m, 16, 16, 13, 16), -XEN_EINVAL);
+	assert_int_equal(returns_to(m, 8, 8, 13, 8), -XEN_EINVAL);
+	assert_int_equal(returns_to(m, 56, 16, 13, 56), -XEN_EINVAL); /* its end */
+	/* The same by an LDT. */
+	assert_int_equal(returns_to(m, 12, 20, 13, 12), -XEN_EINVAL);
+	assert_int_equal(extended(m, MMUEXT_SET_LDT, va(5), 3), 0);
+	assert_int_equal(returns_to(m, 12, 20, 0, 0), 0);
 }
 
 /* ---- a guest that tries anything ---- */
@@ -508,6 +584,8 @@ int main(void)
 		TEST_ADOPTED(extended_rest),
 		TEST_ADOPTED(keeps_data_pages),
 		TEST_ADOPTED(sets_gdts),
+		TEST_ADOPTED(sets_ldts),
+		TEST_ADOPTED(checks_returns),
 		TEST_ADOPTED(tries_anything),
 		TEST_ADOPTED(forges_tables),
 	};

@@ -13,9 +13,6 @@
 
 #include "shim.h"
 
-#define GUEST_CS 0xe030ul /* as Xen shows its kernels that they run privileged */
-#define GUEST_SS 0xe02bul
-
 static long call(long nr, long arg)
 {
 	return shim_call(nr, arg, 0, 0, 0, 0, 0);
@@ -67,10 +64,10 @@ static void save_registers(struct cpu_user_regs *to, const struct sigcontext *fr
 		.rsi = from->rsi,
 		.rdi = from->rdi,
 		.rip = from->rip,
-		.cs = GUEST_CS,
+		.cs = SHIM_GUEST_CS,
 		.rflags = from->eflags,
 		.rsp = from->rsp,
-		.ss = GUEST_SS,
+		.ss = SHIM_GUEST_SS,
 	};
 }
 
@@ -127,13 +124,19 @@ static void report(struct shim_scratch *s, const struct sigcontext *sc, unsigned
 
 /* ---- into the guest -------------------------------------------------------------------------- */
 
+struct selectors {
+	unsigned long cs, ss;
+};
+
+static const struct selectors flat = { SHIM_GUEST_CS, SHIM_GUEST_SS };
+
 /*
- * Enter a handler of the guest at `rip` as Xen does: its frame on the guest's stack, which is
- * 16-byte aligned before the frame and has no red zone. The mask is saved in it by its reader's
- * convention: bits 32-39 of cs, and rflags.IF its opposite. error: NULL for none.
+ * Enter a handler of the guest as Xen does: its frame on the guest's stack, which is 16-byte
+ * aligned before the frame and has no red zone. The mask is saved in it by its reader's convention:
+ * bits 32-39 of cs, and rflags.IF its opposite.
  */
 static void bounce(struct shim_scratch *s, const struct shim_vcpu *v, struct sigcontext *sc,
-		   unsigned long rip, int mask_events, const unsigned long *error)
+		   const struct shim_trap *to, const struct selectors *from)
 {
 	volatile struct vcpu_info *info = vcpu_info(v);
 	unsigned long mask = info && info->evtchn_upcall_mask;
@@ -143,23 +146,39 @@ static void bounce(struct shim_scratch *s, const struct shim_vcpu *v, struct sig
 
 	frame[n++] = sc->rcx;
 	frame[n++] = sc->r11;
-	if (error)
-		frame[n++] = *error;
-	frame[n++] = sc->rip;
-	frame[n++] = GUEST_CS | mask << 32;
+	if (to->has_error)
+		frame[n++] = to->error;
+	frame[n++] = sc->rip + (unsigned long)to->skip;
+	frame[n++] = from->cs | mask << 32;
 	frame[n++] = flags | (mask ? 0 : SHIM_FLAG_IF);
 	frame[n++] = sc->rsp;
-	frame[n++] = GUEST_SS;
+	frame[n++] = from->ss;
 	sp -= n * 8ul;
 	if (shim_copy((void *)sp, frame, n))
 		report(s, sc, 1);
-	if (mask_events && info)
+	if (to->masks && info)
 		info->evtchn_upcall_mask = 1;
-	sc->rip = rip;
+	sc->rip = to->rip;
 	sc->rsp = sp;
 	sc->eflags &= ~(unsigned long)SHIM_FLAGS_CLEARED;
 	load_selectors(sc);
 	clear_nested_task();
+}
+
+/* The monitor decides about selectors that are not the flat ones: it has the guest's GDT. */
+static void check_return(struct shim_scratch *s, const struct shim_vcpu *v, struct sigcontext *sc,
+			 const struct iret_context *f)
+{
+	const struct selectors bad = { f->cs & 0xffff, f->ss & 0xffff };
+
+	if (bad.cs == SHIM_GUEST_CS && bad.ss == SHIM_GUEST_SS)
+		return;
+	s->fault.in_delivery = 0;
+	save_registers(&s->fault.regs, sc);
+	s->fault.regs.cs = (uint16_t)bad.cs;
+	s->fault.regs.ss = (uint16_t)bad.ss;
+	if (call(SHIM_CALL_RETURN, 0))
+		bounce(s, v, sc, &v->trap, &bad);
 }
 
 /*
@@ -167,7 +186,7 @@ static void bounce(struct shim_scratch *s, const struct shim_vcpu *v, struct sig
  * selectors. The mask is the opposite of IF; what becomes due by it is taken by the caller.
  */
 static void finish_iret(struct shim_scratch *s, const struct shim_vcpu *v, struct sigcontext *sc,
-			unsigned long sp)
+			unsigned long sp, int checked)
 {
 	volatile struct vcpu_info *info = vcpu_info(v);
 	struct iret_context f;
@@ -183,19 +202,47 @@ static void finish_iret(struct shim_scratch *s, const struct shim_vcpu *v, struc
 	sc->eflags = (f.rflags & ~(unsigned long)(SHIM_FLAG_IOPL | SHIM_FLAG_VM)) | SHIM_FLAG_IF;
 	sc->rsp = f.rsp;
 	load_selectors(sc);
+	if (!checked)
+		check_return(s, v, sc, &f);
 }
 
-/* Interrupted in iret.S before its return was complete: the frame is still whole, at or below the
- * stack pointer. */
+/* The upcall that iret.S was entering: its frame is whole in the scratch page. */
+static void finish_upcall(struct shim_scratch *s, struct sigcontext *sc)
+{
+	if (shim_copy((void *)s->iretq[3], (void *)s->bounce, sizeof(s->bounce) / 8))
+		report(s, sc, 1);
+	sc->rax = s->rax;
+	sc->rip = s->iretq[0];
+	sc->eflags = (s->iretq[2] & ~(unsigned long)(SHIM_FLAG_IOPL | SHIM_FLAG_VM)) | SHIM_FLAG_IF;
+	sc->rsp = s->iretq[3];
+	load_selectors(sc);
+}
+
+static int between(unsigned long ip, const char *from, const char *to)
+{
+	return ip >= (unsigned long)from && ip < (unsigned long)to;
+}
+
+/*
+ * Interrupted in iret.S before its return was complete: complete it. The iret's frame is still
+ * whole, at or below the stack pointer; past shim_iret_checked its selectors may be the host's
+ * already. One that ends an NMI has only begun, since it goes by the monitor: let it go on.
+ */
 static void restart_iret(struct shim_scratch *s, const struct shim_vcpu *v, struct sigcontext *sc)
 {
 	unsigned long ip = sc->rip, sp = sc->rsp;
 
-	if (ip < (unsigned long)shim_iret || ip >= (unsigned long)shim_iret_end)
+	if (between(ip, shim_iret_store, shim_iret_tail_end)) {
+		finish_upcall(s, sc);
+		return;
+	}
+	if (v->in_nmi || !between(ip, shim_iret, shim_iret_store))
 		return;
 	if (ip == (unsigned long)shim_iret_last)
 		sp -= offsetof(struct iret_context, rip);
-	finish_iret(s, v, sc, sp);
+	finish_iret(s, v, sc, sp,
+		    ip > (unsigned long)shim_iret_checked &&
+			    !between(ip, shim_iret_slow, shim_iret_slow_end));
 }
 
 /* ---- work ------------------------------------------------------------------------------------ */
@@ -222,12 +269,13 @@ static void make_calls(const struct shim_vcpu *v)
 	} while (call(SHIM_CALL_DONE, error) > 0);
 }
 
-static void do_work(struct shim_scratch *s, const struct shim_vcpu *v, struct sigcontext *sc)
+/* Those that are new; all but the last of them, an NMI, are done. */
+static unsigned do_work(struct shim_scratch *s, const struct shim_vcpu *v, struct sigcontext *sc)
 {
 	unsigned work = v->work;
 
 	if (s->done == v->seq)
-		return;
+		return 0;
 	s->done = v->seq;
 	if (work & SHIM_WORK_START)
 		load_registers(sc, &v->start);
@@ -238,7 +286,10 @@ static void do_work(struct shim_scratch *s, const struct shim_vcpu *v, struct si
 	if (work & SHIM_WORK_MAP)
 		make_calls(v);
 	if (work & SHIM_WORK_IRET)
-		finish_iret(s, v, sc, sc->rsp);
+		finish_iret(s, v, sc, sc->rsp, 0);
+	if (work & SHIM_WORK_TRAP)
+		bounce(s, v, sc, &v->trap, &flat);
+	return work;
 }
 
 /*
@@ -252,11 +303,14 @@ void shim_kicked(int sig, void *siginfo, struct ucontext *uc)
 	const struct shim_vcpu *v = this_vcpu(s);
 	struct sigcontext *sc = &uc->uc_mcontext;
 	volatile struct vcpu_info *info;
+	unsigned work;
 
 	(void)sig;
 	(void)siginfo;
-	do_work(s, v, sc);
+	work = do_work(s, v, sc);
 	restart_iret(s, v, sc);
+	if (work & SHIM_WORK_NMI)
+		bounce(s, v, sc, &v->nmi, &flat);
 	if (__atomic_load_n(&v->park, __ATOMIC_ACQUIRE)) {
 		call(SHIM_CALL_PARK, 0);
 		/* New work, perhaps another vcpu_info: its signal is waiting for us. */
@@ -265,16 +319,14 @@ void shim_kicked(int sig, void *siginfo, struct ucontext *uc)
 	}
 	info = vcpu_info(v);
 	if (info && v->event && info->evtchn_upcall_pending && !info->evtchn_upcall_mask &&
-	    !in_shim(sc->rip))
-		bounce(s, v, sc, v->event, 1, 0);
+	    !in_shim(sc->rip)) {
+		const struct shim_trap event = { .rip = v->event, .masks = 1 };
+
+		bounce(s, v, sc, &event, &flat);
+	}
 }
 
 /* ---- exceptions ------------------------------------------------------------------------------ */
-
-static int has_error_code(unsigned vector)
-{
-	return vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21;
-}
 
 /* SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP */
 void shim_exception(int sig, void *siginfo, struct ucontext *uc)
@@ -282,14 +334,13 @@ void shim_exception(int sig, void *siginfo, struct ucontext *uc)
 	struct shim_scratch *s = this_scratch();
 	const struct shim_vcpu *v = this_vcpu(s);
 	struct sigcontext *sc = &uc->uc_mcontext;
-	unsigned long error = sc->err & 0xffffffff;
 
 	(void)sig;
 	/* Sent by somebody, not caused by an instruction: nothing happened. */
 	if (((int *)siginfo)[2] <= 0)
 		return;
 	s->fault.vector = (unsigned)sc->trapno;
-	s->fault.error_code = error;
+	s->fault.error_code = sc->err & 0xffffffff;
 	s->fault.address = sc->cr2;
 	if (sc->rip == (unsigned long)shim_copy_at) {
 		sc->rip = (unsigned long)shim_copy_fault;
@@ -299,7 +350,14 @@ void shim_exception(int sig, void *siginfo, struct ucontext *uc)
 		report(s, sc, 0);
 	s->fault.in_delivery = 0;
 	save_registers(&s->fault.regs, sc);
-	call(SHIM_CALL_FAULT, 0);
-	bounce(s, v, sc, v->trap_rip, (int)v->trap_masks,
-	       has_error_code((unsigned)sc->trapno) ? &error : 0);
+	if (call(SHIM_CALL_FAULT, 0) == 1) {
+		bounce(s, v, sc, &v->trap, &flat);
+		return;
+	}
+	/* An instruction that was emulated. */
+	sc->rax = v->start.rax;
+	sc->rbx = v->start.rbx;
+	sc->rcx = v->start.rcx;
+	sc->rdx = v->start.rdx;
+	sc->rip = v->start.rip;
 }

@@ -25,7 +25,9 @@
 	 * the end, and does: an upcall after the mask is cleared finds neither half of a return
 	 * nor a second frame on the guest's stack.
 	 */
-	.globl shim_iret, shim_iret_last, shim_iret_end
+	.globl shim_iret, shim_iret_checked, shim_iret_last, shim_iret_slow, shim_iret_slow_end
+	.globl shim_iret_end
+	.globl shim_iret_store, shim_iret_tail_end
 shim_iret:
 	/*
 	 * Which vCPU is this? FS and GS are the guest's. But each vCPU's thread has a segment
@@ -45,6 +47,14 @@ shim_iret:
 	test %r11, %r11
 	jz .Lslow
 
+	/* Other selectors, and the end of an NMI, are the monitor's. */
+	cmpl $0, SHIM_VCPU_IN_NMI(%rcx)
+	jne .Lslow
+	cmpw $SHIM_GUEST_CS, CS(%rsp)
+	jne .Lslow
+	cmpw $SHIM_GUEST_SS, SS(%rsp)
+	jne .Lslow
+shim_iret_checked:
 	movq $SHIM_HOST_CS, CS(%rsp)
 	movq $SHIM_HOST_SS, SS(%rsp)
 	andl $~SHIM_FLAG_VM, RFLAGS(%rsp)
@@ -72,11 +82,13 @@ shim_iret_last:
 	movb $1, SHIM_INFO_MASK(%r11)
 	jmp .Lleave
 
-	/* No descriptor, or no vcpu_info: by the monitor and a signal. */
+	/* By the monitor and a signal; also if there is no descriptor, or no vcpu_info. */
 .Lslow:
+shim_iret_slow:
 	mov $23, %eax
 	syscall
 	ud2
+shim_iret_slow_end:
 
 .Lpending:
 	cmpq $0, SHIM_VCPU_EVENT(%rcx)
@@ -84,10 +96,11 @@ shim_iret_last:
 	movb $1, SHIM_INFO_MASK(%r11)
 shim_iret_end:
 	/*
-	 * Events are masked again, so a signal from here on changes nothing of ours. Take the
-	 * upcall that the guest would take at its next instruction: Xen's frame goes onto the
-	 * stack that the iret returns to. That may overlap the frame we read, so build it in the
-	 * scratch page first.
+	 * Events are masked again. Take the upcall that the guest would take at its next
+	 * instruction: Xen's frame goes onto the stack that the iret returns to. That may overlap
+	 * the frame we read, so build it in the scratch page first. A signal that interrupts us
+	 * before shim_iret_store finds the iret's frame whole, and later the one in the scratch
+	 * page, and completes what we do by that.
 	 */
 	mov SHIM_VCPU_EVENT(%rcx), %rax
 	mov SHIM_VCPU_SCRATCH(%rcx), %rcx
@@ -102,7 +115,7 @@ shim_iret_end:
 	mov %rax, (SHIM_SCRATCH_BOUNCE + 8)(%rcx)
 	mov RIP(%rsp), %rax
 	mov %rax, (SHIM_SCRATCH_BOUNCE + 16)(%rcx)
-	movq $0xe030, (SHIM_SCRATCH_BOUNCE + 24)(%rcx)
+	movq $SHIM_GUEST_CS, (SHIM_SCRATCH_BOUNCE + 24)(%rcx)
 	mov RFLAGS(%rsp), %eax
 	and $~SHIM_FLAGS_CLEARED, %eax
 	mov %rax, (SHIM_SCRATCH_IRETQ + 16)(%rcx)
@@ -111,10 +124,11 @@ shim_iret_end:
 	mov %rax, (SHIM_SCRATCH_BOUNCE + 32)(%rcx)
 	mov RSP(%rsp), %r11
 	mov %r11, (SHIM_SCRATCH_BOUNCE + 40)(%rcx)
-	movq $0xe02b, (SHIM_SCRATCH_BOUNCE + 48)(%rcx)
+	movq $SHIM_GUEST_SS, (SHIM_SCRATCH_BOUNCE + 48)(%rcx)
 	and $~15, %r11
 	sub $56, %r11
 	mov %r11, (SHIM_SCRATCH_IRETQ + 24)(%rcx)
+shim_iret_store:
 	.set .Lword, 0
 	.rept 7
 	mov (SHIM_SCRATCH_BOUNCE + .Lword)(%rcx), %rax
@@ -124,5 +138,6 @@ shim_iret_end:
 	mov SHIM_SCRATCH_RAX(%rcx), %rax
 	lea SHIM_SCRATCH_IRETQ(%rcx), %rsp
 	iretq
+shim_iret_tail_end:
 
 	.section .note.GNU-stack, "", @progbits

@@ -17,7 +17,8 @@
 
 extern char shim_restorer[], shim_restorer_end[];
 extern char shim_copy_at[], shim_copy_fault[];
-extern char shim_iret[], shim_iret_last[], shim_iret_end[];
+extern char shim_iret[], shim_iret_checked[], shim_iret_last[], shim_iret_slow[];
+extern char shim_iret_slow_end[], shim_iret_end[], shim_iret_store[], shim_iret_tail_end[];
 extern char shim_end[];
 
 /* start.S */

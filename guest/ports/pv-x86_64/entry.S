@@ -197,6 +197,7 @@ trap_\vector:
 
 	trap 0				/* divide error */
 	trap 1				/* debug */
+	trap 2				/* NMI: also when events are masked */
 	trap 3				/* breakpoint */
 	trap 4				/* overflow */
 	trap 5				/* bound */
@@ -220,12 +221,15 @@ trap_common:
 	call	pv_trap
 	jmp	pv_return
 
-/* Handlers by vector, for set_trap_table; 0: none. 2, the NMI, has a callback of its own. */
+/*
+ * Handlers by vector, for set_trap_table; 0: none. 2 is the NMI's: to Xen that entry and its
+ * callback are the same thing.
+ */
 	.section .rodata
 	.globl	pv_trap_entries
 	.p2align 3
 pv_trap_entries:
-	.quad	trap_0, trap_1, 0, trap_3, trap_4, trap_5, trap_6, trap_7, trap_8, 0
+	.quad	trap_0, trap_1, trap_2, trap_3, trap_4, trap_5, trap_6, trap_7, trap_8, 0
 	.quad	trap_10, trap_11, trap_12, trap_13, trap_14
 	.quad	0, trap_16, trap_17, trap_18, trap_19
 

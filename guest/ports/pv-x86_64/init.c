@@ -117,19 +117,20 @@ static int map_shared_info(struct pv *pv)
 
 static int register_callbacks(void)
 {
-	static const struct {
+	const struct {
 		uint16_t type, flags;
-		const char *entry;
+		unsigned long address;
 	} callbacks[] = {
-		{ CALLBACKTYPE_event, 0, pv_event_entry },
-		{ CALLBACKTYPE_failsafe, CALLBACKF_mask_events, pv_failsafe_entry },
+		{ CALLBACKTYPE_event, 0, pv_arg(pv_event_entry) },
+		{ CALLBACKTYPE_failsafe, CALLBACKF_mask_events, pv_arg(pv_failsafe_entry) },
+		{ CALLBACKTYPE_nmi, CALLBACKF_mask_events, pv_trap_entries[2] },
 	};
 
 	for (size_t i = 0; i < sizeof(callbacks) / sizeof(callbacks[0]); i++) {
 		struct callback_register reg = {
 			.type = callbacks[i].type,
 			.flags = callbacks[i].flags,
-			.address = (unsigned long)callbacks[i].entry,
+			.address = callbacks[i].address,
 		};
 		long r = pv_hypercall(__HYPERVISOR_callback_op, CALLBACKOP_register, pv_arg(&reg),
 				      0, 0, 0);
@@ -200,6 +201,13 @@ int pv_init(struct pv **out, struct start_info *si)
 	r = choose_abi(si, &config.abi);
 	if (r)
 		return r;
+	r = pv_gdt_load(pv, &pv->cpu[0]);
+	if (r)
+		return failed("set_gdt", r);
+	r = (int)pv_hypercall(__HYPERVISOR_stack_switch, FLAT_KERNEL_SS,
+			      pv_arg(pv_boot_stack + PV_STACK_SIZE), 0, 0, 0);
+	if (r)
+		return failed("stack_switch", r);
 	pv->cpu[0].irq_stack = pv_stack_alloc(pv, PV_IRQ_STACK_BYTES);
 	if (!pv->cpu[0].irq_stack)
 		return failed("the interrupt stack", -XEN_ENOMEM);

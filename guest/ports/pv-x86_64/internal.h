@@ -16,7 +16,7 @@ extern char pv_image_start[], pv_image_end[];
 extern char pv_event_entry[], pv_failsafe_entry[];
 extern const unsigned long pv_trap_entries[];
 #define PV_TRAP_ENTRIES 20u
-extern char pv_boot_guard[];
+extern char pv_boot_guard[], pv_boot_stack[];
 extern unsigned long pv_boot_rsp;
 
 extern char pv_secondary_entry[];
@@ -34,6 +34,12 @@ void pv_trap(struct pv_frame *frame);
 int pv_trap_init(void);
 /* The same handlers, for the context of another CPU. */
 void pv_trap_context(struct trap_info table[256]);
+
+/* segment.c: a CPU's GDT, for its context; the same for the calling CPU, in use then. [task] */
+int pv_gdt_make(struct pv *pv, struct pv_cpu *cpu);
+int pv_gdt_load(struct pv *pv, struct pv_cpu *cpu);
+/* Xen does not hold it (yet, or any more). */
+void pv_gdt_free(struct pv *pv, struct pv_cpu *cpu);
 
 /* memory.c: take over what is free of the memory that is mapped */
 void pv_memory_init(struct pv *pv);

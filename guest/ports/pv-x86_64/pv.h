@@ -63,8 +63,12 @@ struct pv_cpu {
 
 	/* smp.c's, of the other CPUs: what their vCPU starts with stays theirs, once it is given */
 	void *stack; /* end of it */
-	void *gdt;
 	bool initialised;
+
+	/* segment.c's: read-only */
+	uint64_t *gdt;
+	uint64_t *ldt; /* NULL: none */
+	unsigned ldt_entries;
 };
 
 struct pv_smp_config {
@@ -218,6 +222,52 @@ static inline uint64_t pv_pte(uint64_t mfn, bool writable)
 {
 	/* present, user (a PV kernel runs in ring 3), accessed, no execute; writable, dirty */
 	return mfn << 12 | UINT64_C(0x8000000000000025) | (writable ? 0x42u : 0);
+}
+
+/* ---- segments and the processor -------------------------------------------------------------- */
+
+/*
+ * Each CPU has a GDT of one page: null, flat code and data for ring 3, and these thread-local
+ * descriptors. Others that a kernel needs go into its LDT. What differs where descriptors are
+ * checked but not loaded is in docs/differences.md.
+ */
+#define PV_GDT_ENTRIES	       512u
+#define PV_TLS_FIRST	       12u
+#define PV_TLS_SLOTS	       3u
+#define PV_TLS_SELECTOR(slot)  ((PV_TLS_FIRST + (slot)) * 8 + 3)
+#define PV_LDT_ENTRIES	       8192u
+#define PV_LDT_SELECTOR(entry) ((entry)*8 + 7)
+
+/*
+ * Put a segment descriptor (0: none) into a thread-local slot of a CPU that has been up once. Xen
+ * makes its DPL 3. -EINVAL: no such CPU or slot, or the descriptor is a gate or system segment that
+ * Xen does not let a guest have. [any]
+ */
+int pv_set_tls(struct pv *pv, unsigned cpu, unsigned slot, uint64_t descriptor);
+
+/*
+ * Give the calling CPU an LDT with copies of these descriptors, instead of the one it had; 0
+ * entries: none. -EINVAL: too many, or as above; -ENOMEM. [task]
+ */
+int pv_set_ldt(struct pv *pv, const uint64_t *descriptors, unsigned entries);
+
+struct pv_cpuid {
+	uint32_t eax, ebx, ecx, edx;
+};
+
+/*
+ * CPUID as Xen answers it, by Xen's prefix: a plain cpuid asks the processor, which tells of
+ * features that a PV kernel cannot use. Needs the exception handlers only on a Xen that does not
+ * know the prefix. [any]
+ */
+static inline struct pv_cpuid pv_cpuid(uint32_t leaf, uint32_t subleaf)
+{
+	struct pv_cpuid out;
+
+	__asm__ volatile(XEN_CPUID
+			 : "=a"(out.eax), "=b"(out.ebx), "=c"(out.ecx), "=d"(out.edx)
+			 : "0"(leaf), "2"(subleaf));
+	return out;
 }
 
 /* ---- console and text ----------------------------------------------------------------- */

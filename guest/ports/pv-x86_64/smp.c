@@ -42,41 +42,11 @@ void pv_stack_free(struct pv *pv, void *end, size_t size)
 
 /* ---- the context -------------------------------------------------------------------------- */
 
-/*
- * Kernels of this port run on the flat segments that Xen has in every GDT. This one is for what is
- * not there: its first entries are null, code and data. Xen takes the page only if nobody can write
- * to it.
- */
-static int gdt_make(struct pv *pv, struct pv_cpu *cpu)
-{
-	uint64_t *gdt = pv_alloc(pv, PV_PAGE_SIZE);
-	int r;
-
-	if (!gdt)
-		return -XEN_ENOMEM;
-	gdt[1] = UINT64_C(0x00affb000000ffff); /* 64-bit code, ring 3, flat */
-	gdt[2] = UINT64_C(0x00cff3000000ffff); /* data, ring 3, flat */
-	r = pv_remap(gdt, pv_pte(pv_frame_of(pv, gdt), false));
-	if (r) {
-		pv_free(pv, gdt, PV_PAGE_SIZE);
-		return r;
-	}
-	cpu->gdt = gdt;
-	return 0;
-}
-
-/* Xen does not hold it (yet). */
-static void gdt_free(struct pv *pv, struct pv_cpu *cpu)
-{
-	if (!pv_remap(cpu->gdt, pv_pte(pv_frame_of(pv, cpu->gdt), true)))
-		pv_free(pv, cpu->gdt, PV_PAGE_SIZE);
-	cpu->gdt = NULL;
-}
-
 static void context_fill(const struct pv *pv, const struct pv_cpu *cpu,
 			 struct vcpu_guest_context *c)
 {
-	c->flags = VGCF_in_kernel;
+	/* Not VGCF_online: then VCPUOP_up would find nothing to do, and not wake it. */
+	c->flags = VGCF_in_kernel | VGCF_failsafe_disables_events;
 	c->user_regs.rip = pv_arg(pv_secondary_entry);
 	c->user_regs.rsp = pv_arg(cpu->stack);
 	c->user_regs.rdi = pv_arg(cpu);
@@ -86,7 +56,7 @@ static void context_fill(const struct pv *pv, const struct pv_cpu *cpu,
 	c->user_regs.es = FLAT_KERNEL_DS;
 	pv_trap_context(c->trap_ctxt);
 	c->gdt_frames[0] = pv_frame_of(pv, cpu->gdt);
-	c->gdt_ents = PV_PAGE_SIZE / 8;
+	c->gdt_ents = PV_GDT_ENTRIES;
 	c->kernel_ss = FLAT_KERNEL_SS;
 	c->kernel_sp = pv_arg(cpu->stack);
 	c->ctrlreg[3] = xen_pfn_to_cr3(pv_frame_of(pv, (void *)pv->start_info->pt_base));
@@ -120,7 +90,7 @@ static int initialise(struct pv *pv, struct pv_cpu *cpu)
 	cpu->stack = pv_stack_alloc(pv, PV_STACK_SIZE);
 	if (!cpu->stack)
 		return r;
-	r = gdt_make(pv, cpu);
+	r = pv_gdt_make(pv, cpu);
 	if (r)
 		goto free_stack;
 	r = context_give(pv, cpu);
@@ -130,7 +100,7 @@ static int initialise(struct pv *pv, struct pv_cpu *cpu)
 	return 0;
 
 free_gdt:
-	gdt_free(pv, cpu);
+	pv_gdt_free(pv, cpu);
 free_stack:
 	pv_stack_free(pv, cpu->stack, PV_STACK_SIZE);
 	cpu->stack = NULL;

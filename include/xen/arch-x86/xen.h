@@ -29,7 +29,7 @@
 #define VGCF_failsafe_disables_events  (CARILLON_XEN_CONST(1, U) << _VGCF_failsafe_disables_events)
 #define _VGCF_syscall_disables_events  4 /* upcalls masked on system call entry */
 #define VGCF_syscall_disables_events   (CARILLON_XEN_CONST(1, U) << _VGCF_syscall_disables_events)
-#define _VGCF_online		       5 /* begin up, without VCPUOP_up; tools only */
+#define _VGCF_online		       5 /* begin up, never woken: for tools */
 #define VGCF_online		       (CARILLON_XEN_CONST(1, U) << _VGCF_online)
 #define VGCF_I387_VALID		       (CARILLON_XEN_CONST(1, U) << 0)
 #define VGCF_IN_KERNEL		       (CARILLON_XEN_CONST(1, U) << 2)
@@ -95,5 +95,18 @@ struct arch_shared_info {
 };
 typedef struct arch_shared_info arch_shared_info_t;
 #endif /* !__ASSEMBLER__ */
+
+/*
+ * Before an instruction: ud2, then letters that Xen looks for. Xen emulates what follows; for PV
+ * guests that is cpuid (cpuid.h) and nothing else, the rest is an invalid opcode. For inline
+ * assembly, in C a string.
+ */
+#ifdef __ASSEMBLER__
+#define XEN_EMULATE_PREFIX .byte 0x0f, 0x0b, 0x78, 0x65, 0x6e;
+#define XEN_CPUID	   XEN_EMULATE_PREFIX cpuid
+#else
+#define XEN_EMULATE_PREFIX ".byte 0x0f, 0x0b, 0x78, 0x65, 0x6e; "
+#define XEN_CPUID	   XEN_EMULATE_PREFIX "cpuid"
+#endif
 
 #endif /* CARILLON_XEN_ARCH_X86_XEN_H */

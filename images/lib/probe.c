@@ -3,11 +3,12 @@
  * Doing what raises an exception, and going on. One at a time: events stay disabled meanwhile,
  * since exceptions mask them and nobody here enables them.
  */
-#include "misbehave.h"
+#include "lib.h"
 
 static struct {
 	bool active, hit;
 	uint64_t rip, rsp, rbp;
+	struct pv_frame frame;
 } probe;
 
 bool probe_hook(struct pv *pv, struct pv_frame *frame)
@@ -16,7 +17,10 @@ bool probe_hook(struct pv *pv, struct pv_frame *frame)
 	if (!probe.active)
 		return false;
 	probe.hit = true;
+	probe.frame = *frame;
 	frame->rip = probe.rip;
+	frame->cs = FLAT_KERNEL_CS & ~3ul; /* it may have been its selectors that were wrong */
+	frame->ss = FLAT_KERNEL_SS;
 	frame->rsp = probe.rsp;
 	frame->rbp = probe.rbp;
 	return true;
@@ -40,4 +44,9 @@ bool survives(void (*f)(void *arg), void *arg)
 			   "r14", "r15", "memory", "cc");
 	probe.active = false;
 	return !probe.hit;
+}
+
+const struct pv_frame *survived(void)
+{
+	return &probe.frame;
 }

@@ -4,8 +4,11 @@
  * interrupts, masks on entry, returns that cannot be made, NMIs, descriptor tables, CPUID. Each
  * check prints one line, and is the same here and on Xen; where the two may differ, the line says
  * what there was. With several CPUs, the second one takes part (NMIs). Success: shutdown with
- * reason poweroff; a check that is WRONG: a crash.
+ * reason poweroff; a check that is WRONG: a crash. The words `user` (return to a user mode) and
+ * `forget=ud`, `80`, `iret`, `nmi` (do that without handlers) end it otherwise.
  */
+#include <xen/vcpu.h>
+
 #include "exceptions.h"
 
 static unsigned wrong;
@@ -37,14 +40,41 @@ bool raises(void (*f)(void *arg), void *arg, unsigned vector, uint64_t error)
 	return false;
 }
 
+static void undefined(void)
+{
+	__asm__ volatile("ud2");
+}
+
+/* What becomes of it without handlers; only that of an NMI is to come back. */
+static _Noreturn void forget(const char *what)
+{
+	pv_hypercall(__HYPERVISOR_set_trap_table, 0, 0, 0, 0, 0);
+	if (*what == 'n')
+		(void)pv_hypercall(__HYPERVISOR_vcpu_op, VCPUOP_send_nmi, 0, 0, 0, 0);
+	else if (*what == '8')
+		__asm__ volatile("int $0x80" : : : "rax");
+	else if (*what == 'i')
+		iret_with(0xd000, FLAT_KERNEL_SS, 0x2);
+	else
+		undefined();
+	pv_printf("exceptions: forgot\n");
+	pv_shutdown(SHUTDOWN_poweroff);
+}
+
 void pv_main(struct start_info *si)
 {
+	const char *what;
 	struct pv *pv;
 
 	if (pv_init(&pv, si))
 		pv_shutdown(SHUTDOWN_crash);
 	pv->trap_hook = probe_hook;
 	own_mask = &pv->shared_info->vcpu_info[0].evtchn_upcall_mask;
+	what = pv_word(pv_cmdline(si), "forget=");
+	if (what)
+		forget(what);
+	if (pv_word(pv_cmdline(si), "user"))
+		iret_with(FLAT_KERNEL_CS, FLAT_KERNEL_SS, 0x2);
 	check_vectors(pv);
 	check_segments(pv);
 	check_cpuid(pv);

@@ -215,10 +215,10 @@ REGISTERS = (r"^carillon:   rip 000000010000\w{4} rsp \w{16} rflags \w{8} cs e03
 
 
 def test_null():
-    check_crash("mode=null", r"page fault \(execute\) at 0x0 \(vector 14, error code 0x14\)$",
+    check_crash("mode=null", r"page fault \(execute\) at 0x0 \(vector 14, error code 0x10\)$",
                 r"^carillon:   rip 0000000000000000 rsp", *REGISTERS[1:])
     check_crash("mode=null traps", SHUT_DOWN,
-                r"^bad: exception 14 \(page fault\) on CPU 0, error code 0x14$",
+                r"^bad: exception 14 \(page fault\) on CPU 0, error code 0x10$",
                 r"^bad: rip 0000000000000000 cs e030 ", r"^bad: r13 .* cr2 0000000000000000$",
                 r"^carillon:   last hypercall sched_op \(29\) at ")
 
@@ -232,11 +232,68 @@ def test_divide():
 
 def test_readonly():
     check_crash("mode=readonly",
-                r"page fault \(write\) at 0x1000\w{5} \(vector 14, error code 0x[67]\)$",
+                r"page fault \(write\) at 0x1000\w{5} \(vector 14, error code 0x3\)$",
                 *REGISTERS)
     check_crash("mode=readonly traps", SHUT_DOWN,
-                r"^bad: exception 14 \(page fault\) on CPU 0, error code 0x[67]$",
+                r"^bad: exception 14 \(page fault\) on CPU 0, error code 0x3$",
                 r"^bad: r13 .* cr2 00000001000\w{5}$")
+
+
+# ---- what a kernel meets at the processor --------------------------------------------------------
+
+
+def exceptions(words="", cpuid=""):
+    """images/exceptions: exit status, and its lines."""
+    with tempfile.NamedTemporaryFile("w", suffix=".cfg") as f:
+        f.write('domains = ( { name = "x"; image = "exceptions"; vcpus = 2; cmdline = "%s";'
+                ' cpuid = ( %s ); } );' % (words, cpuid))
+        f.flush()
+        code, _, err = run(f.name)
+    return code, err
+
+
+def test_exceptions():
+    for abi in ("abi=2l", "abi=fifo"):
+        code, err = exceptions(abi)
+        check(code == 0 and "x: exceptions: OK\n" in err, code, err)
+        check(err.count(": ok\n") >= 60 and "left out" not in err, err)
+    code, _, err = run(os.path.join(EXAMPLES, "exceptions.cfg"))
+    check(code == 0 and "exceptions: OK" in err, code, err)
+
+
+def test_cpuid():
+    """The machine file takes bits away, and is what takes them; it gives some, of one subleaf."""
+    every = "clear=0x7fffffff"
+    code, err = exceptions(every, '{ leaf = 1; reg = "ecx"; clear = 0x7fffffff; }')
+    check(code == 0 and "without what is not to be there: ok" in err, code, err)
+    code, err = exceptions(every)
+    check(code == 1 and "without what is not to be there: WRONG" in err, code, err)
+    bits = "set = 0x100000"  # SMAP, which no PV guest sees
+    code, err = exceptions("", '{ leaf = 7; subleaf = 0; reg = "ebx"; %s; }' % bits)
+    check(code == 1 and "nothing of a privileged mode: WRONG" in err, code, err)
+    code, err = exceptions("", '{ leaf = 7; subleaf = 1; reg = "ebx"; %s; }' % bits)
+    check(code == 0, code, err)
+    code, err = exceptions("", '{ leaf = 0x40000004; reg = "eax"; set = 1; }')
+    check(code == 1 and "nothing for HVM guests: WRONG" in err, code, err)
+
+
+def test_user_mode():
+    code, err = exceptions("user")
+    check(code == 1 and re.search(r"domain x crashed: vCPU 0: .*returns to a user mode \(cs 0xe033\)",
+                                  err), code, err)
+
+
+def test_no_handlers():
+    """An exception, int 0x80 and an NMI without a handler: only the last does no harm."""
+    code, err = exceptions("forget=nmi")
+    check(code == 0 and "exceptions: forgot" in err, code, err)
+    code, err = exceptions("forget=80")
+    check(code == 1 and "int 0x80, and it has no handler" in err, code, err)
+    code, err = exceptions("forget=ud")
+    check(code == 1 and re.search(r"invalid opcode \(vector 6", err), code, err)
+    code, err = exceptions("forget=iret")
+    check(code == 1 and re.search(r"general protection fault \(vector 13, error code 0xd000\)", err),
+          code, err)
 
 
 def test_stack():

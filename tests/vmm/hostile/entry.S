@@ -112,31 +112,32 @@ hostile_code32:
 	mov	%eax, %ds
 	mov	%eax, %es
 	mov	$0x41001400, %esp
+	jmp	*%esi
 	/* creat(path, 0644) */
-	mov	$8, %eax
+10:	mov	$8, %eax
 	mov	$0x41001000 + 0x800, %ebx
 	mov	$0644, %ecx
 	int	$0x80
 	mov	%eax, 0x41001000
 	/* fork */
-	mov	$2, %eax
+11:	mov	$2, %eax
 	int	$0x80
 	mov	%eax, 0x41001004
 	/* rt_sigreturn, sigreturn */
-	mov	$0x41001400, %esp
+12:	mov	$0x41001400, %esp
 	mov	$173, %eax
 	int	$0x80
 	mov	%eax, 0x41001008
-	mov	$119, %eax
+13:	mov	$119, %eax
 	int	$0x80
 	mov	%eax, 0x4100100c
 	/* exit_group */
-	mov	$252, %eax
+14:	mov	$252, %eax
 	int	$0x80
 	mov	%eax, 0x41001010
 	movl	$1, 0x41001014
 	/* sysenter: comes back elsewhere or not at all */
-	mov	$8, %eax
+15:	mov	$8, %eax
 	mov	$0x41001000 + 0x800, %ebx
 	mov	$0644, %ecx
 	mov	%esp, %ebp
@@ -144,6 +145,15 @@ hostile_code32:
 	ud2
 hostile_code32_end:
 	.code64
+
+	.section .rodata
+	.globl	hostile_calls32
+	.balign	8
+hostile_calls32:
+	.irp	label, 10b, 11b, 12b, 13b, 14b, 15b
+	.quad	\label - hostile_code32
+	.endr
+	.text
 
 	.bss
 	.balign	8

@@ -18,11 +18,13 @@
 long hostile_syscall(uint64_t ip, uint64_t nr, const uint64_t args[6]); /* call *ip, rax = nr */
 void hostile_registers(uint64_t ip, const uint64_t regs[16]) __attribute__((noreturn)); /* jump */
 void hostile_sigreturn(const void *frame, uint64_t ip) __attribute__((noreturn)); /* rsp = frame */
-void hostile_compat(uint64_t entry32) __attribute__((noreturn)); /* far jump to 32-bit code */
+/* far jump to 32-bit code, which goes on at `at` */
+void hostile_compat(uint64_t entry32, uint64_t at) __attribute__((noreturn));
 long hostile_raw(uint64_t nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
 		 uint64_t a5);
 extern char hostile_ap_entry[], hostile_ap_event[], hostile_ud2[];
 extern char hostile_code32[], hostile_code32_end[];
+extern const uint64_t hostile_calls32[6];
 
 /* main.c */
 struct start_info *hostile_si(void);

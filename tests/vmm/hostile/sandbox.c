@@ -252,7 +252,8 @@ void mode_sigreturn(struct pv *pv)
 
 /* ---- 32-bit code ---------------------------------------------------------------------------- */
 
-/* int 0x80 and sysenter from 32-bit code, with arguments that the host would understand. */
+/* call=: one of int 0x80 and, the last, sysenter from 32-bit code, with arguments that the host
+ * would understand. */
 void mode_compat(struct pv *pv)
 {
 	uint64_t l3 = hostile_l3(pv), l2 = hostile_new_table(pv), l1 = hostile_new_table(pv);
@@ -267,7 +268,7 @@ void mode_compat(struct pv *pv)
 	hostile_link(l3, 1, l2 << 12 | 0x67);
 	pv_printf("hostile: 32-bit code\n");
 	(void)result;
-	hostile_compat(0x41000000);
+	hostile_compat(0x41000000, 0x41000000 + hostile_calls32[hostile_option("call=", 0) % 6]);
 }
 
 /* ---- flags and frames ------------------------------------------------------------------------ */

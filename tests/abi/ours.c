@@ -3,6 +3,7 @@
 /* Before the others, which count on it. */
 #include <xen/xen.h>
 
+#include <xen/arch-x86/cpuid.h>
 #include <xen/callback.h>
 #include <xen/elfnote.h>
 #include <xen/errno.h>

@@ -66,10 +66,10 @@ struct hv {
 };
 
 /* Why a vCPU does not run: hv_vcpu.stopped is a set of these. */
-#define STOP_DOWN     1u /* VCPUOP_up has not been called, or _down has */
-#define STOP_BLOCKED  2u /* in SCHEDOP_block or _poll, until an event or the poll's deadline */
-#define STOP_PAUSED   4u /* hv_domain_pause */
-#define STOP_SHUTDOWN 8u /* the domain shut down, or is being destroyed */
+#define STOP_DOWN     1u  /* VCPUOP_up has not been called, or _down has */
+#define STOP_BLOCKED  2u  /* in SCHEDOP_block or _poll, until an event or the poll's deadline */
+#define STOP_PAUSED   4u  /* hv_domain_pause */
+#define STOP_SHUTDOWN 8u  /* the domain shut down, or is being destroyed */
 #define STOP_ASLEEP   16u /* it began up (VGCF_online), and nothing has woken it yet */
 
 #define WATCHDOGS 2u /* per domain, as on Xen */

@@ -89,7 +89,7 @@ static uint32_t cycles_khz(struct hv *hv)
 {
 	uint64_t khz;
 	uint32_t mul;
-	int shift;
+	int8_t shift;
 
 	lock_take(hv, &hv->lock);
 	mul = hv->clock.mul;

@@ -79,7 +79,8 @@ int pv_set_tls(struct pv *pv, unsigned cpu, unsigned slot, uint64_t descriptor)
 	if (!gdt || slot >= PV_TLS_SLOTS)
 		return -XEN_EINVAL;
 	return (int)pv_hypercall(__HYPERVISOR_update_descriptor,
-				 pv_frame_of(pv, gdt) * PV_PAGE_SIZE + (PV_TLS_FIRST + slot) * 8,
+				 pv_frame_of(pv, gdt) * PV_PAGE_SIZE +
+					 (PV_TLS_FIRST + slot) * UINT64_C(8),
 				 descriptor, 0, 0, 0);
 }
 

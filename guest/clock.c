@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * System time, wall-clock time and the one-shot timer. Xen writes the time pages and this file only
+ * System time, wall-clock time and each CPU's timer. Xen writes the time pages and this file only
  * reads them; the timer's event is VIRQ_TIMER, bound like any other (events/).
  */
 #include "private.h"
@@ -24,26 +24,45 @@ static uint64_t scale(uint64_t cycles, uint32_t mul, int8_t shift)
  * before and after, has read a mixture. Each load is an acquire, so that none of them sinks below
  * the last look at version.
  */
-static bool read_page(struct guest *g, struct vcpu_time_info *t, uint64_t *now)
+static bool read_page(struct guest *g, struct vcpu_time_info *t, uint64_t *now, bool *stable)
 {
 	uint32_t version = load_acquire(&t->version);
 	uint64_t stamp = load_acquire(&t->tsc_timestamp);
 	uint64_t base = load_acquire(&t->system_time);
 	uint32_t mul = load_acquire(&t->tsc_to_system_mul);
 	int8_t shift = load_acquire(&t->tsc_shift);
+	uint8_t flags = load_acquire(&t->flags);
 	uint64_t cycles = g->ops->cycles(g->ctx);
 
 	if ((version & 1) || load_relaxed(&t->version) != version)
 		return false;
+	*stable = flags & XEN_PVCLOCK_TSC_STABLE_BIT;
 	/* A counter a little behind the stamp has to be another processor's: no time has passed. */
 	*now = base + (cycles > stamp ? scale(cycles - stamp, mul, shift) : 0);
 	return true;
 }
 
+/*
+ * The later of the two, and *last is at least that now. Relaxed: who hands a time over orders his
+ * store with the other's load by whatever he hands it over with. A handler may come between any two
+ * steps here and read the clock as well.
+ */
+static uint64_t at_least(uint64_t *last, uint64_t now)
+{
+	uint64_t told = load_relaxed(last);
+
+	while (now > told) {
+		if (cas_relaxed(last, &told, now))
+			return now;
+	}
+	return told;
+}
+
 uint64_t guest_clock(struct guest *g)
 {
 	struct guest_cpu *cpu;
-	uint64_t now, last;
+	uint64_t now, shared;
+	bool stable;
 
 	/*
 	 * A thread that its kernel moved meanwhile has put one CPU's page and another's counter
@@ -51,20 +70,21 @@ uint64_t guest_clock(struct guest *g)
 	 */
 	for (;;) {
 		cpu = this_cpu(g);
-		if (read_page(g, &cpu->vcpu_info->time, &now) && this_cpu(g) == cpu)
+		if (read_page(g, &cpu->vcpu_info->time, &now, &stable) && this_cpu(g) == cpu)
 			break;
 		cpu_relax(g);
 	}
 	/*
-	 * A new page may begin a little before where the old one had got to. A handler may come
-	 * between any two steps here and read the clock as well.
+	 * What any CPU has told, unless Xen promises that the pages agree: then it is enough that a
+	 * new page may begin a little before where this CPU's old one had got to. The line that all
+	 * write is still read, as the promise may be younger than what it says; it stays in every
+	 * cache.
 	 */
-	last = load_relaxed(&cpu->last_clock);
-	while (now > last) {
-		if (cas_relaxed(&cpu->last_clock, &last, now))
-			return now;
-	}
-	return last;
+	if (!stable)
+		return at_least(&g->last_clock, at_least(&cpu->last_clock, now));
+	now = at_least(&cpu->last_clock, now);
+	shared = load_relaxed(&g->last_clock);
+	return shared > now ? shared : now;
 }
 
 void guest_wallclock(struct guest *g, uint64_t *sec, uint32_t *nsec)
@@ -86,15 +106,36 @@ void guest_wallclock(struct guest *g, uint64_t *sec, uint32_t *nsec)
 	*nsec = (uint32_t)(ns % NS_PER_SEC);
 }
 
-/* The earlier of the two wishes. Events disabled. */
+/* ---- the timer: several wishes, of which the hypervisor is told the earliest ---------------- */
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return !a || (b && b < a) ? b : a;
+}
+
+static uint64_t earliest(const struct guest_cpu *cpu)
+{
+	return earlier(cpu->timer_kernel, earlier(cpu->tick_next, cpu->timer_late));
+}
+
+/* Events disabled, as in all that follows. */
 static int set_timer(struct guest *g, struct guest_cpu *cpu)
 {
-	uint64_t next = cpu->timer_kernel;
+	cpu->timer_set = earliest(cpu);
+	return (int)hypercall(g, __HYPERVISOR_set_timer_op, cpu->timer_set, 0, 0);
+}
 
-	if (!next || (cpu->timer_late && cpu->timer_late < next))
-		next = cpu->timer_late;
-	cpu->timer_set = next;
-	return (int)hypercall(g, __HYPERVISOR_set_timer_op, next, 0, 0);
+/*
+ * The same, unless it is set to that already. One that has been reached may be over, before anybody
+ * here kept an account of it.
+ */
+static int update_timer(struct guest *g, struct guest_cpu *cpu)
+{
+	uint64_t next = earliest(cpu);
+
+	if (!next || (next == cpu->timer_set && next > guest_clock(g)))
+		return 0;
+	return set_timer(g, cpu);
 }
 
 int guest_set_timer(struct guest *g, uint64_t deadline)
@@ -109,32 +150,120 @@ int guest_set_timer(struct guest *g, uint64_t deadline)
 	return rc;
 }
 
+/* The hypervisor looks at its clock and sets the timer in one step, so nothing is in between. */
+static int set_timer_future(struct guest *g, struct guest_cpu *cpu)
+{
+	struct vcpu_set_singleshot_timer op = { .timeout_abs_ns = cpu->timer_kernel,
+						.flags = VCPU_SSHOTTMR_future };
+	int rc = (int)hypercall(g, __HYPERVISOR_vcpu_op, VCPUOP_set_singleshot_timer, cpu->nr,
+				hypercall_arg(&op));
+
+	if (!rc) {
+		cpu->timer_set = cpu->timer_kernel;
+		return 0;
+	}
+	/* Refused, it is still set to the wish that this one replaces. */
+	cpu->timer_kernel = 0;
+	(void)set_timer(g, cpu);
+	return rc;
+}
+
+int guest_set_timer_future(struct guest *g, uint64_t deadline)
+{
+	guest_flags_t flags = guest_local_irq_save(g);
+	struct guest_cpu *cpu = this_cpu(g);
+	int rc;
+
+	cpu->timer_kernel = deadline;
+	/* If another wish comes first, it is in the future of this one, or its event is due. */
+	if (earliest(cpu) == deadline)
+		rc = set_timer_future(g, cpu);
+	else
+		rc = set_timer(g, cpu);
+	guest_local_irq_restore(g, flags);
+	return rc;
+}
+
+int guest_set_periodic_timer(struct guest *g, uint64_t first, uint64_t period)
+{
+	struct guest_cpu *cpu;
+	guest_flags_t flags;
+	int rc;
+
+	if (period && (period < GUEST_MIN_PERIOD || !first))
+		return -XEN_EINVAL;
+	flags = guest_local_irq_save(g);
+	cpu = this_cpu(g);
+	cpu->tick_next = period ? first : 0;
+	cpu->tick_period = period;
+	cpu->ticks = 0;
+	rc = set_timer(g, cpu);
+	guest_local_irq_restore(g, flags);
+	return rc;
+}
+
 int clock_set_late(struct guest *g, struct guest_cpu *cpu, uint64_t deadline)
 {
-	uint64_t next = cpu->timer_kernel;
-
 	cpu->timer_late = deadline;
-	if (!next || (deadline && deadline < next))
-		next = deadline;
-	/*
-	 * Set to that already? One that has been reached may be over, before anybody here kept an
-	 * account of it.
-	 */
-	if (!next || (next == cpu->timer_set && next > guest_clock(g)))
-		return 0;
-	return set_timer(g, cpu);
+	return update_timer(g, cpu);
+}
+
+/* Each from the one before, not from when it came: so a late one makes none of the others late. */
+static void count_ticks(struct guest_cpu *cpu, uint64_t now)
+{
+	uint64_t n;
+
+	if (!cpu->tick_next || cpu->tick_next > now)
+		return;
+	n = (now - cpu->tick_next) / cpu->tick_period + 1;
+	cpu->ticks += n;
+	cpu->tick_next += n * cpu->tick_period;
 }
 
 /*
  * The hypervisor's timer is one. When it has been reached it is over; what the kernel had asked for
- * is over too if its time has come: its handlers are about to be called.
+ * is over too if its time has come: its handlers are about to be called, and ask guest_timer_take.
  */
 void clock_expired(struct guest_cpu *cpu, uint64_t now)
 {
-	if (cpu->timer_kernel <= now)
+	if (cpu->timer_kernel && cpu->timer_kernel <= now) {
 		cpu->timer_kernel = 0;
+		cpu->oneshot_over = true;
+	}
+	count_ticks(cpu, now);
 	if (cpu->timer_set <= now)
 		cpu->timer_set = 0;
+}
+
+int guest_timer_take(struct guest *g, struct guest_timer_event *event)
+{
+	guest_flags_t flags = guest_local_irq_save(g);
+	struct guest_cpu *cpu = this_cpu(g);
+	int rc;
+
+	clock_expired(cpu, guest_clock(g));
+	*event = (struct guest_timer_event){ .oneshot = cpu->oneshot_over, .ticks = cpu->ticks };
+	cpu->oneshot_over = false;
+	cpu->ticks = 0;
+	rc = update_timer(g, cpu);
+	guest_local_irq_restore(g, flags);
+	return rc;
+}
+
+void clock_cpu_reset(struct guest_cpu *cpu)
+{
+	cpu->timer_kernel = 0;
+	cpu->timer_late = 0;
+	cpu->timer_set = 0;
+	cpu->tick_next = 0;
+	cpu->ticks = 0;
+	cpu->oneshot_over = false;
+}
+
+void clock_cpu_die(struct guest *g, struct guest_cpu *cpu)
+{
+	clock_cpu_reset(cpu);
+	(void)set_timer(g, cpu);
 }
 
 int guest_stop_periodic_tick(struct guest *g, unsigned cpu)

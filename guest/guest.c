@@ -213,7 +213,9 @@ int guest_resume(struct guest *g)
 		g->cpus[i].info_given = false;
 		g->cpus[i].drained = false;
 		store_relaxed(&g->cpus[i].last_clock, (uint64_t)0);
+		clock_cpu_reset(&g->cpus[i]);
 	}
+	store_relaxed(&g->last_clock, (uint64_t)0);
 	rc = events_forget(g);
 	if (!rc)
 		rc = guest_cpu_init(g);

@@ -45,8 +45,12 @@ struct guest_cpu {
 	/* guest_raise_irq's, to be handled when no handler is on the stack. */
 	struct irq_desc *raised, *last_raised;
 
-	/* clock.c: the two wishes that share the CPU's timer, and what it is set to; 0: off. */
-	uint64_t timer_kernel, timer_late, timer_set;
+	/* clock.c: the wishes that share the CPU's timer, and what it is set to; 0: off. */
+	uint64_t timer_kernel, tick_next, timer_late, timer_set;
+	uint64_t tick_period;
+	/* What has come and guest_timer_take has not told yet. */
+	uint64_t ticks;
+	bool oneshot_over;
 	/* events/late.c: eois that are delayed, by when they are due. Any CPU removes its own. */
 	struct lock late_lock;
 	struct irq_desc *late;
@@ -104,6 +108,9 @@ struct guest {
 	enum guest_abi abi_wanted;
 
 	struct smp *smp; /* smp/; NULL until guest_smp_init */
+
+	/* Latest time that guest_clock told anywhere without Xen's promise. Alone on its line. */
+	uint64_t last_clock __attribute__((aligned(CACHE_LINE)));
 };
 
 static inline struct guest_cpu *this_cpu(const struct guest *g)
@@ -147,6 +154,9 @@ static inline long hypercall(const struct guest *g, unsigned nr, uint64_t a0, ui
  */
 int clock_set_late(struct guest *g, struct guest_cpu *cpu, uint64_t deadline);
 void clock_expired(struct guest_cpu *cpu, uint64_t now);
+/* Nothing is wished for any more; die: and the timer of this CPU is turned off. */
+void clock_cpu_reset(struct guest_cpu *cpu);
+void clock_cpu_die(struct guest *g, struct guest_cpu *cpu);
 
 /* guest.c: vcpu_info of a CPU from 32 on, which is down or this one. 0 if it is there. [task] */
 int cpu_info_init(struct guest *g, struct guest_cpu *cpu);

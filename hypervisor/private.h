@@ -34,6 +34,7 @@ struct clock {
 	uint64_t cycles, ns;
 	uint32_t mul;
 	int8_t shift;
+	uint8_t flags; /* XEN_PVCLOCK_* */
 	uint64_t wall_sec;
 	uint32_t wall_nsec;
 };

@@ -236,7 +236,7 @@ static void write_time(struct area_time *t, const struct clock *c, uint32_t vers
 	write_halves(t->system_time, c->ns);
 	store_release(&t->tsc_to_system_mul, c->mul);
 	store_release(&t->tsc_shift, c->shift);
-	store_release(&t->flags, (uint8_t)XEN_PVCLOCK_TSC_STABLE_BIT);
+	store_release(&t->flags, c->flags);
 	store_release(&t->version, (version | 1) + 1);
 }
 
@@ -296,6 +296,17 @@ void hv_set_clock(struct hv *hv, uint64_t at_cycles, uint64_t at_ns, uint32_t mu
 	hv->clock.ns = at_ns;
 	hv->clock.mul = mul;
 	hv->clock.shift = shift;
+	for (d = hv->first; d; d = d->next)
+		clock_update_domain(d);
+	lock_drop(&hv->lock);
+}
+
+void hv_set_clock_stable(struct hv *hv, bool stable)
+{
+	struct hv_domain *d;
+
+	lock_take(hv, &hv->lock);
+	hv->clock.flags = stable ? XEN_PVCLOCK_TSC_STABLE_BIT : 0;
 	for (d = hv->first; d; d = d->next)
 		clock_update_domain(d);
 	lock_drop(&hv->lock);

@@ -37,6 +37,12 @@ uint64_t testbed_cycles(const struct testbed *tb)
 	return TESTBED_CYCLES0 + 2 * testbed_now(tb);
 }
 
+void testbed_set_skew(struct testbed_vcpu *v, uint64_t cycles)
+{
+	v->skew = cycles;
+	hv_set_clock_stable(v->d->tb->hv, false);
+}
+
 /* Sleep while *word is `seen`, ns at most (HV_NEVER: no limit). May return for no reason. */
 void testbed_futex_wait(_Atomic uint32_t *word, uint32_t seen, uint64_t ns)
 {

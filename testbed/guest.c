@@ -98,7 +98,7 @@ static uint64_t port_cycles(void *ctx)
 {
 	struct testbed_domain *d = ctx;
 
-	return testbed_cycles(d->tb);
+	return testbed_cycles(d->tb) + current_of(d)->skew;
 }
 
 static uint64_t port_frame_of(void *ctx, const void *p)

@@ -153,6 +153,7 @@ struct testbed *testbed_create(enum testbed_time time)
 		return NULL;
 	}
 	hv_set_clock(tb->hv, TESTBED_CYCLES0, 0, 0x80000000u, 0); /* 2 cycles are 1 ns */
+	hv_set_clock_stable(tb->hv, true);
 	hv_set_wallclock(tb->hv, 1700000000, 5);
 	return tb;
 }

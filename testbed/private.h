@@ -30,7 +30,8 @@ struct testbed_vcpu {
 
 	_Atomic uint32_t kicks;
 	_Atomic uint64_t deadline;
-	bool left; /* its last hypercall was cut short, and it is not runnable */
+	uint64_t skew; /* testbed_set_skew */
+	bool left;     /* its last hypercall was cut short, and it is not runnable */
 	uint64_t left_nr, left_args[6];
 	bool trusted; /* in a hypercall of the guest half, whose arguments are on host stacks */
 

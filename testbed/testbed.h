@@ -67,6 +67,13 @@ uint64_t testbed_cycles(const struct testbed *tb); /* what guests' clocks count:
 #define TESTBED_CYCLES0 1000000ull
 
 /*
+ * This vCPU's counter is that much ahead of the others', and so is its clock, as between processors
+ * whose counters were never set to each other. A guest half's domain; the hypervisor no longer
+ * promises that they agree.
+ */
+void testbed_set_skew(struct testbed_vcpu *v, uint64_t cycles);
+
+/*
  * Virtual: let ns pass; deadlines that fall into it fire in order, each followed by testbed_run().
  */
 void testbed_advance(struct testbed *tb, uint64_t ns);

@@ -90,6 +90,7 @@ int guest_cpu_dead(struct guest *g, unsigned cpu)
 	move_all_from(g, cpu);
 	flags = guest_local_irq_save(g);
 	late_cpu_dead(g, &g->cpus[cpu]);
+	clock_cpu_reset(&g->cpus[cpu]);
 	if (g->abi->take) {
 		drain(g, cpu);
 		g->cpus[cpu].drained = true;

@@ -31,12 +31,16 @@ int events_forget(struct guest *g)
 {
 	guest_flags_t flags;
 	struct irq_desc *desc;
+	unsigned cpu;
 	int rc;
 
 	guest_local_irq_disable(g);
 	flags = lock_irqsave(g, &g->map_lock);
 	for (desc = next_bound(g, 1); desc; desc = next_bound(g, desc->irq + 1))
 		kill(g, desc);
+	/* The timers that would end their delays are off. */
+	for (cpu = 0; cpu < g->nr_cpus; cpu++)
+		late_cpu_dead(g, &g->cpus[cpu]);
 	rc = g->abi->restart(g);
 	if (rc && g->abi->id == GUEST_ABI_FIFO && g->abi_wanted == GUEST_ABI_AUTO) {
 		g->abi->fini(g);

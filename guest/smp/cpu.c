@@ -306,8 +306,8 @@ int guest_cpu_die(struct guest *g)
 		return -XEN_EDEADLK;
 	guest_local_irq_disable(g);
 	c = smp_this(g);
-	(void)guest_set_timer(g, 0);
 	smp_close(g, c);
+	clock_cpu_die(g, this_cpu(g));
 	/*
 	 * Pairs with cpu_down, which takes things away when it sees this and that we are down.
 	 * Nothing of ours but the stack is needed from here on.

@@ -482,17 +482,63 @@ int guest_notify_port(struct guest *g, evtchn_port_t port);
 
 /* ---- clock and timer ---------------------------------------------------------------------- */
 
-/* System time in ns, by this CPU's time page. Monotonic on a CPU. [any] */
+/*
+ * System time in ns, by this CPU's time page. Monotonic, on all CPUs together: a time that one CPU
+ * has read and hands over (with release and acquire, or a lock) is never after what the other one
+ * reads then. Where Xen promises that itself (XEN_PVCLOCK_TSC_STABLE_BIT) a read writes to nothing
+ * that CPUs share; else all of them write to one cache line. Should Xen take its promise back, what
+ * was read under it counts on its own CPU only. [any]
+ */
 uint64_t guest_clock(struct guest *g);
 
 /* Wall-clock time: seconds since 1970 (UTC) and ns. [any] */
 void guest_wallclock(struct guest *g, uint64_t *sec, uint32_t *nsec);
 
 /*
- * One-shot timer of this CPU: VIRQ_TIMER at system time `deadline` in ns (in the past: at once; 0:
- * off). What the hypercall answered. [any]
+ * Each CPU has one timer, whose event is VIRQ_TIMER of that CPU: bind it as any other, then arm it
+ * here on that CPU. One deadline and one periodic tick share it, and late eois do too, so a handler
+ * may be called though none of its own is due: guest_timer_take tells. A CPU that goes
+ * (guest_cpu_die, guest_cpu_dead) and guest_resume turn everything off, and the kernel arms it
+ * again when it wants to.
+ */
+
+/*
+ * The deadline, system time in ns (in the past: at once; 0: off). By set_timer_op, which takes no
+ * memory. What the hypercall answered. [any]
  */
 int guest_set_timer(struct guest *g, uint64_t deadline);
+
+/*
+ * The same, but one that has passed is refused: -ETIME, there will be no event for it and the
+ * deadline is off. (By VCPUOP_set_singleshot_timer. If the tick or a late eoi is due before it, it
+ * is not refused, and comes with that.) [any]
+ */
+int guest_set_timer_future(struct guest *g, uint64_t deadline);
+
+/*
+ * A tick at system times first, first + period, ...; period 0: off. Neither drifts: each tick is
+ * reckoned from the one before and not from when that was handled, and ticks that were missed are
+ * counted, not made up one by one. So `first` is also the phase; give CPUs different ones and they
+ * do not all tick at once. Each tick is a one-shot timer that guest_timer_take arms: Xen's own
+ * periodic timer has no phase, merges with no deadline, and stops while the vCPU is blocked (turn
+ * it off by guest_stop_periodic_tick). -EINVAL: a shorter period, or first is 0; or what the
+ * hypercall answered. [any]
+ */
+#define GUEST_MIN_PERIOD UINT64_C(10000)
+
+int guest_set_periodic_timer(struct guest *g, uint64_t first, uint64_t period);
+
+/* What has come on this CPU since it was asked last. */
+struct guest_timer_event {
+	bool oneshot;	/* the deadline */
+	uint64_t ticks; /* of the periodic tick; more than 1: some were missed */
+};
+
+/*
+ * For the handler of VIRQ_TIMER: which of its own is due. Arms the next tick, so a kernel with a
+ * periodic one calls it in each run. What the hypercall answered, if one was made. [any]
+ */
+int guest_timer_take(struct guest *g, struct guest_timer_event *event);
 
 /* Turn off the 10 ms tick that a vCPU starts with. -EINVAL: no such CPU. [any] */
 int guest_stop_periodic_tick(struct guest *g, unsigned cpu);

@@ -235,6 +235,14 @@ void *hv_ctx(const struct hv *hv); /* [look] */
  */
 void hv_set_clock(struct hv *hv, uint64_t at_cycles, uint64_t at_ns, uint32_t mul, int8_t shift);
 
+/*
+ * Promise that the guests' cycles are one counter, the same on all processors, and that
+ * hv_set_clock is not called again while a domain has several vCPUs that run (their pages follow
+ * one after the other): then guests of several CPUs need not compare what they read. The pages say
+ * so from their next update on (XEN_PVCLOCK_TSC_STABLE_BIT). At first: no promise. [any]
+ */
+void hv_set_clock_stable(struct hv *hv, bool stable);
+
 /* Wall-clock time at system time 0, for shared_info.wc_*. [any] */
 void hv_set_wallclock(struct hv *hv, uint64_t sec, uint32_t nsec);
 

@@ -325,7 +325,7 @@ static uint64_t port_cycles(void *ctx)
 	const struct world_domain *d = ctx;
 	const struct world *w = hv_ctx(hv_domain_hv(d->hv));
 
-	return w->now;
+	return w->now + current_of(ctx)->skew;
 }
 
 static uint64_t port_frame_of(void *ctx, const void *p)

@@ -31,6 +31,7 @@ struct world_vcpu {
 	/* What is called with events masked; world_guest() sets guest_upcall. NULL: none. */
 	void (*upcall)(struct world_vcpu *v);
 	bool may_sleep; /* for ever, that is: it is done */
+	uint64_t skew;	/* its counter is that much ahead of the others' */
 	uint64_t deadline;
 };
 

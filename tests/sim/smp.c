@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Scenarios of a guest half with two CPUs, on both ABIs: IRQs that move, functions called on the
- * other CPU, a CPU that goes and comes again.
+ * other CPU, a CPU that goes and comes again, time that one reads and the other compares.
  */
 #include "scenario.h"
 
@@ -17,6 +17,7 @@ static struct {
 	unsigned called[2]; /* on each CPU */
 	bool inside[2];
 	bool done;
+	uint64_t told; /* atomic: a time, from CPU to CPU */
 } s;
 
 /* In the body the other CPU's part is done at once, later its own thread does it. */
@@ -188,6 +189,31 @@ static void down_vs_send(enum guest_abi abi)
 	finish(1);
 }
 
+/* ---- the clock ---- */
+
+static void read_and_tell(struct world_vcpu *v)
+{
+	for (unsigned i = 0; i < 4; i++) {
+		uint64_t told = ATOMIC_LOAD(&s.told, __ATOMIC_ACQUIRE);
+		uint64_t now = guest_clock(v->d->guest);
+
+		world_expect(now >= told, "%llu was told before, and now it is %llu",
+			     (unsigned long long)told, (unsigned long long)now);
+		ATOMIC_STORE(&s.told, now, __ATOMIC_RELEASE);
+		s.w.now += sim_random(60);
+	}
+}
+
+/* The counters differ, and nobody has promised that they do not. */
+static void clock_from_cpu_to_cpu(void)
+{
+	begin(GUEST_ABI_2L);
+	s.to->vcpu[1].skew = 100;
+	world_run_vcpu(&s.to->vcpu[0], "cpu-0", read_and_tell);
+	world_run_vcpu(&s.to->vcpu[1], "cpu-1", read_and_tell);
+	finish(0);
+}
+
 /* ---- each on both ABIs ---- */
 
 #define ON_BOTH(name)                 \
@@ -212,5 +238,6 @@ const struct scenario scenarios_smp[] = {
 	{ "guest_fifo_call_storm", call_storm_fifo, 800 },
 	{ "down_vs_send", down_vs_send_2l, 1650 },
 	{ "guest_fifo_down_vs_send", down_vs_send_fifo, 1750 },
+	{ "clock_from_cpu_to_cpu", clock_from_cpu_to_cpu, 150 },
 	{ 0 },
 };

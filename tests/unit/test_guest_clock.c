@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include <xen/sched.h>
+#include <xen/vcpu.h>
 
 #include "guests.h"
 
@@ -88,6 +89,168 @@ static void timer(void **state)
 	assert_rc(guest_set_timer(m->a, 0), 0);
 	testbed_advance(m->tb, 10 * MS);
 	assert_int_equal(r.runs, 2);
+}
+
+static void from_cpu_to_cpu(void **state)
+{
+	struct guests *m = *state;
+	uint64_t there, here;
+
+	assert_rc(testbed_vcpu_boot(m->va1), 0);
+	testbed_set_skew(m->va1, 5000);
+	testbed_advance(m->tb, 100);
+	testbed_on(m->va1);
+	there = guest_clock(m->a);
+	assert_int_equal(there, 100 + 2500);
+	testbed_on(m->va);
+	here = guest_clock(m->a);
+	assert_int_equal(here, there); /* it stands still, and does not go back */
+	testbed_advance(m->tb, 2600);
+	assert_int_equal(guest_clock(m->a), 2700);
+	/* The promise comes later than what was read without it. */
+	testbed_on(m->va1);
+	there = guest_clock(m->a);
+	hv_set_clock_stable(testbed_hv(m->tb), true);
+	testbed_on(m->va);
+	assert_int_equal(guest_clock(m->a), there);
+	/* And is believed: the line of all CPUs is not written any more. */
+	testbed_on(m->va1);
+	testbed_advance(m->tb, 10000);
+	there = guest_clock(m->a);
+	testbed_on(m->va);
+	assert_true(guest_clock(m->a) < there);
+}
+
+static void deadline_in_the_future(void **state)
+{
+	struct guests *m = *state;
+	struct record r = RECORD;
+
+	assert_true(guest_bind_virq_to_irqhandler(m->a, VIRQ_TIMER, 0, record_run, 0, "t", &r) > 0);
+	guest_local_irq_enable(m->a);
+	testbed_advance(m->tb, 10 * MS);
+	assert_rc(guest_set_timer_future(m->a, 12 * MS), 0);
+	testbed_advance(m->tb, 5 * MS);
+	assert_int_equal(r.runs, 1);
+	/* Refused, and neither it nor the one before it comes. */
+	assert_rc(guest_set_timer_future(m->a, 30 * MS), 0);
+	assert_rc(guest_set_timer_future(m->a, 12 * MS), -XEN_ETIME);
+	testbed_advance(m->tb, 100 * MS);
+	assert_int_equal(r.runs, 1);
+	/* A tick that shares the timer stays. */
+	assert_rc(guest_set_periodic_timer(m->a, 120 * MS, MS), 0);
+	assert_rc(guest_set_timer_future(m->a, 100 * MS), -XEN_ETIME);
+	testbed_advance(m->tb, 5 * MS);
+	assert_int_equal(r.runs, 2);
+}
+
+struct ticks {
+	struct guest_timer_event sum;
+	uint64_t last; /* when the last run was */
+	unsigned oneshots;
+};
+
+static void take_ticks(struct guest *g, unsigned irq, struct record *r)
+{
+	struct guest_timer_event e;
+	struct ticks *t = r->arg;
+
+	(void)irq;
+	assert_rc(guest_timer_take(g, &e), 0);
+	t->sum.ticks += e.ticks;
+	t->oneshots += e.oneshot;
+	t->last = guest_clock(g);
+}
+
+static void periodic_ticks(void **state)
+{
+	struct guests *m = *state;
+	struct ticks t = { 0 };
+	struct record r = { .answer = GUEST_IRQ_HANDLED, .also = take_ticks, .arg = &t };
+
+	assert_true(guest_bind_virq_to_irqhandler(m->a, VIRQ_TIMER, 0, record_run, 0, "t", &r) > 0);
+	guest_local_irq_enable(m->a);
+	assert_rc(guest_set_periodic_timer(m->a, 0, MS), -XEN_EINVAL);
+	assert_rc(guest_set_periodic_timer(m->a, 5, GUEST_MIN_PERIOD - 1), -XEN_EINVAL);
+	/* a period below Xen's own least, and a phase */
+	assert_rc(guest_set_periodic_timer(m->a, MS + 7, 300000), 0);
+	testbed_advance(m->tb, MS + 7 + 99 * 300000);
+	assert_int_equal(t.sum.ticks, 100);
+	assert_int_equal(t.last, MS + 7 + 99 * 300000);
+	assert_int_equal(r.runs, 100);
+	/* Events disabled for 10 ticks and a half: they are counted, the phase stays. */
+	guest_local_irq_disable(m->a);
+	testbed_advance(m->tb, 10 * 300000 + 150000);
+	guest_local_irq_enable(m->a);
+	assert_int_equal(t.sum.ticks, 110);
+	assert_int_equal(r.runs, 101);
+	testbed_advance(m->tb, 150000);
+	assert_int_equal(t.sum.ticks, 111);
+	assert_int_equal(t.last, MS + 7 + 110 * 300000);
+	/* With a deadline beside it: each event says whose it is. */
+	assert_rc(guest_set_timer(m->a, t.last + 100000), 0);
+	testbed_advance(m->tb, 200000);
+	assert_int_equal(t.oneshots, 1);
+	assert_int_equal(t.sum.ticks, 111);
+	testbed_advance(m->tb, 100000);
+	assert_int_equal(t.sum.ticks, 112);
+	assert_int_equal(t.oneshots, 1);
+	assert_rc(guest_set_periodic_timer(m->a, 0, 0), 0);
+	testbed_advance(m->tb, 10 * MS);
+	assert_int_equal(t.sum.ticks, 112);
+	assert_int_equal(r.runs, 104);
+}
+
+/* The other CPU's tick is its own, and goes with it. */
+static void tick_of_a_cpu_that_goes(void **state)
+{
+	struct guests *m = *state;
+	struct ticks t = { 0 };
+	struct record r = { .answer = GUEST_IRQ_HANDLED, .also = take_ticks, .arg = &t };
+
+	assert_rc(testbed_vcpu_boot(m->va1), 0);
+	assert_true(guest_bind_virq_to_irqhandler(m->a, VIRQ_TIMER, 1, record_run, 0, "t", &r) > 0);
+	testbed_on(m->va1);
+	guest_local_irq_enable(m->a);
+	assert_rc(guest_set_periodic_timer(m->a, MS, MS), 0);
+	testbed_on(m->va);
+	testbed_advance(m->tb, 10 * MS);
+	assert_int_equal(t.sum.ticks, 10);
+	testbed_on(m->va1);
+	guest_local_irq_disable(m->a);
+	assert_rc(testbed_call(m->va1, __HYPERVISOR_vcpu_op, VCPUOP_down, 1), 0);
+	testbed_on(m->va);
+	assert_rc(guest_cpu_dead(m->a, 1), 0);
+	testbed_advance(m->tb, 10 * MS);
+	assert_rc(testbed_call(m->va, __HYPERVISOR_vcpu_op, VCPUOP_up, 1), 0);
+	testbed_on(m->va1);
+	assert_rc(guest_cpu_init(m->a), 0);
+	guest_local_irq_enable(m->a);
+	testbed_on(m->va);
+	testbed_advance(m->tb, 10 * MS);
+	assert_int_equal(t.sum.ticks, 10);
+}
+
+static void tick_after_resume(void **state)
+{
+	struct guests *m = *state;
+	struct evtchn_reset reset = { .dom = DOMID_SELF };
+	struct ticks t = { 0 };
+	struct record r = { .answer = GUEST_IRQ_HANDLED, .also = take_ticks, .arg = &t };
+
+	assert_true(guest_bind_virq_to_irqhandler(m->a, VIRQ_TIMER, 0, record_run, 0, "t", &r) > 0);
+	guest_local_irq_enable(m->a);
+	assert_rc(guest_set_periodic_timer(m->a, MS, MS), 0);
+	testbed_advance(m->tb, 3 * MS);
+	assert_int_equal(t.sum.ticks, 3);
+	assert_rc(op_raw(m->va, EVTCHNOP_reset, &reset, sizeof(reset)), 0);
+	assert_rc(guest_resume(m->a), 0);
+	guest_local_irq_enable(m->a);
+	testbed_advance(m->tb, 5 * MS);
+	assert_int_equal(t.sum.ticks, 3);
+	assert_rc(guest_set_periodic_timer(m->a, 20 * MS, MS), 0);
+	testbed_advance(m->tb, 14 * MS);
+	assert_int_equal(t.sum.ticks, 6);
 }
 
 static void halt_until_the_timer(void **state)
@@ -259,9 +422,17 @@ static void torn_reads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		guests_test(clock_is_system_time), guests_test(clock_follows_the_relation),
-		guests_test(wall_clock),	   guests_test(timer),
-		guests_test(halt_until_the_timer), guests_test(tick),
+		guests_test(clock_is_system_time),
+		guests_test(clock_follows_the_relation),
+		guests_test(wall_clock),
+		guests_test(timer),
+		guests_test(from_cpu_to_cpu),
+		guests_test(deadline_in_the_future),
+		guests_test(periodic_ticks),
+		guests_test(tick_of_a_cpu_that_goes),
+		guests_test(tick_after_resume),
+		guests_test(halt_until_the_timer),
+		guests_test(tick),
 		cmocka_unit_test(torn_reads),
 	};
 

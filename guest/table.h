@@ -39,6 +39,15 @@ static inline void *table_get(const struct table *t, unsigned nr)
 	return load_acquire(&leaf[nr % TABLE_LEAF]);
 }
 
+/* Only a hint. */
+static inline void table_prefetch(const struct table *t, unsigned nr)
+{
+	void **leaf = nr < t->limit ? load_acquire(&t->leaves[nr / TABLE_LEAF]) : NULL;
+
+	if (leaf)
+		__builtin_prefetch(&leaf[nr % TABLE_LEAF]);
+}
+
 /* After table_reserve of that number. One writer at a time. */
 static inline void table_set(struct table *t, unsigned nr, void *p)
 {

@@ -26,6 +26,11 @@ static bool port_ack(struct guest *g, struct irq_desc *desc)
 	return g->abi->clear_pending(g, desc->line);
 }
 
+static bool port_mask_ack(struct guest *g, struct irq_desc *desc)
+{
+	return g->abi->mask_clear(g, desc->line);
+}
+
 void port_retrigger(struct guest *g, struct irq_desc *desc)
 {
 	if (desc->line)
@@ -73,6 +78,7 @@ const struct irq_chip irq_chip_dynamic = {
 	.mask = port_mask,
 	.unmask = port_unmask,
 	.ack = port_ack,
+	.mask_ack = port_mask_ack,
 	.retrigger = port_retrigger,
 	.cpu = port_cpu,
 	.set_affinity = events_move,
@@ -85,6 +91,7 @@ const struct irq_chip irq_chip_percpu = {
 	.mask = port_mask,
 	.unmask = port_unmask,
 	.ack = port_ack,
+	.mask_ack = port_mask_ack,
 	.retrigger = port_retrigger,
 	.cpu = port_cpu,
 	.suits = percpu_suits,
@@ -95,6 +102,7 @@ const struct irq_chip irq_chip_pirq = {
 	.mask = port_mask,
 	.unmask = port_unmask,
 	.ack = port_ack,
+	.mask_ack = port_mask_ack,
 	.eoi = pirq_eoi,
 	.retrigger = port_retrigger,
 	.cpu = port_cpu,

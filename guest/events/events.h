@@ -54,13 +54,17 @@ struct events_abi {
 	void (*unmask)(struct guest *g, evtchn_port_t port);
 	/* Answers whether it was pending before. */
 	bool (*clear_pending)(struct guest *g, evtchn_port_t port);
+	/* Both, mask first, in one step if the words allow it. Answers as clear_pending. */
+	bool (*mask_clear)(struct guest *g, evtchn_port_t port);
 	/* Announces nothing: it is masked, or the caller unmasks it afterwards. */
 	void (*set_pending)(struct guest *g, evtchn_port_t port);
 	unsigned (*state)(const struct guest *g, evtchn_port_t port); /* GUEST_PORT_*; any port */
 
 	/*
 	 * Bring every event of this CPU that has been announced to events_dispatch. Also in an
-	 * upcall that has interrupted a handler, so from inside itself.
+	 * upcall that has interrupted a handler, so from inside itself. Begins with a
+	 * read-modify-write, at least release, of the word that is set before upcall_pending is:
+	 * guest_upcall counts on it.
 	 */
 	void (*handle)(struct guest *g, struct guest_cpu *cpu);
 	/*
@@ -116,6 +120,28 @@ int events_rebind(struct guest *g);
 
 /* Tell the hypervisor. -ENOSYS: 2-level. The descriptor's lock is held. */
 int events_set_priority(struct guest *g, evtchn_port_t port, unsigned priority);
+
+/* A port will be handled soon: have the processor fetch what is a step nearer to its handler. */
+enum events_step {
+	EVENTS_SLOT,
+	EVENTS_IRQ,
+	EVENTS_HANDLER
+};
+
+static inline void events_prefetch(const struct guest *g, evtchn_port_t port, enum events_step step)
+{
+	const struct irq_desc *desc;
+
+	if (step == EVENTS_SLOT) {
+		table_prefetch(&g->ports, port);
+		return;
+	}
+	desc = table_get(&g->ports, port);
+	if (desc && step == EVENTS_IRQ)
+		irq_prefetch(desc, this_cpu(g)->nr);
+	else if (desc)
+		irq_prefetch_handler(desc);
+}
 
 /* A port that is pending and not masked, on the CPU that it is bound to. In the upcall. */
 void events_dispatch(struct guest *g, struct guest_cpu *cpu, evtchn_port_t port);

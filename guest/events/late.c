@@ -48,6 +48,12 @@ static bool late_ack(struct guest *g, struct irq_desc *desc)
 	return false;
 }
 
+static bool late_mask_ack(struct guest *g, struct irq_desc *desc)
+{
+	late_mask(g, desc);
+	return late_ack(g, desc);
+}
+
 /* The list is of the CPU that late.cpu names; other CPUs remove what they close. */
 static void list_add(struct guest *g, struct irq_desc *desc)
 {
@@ -103,6 +109,7 @@ const struct irq_chip irq_chip_late = {
 	.mask = late_mask,
 	.unmask = late_unmask,
 	.ack = late_ack,
+	.mask_ack = late_mask_ack,
 	.retrigger = port_retrigger,
 	.shutdown = late_shutdown,
 	.cpu = port_cpu,

@@ -94,6 +94,12 @@ static bool two_level_clear_pending(struct guest *g, evtchn_port_t port)
 	       bit_of(port);
 }
 
+static bool two_level_mask_clear(struct guest *g, evtchn_port_t port)
+{
+	(void)two_level_mask(g, port);
+	return two_level_clear_pending(g, port);
+}
+
 static void two_level_set_pending(struct guest *g, evtchn_port_t port)
 {
 	fetch_or_sc(&g->shared->evtchn_pending[port / WORD_BITS], bit_of(port));
@@ -204,6 +210,7 @@ const struct events_abi events_abi_2l = {
 	.mask = two_level_mask,
 	.unmask = two_level_unmask,
 	.clear_pending = two_level_clear_pending,
+	.mask_clear = two_level_mask_clear,
 	.set_pending = two_level_set_pending,
 	.state = two_level_state,
 	.handle = two_level_handle,

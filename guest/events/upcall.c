@@ -68,9 +68,11 @@ void guest_upcall(struct guest *g)
 		/*
 		 * Before the selector is read. The hypervisor sets the selector, then
 		 * upcall_pending, and kicks only if that was 0: cleared afterwards, it would
-		 * swallow the announcement of an event which this round does not see.
+		 * swallow the announcement of an event which this round does not see. Relaxed is
+		 * enough, as handle begins by taking the selector: a sender who sets a bit that was
+		 * not taken has seen the taking, so this store too.
 		 */
-		xchg_sc(pending, (uint8_t)0);
+		store_relaxed(pending, (uint8_t)0);
 		g->abi->handle(g, cpu);
 	} while (load_sc(pending) || load_relaxed(&cpu->upcall_again));
 	cpu->nesting--;
@@ -92,7 +94,7 @@ static void dispatch_unbound(struct guest *g, struct guest_cpu *cpu, evtchn_port
 		count_one(&cpu->spurious);
 	lock_release(&g->map_lock);
 	if (desc)
-		irq_handle(g, desc, port);
+		irq_handle(g, desc, cpu, port);
 }
 
 /*
@@ -119,5 +121,5 @@ void events_dispatch(struct guest *g, struct guest_cpu *cpu, evtchn_port_t port)
 	if (!desc)
 		dispatch_unbound(g, cpu, port);
 	else if (!is_elsewhere(g, desc, cpu, port))
-		irq_handle(g, desc, port);
+		irq_handle(g, desc, cpu, port);
 }

@@ -33,13 +33,13 @@ int irq_move(struct guest *g, struct irq_desc *desc, unsigned cpu)
 	return 0;
 }
 
-void irq_move_now(struct guest *g, struct irq_desc *desc)
+void irq_move_due(struct guest *g, struct irq_desc *desc)
 {
 	/*
 	 * If the hypervisor will not have it, or the CPU has gone meanwhile, the IRQ stays where it
 	 * is: nobody is there to be told.
 	 */
-	if (desc->affinity.move && cpu_ready(g, desc->affinity.cpu))
+	if (cpu_ready(g, desc->affinity.cpu))
 		(void)irq_move(g, desc, desc->affinity.cpu);
 }
 

@@ -218,8 +218,7 @@ void irq_action_recycle(struct guest *g, struct irq_action *action)
 	lock_release(&g->irqs.lock);
 }
 
-/* What handlers did to their own IRQ while they ran takes effect. The lock is held. */
-void irq_pass_ended(struct guest *g, struct irq_desc *desc)
+void irq_pass_cleanup(struct guest *g, struct irq_desc *desc)
 {
 	struct irq_action *action;
 

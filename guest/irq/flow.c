@@ -21,7 +21,7 @@ static enum guest_irqreturn call_handler(struct guest *g, struct guest_cpu *cpu,
 		guest_local_irq_enable(g);
 	answer = action->handler(g, desc->irq, action->dev);
 	/* Also one that enabled events unasked: from here on upcalls would be in the way. */
-	if (!guest_irqs_disabled(g))
+	if (!load_relaxed(&cpu->vcpu_info->evtchn_upcall_mask))
 		guest_local_irq_disable(g);
 	store_relaxed(&cpu->may_nest, outer);
 	return answer;
@@ -110,9 +110,9 @@ static void run_handlers(struct guest *g, struct irq_desc *desc, struct guest_cp
  * Take the event; and now that it is taken, and before the next one can be on its way to two CPUs,
  * is the time for the line to move.
  */
-static bool take(struct guest *g, struct irq_desc *desc)
+static bool take(struct guest *g, struct irq_desc *desc, bool mask)
 {
-	if (!desc->chip->ack(g, desc))
+	if (!(mask ? desc->chip->mask_ack(g, desc) : desc->chip->ack(g, desc)))
 		return false;
 	irq_move_now(g, desc);
 	return true;
@@ -125,14 +125,15 @@ static bool take(struct guest *g, struct irq_desc *desc)
  */
 static void handle_level(struct guest *g, struct irq_desc *desc, struct guest_cpu *cpu)
 {
-	desc->chip->mask(g, desc);
 	/*
 	 * No ack in these cases: the event stays pending for who unmasks (the pass that runs
 	 * elsewhere; enable; request).
 	 */
-	if (irq_running(desc) || !wanted(desc))
+	if (irq_running(desc) || !wanted(desc)) {
+		desc->chip->mask(g, desc);
 		return;
-	if (take(g, desc)) {
+	}
+	if (take(g, desc, true)) {
 		run_handlers(g, desc, cpu);
 		if (!desc->chip)
 			return; /* a handler unbound it: the line is closed */
@@ -158,7 +159,7 @@ static void handle_unmasked(struct guest *g, struct irq_desc *desc, struct guest
 		return;
 	}
 	for (again = false;; again = true) {
-		taken = take(g, desc);
+		taken = take(g, desc, false);
 		/*
 		 * In this order, else what the next pass will have handled is sent to the other CPU
 		 * once more.
@@ -220,19 +221,3 @@ const struct irq_flow irq_flow_edge = { "edge", handle_edge };
 const struct irq_flow irq_flow_fasteoi = { "fasteoi", handle_fasteoi };
 const struct irq_flow irq_flow_percpu = { "percpu", handle_percpu };
 const struct irq_flow irq_flow_simple = { "simple", handle_simple };
-
-void irq_handle(struct guest *g, struct irq_desc *desc, unsigned line)
-{
-	struct guest_cpu *cpu = this_cpu(g);
-
-	lock_acquire(g, &desc->lock);
-	/*
-	 * Unbound since the caller looked: another CPU closed the line. If it has an IRQ again,
-	 * that one's first unmask finds whatever is pending, so there is nothing to be done about
-	 * it here.
-	 */
-	if (desc->line == line)
-		desc->flow->handle(g, desc, cpu);
-	lock_release(&desc->lock);
-	irq_run_raised(g, cpu);
-}

@@ -40,6 +40,8 @@ struct irq_chip {
 	 * CPU, which had the line until a moment ago, has taken it.
 	 */
 	bool (*ack)(struct guest *g, struct irq_desc *desc);
+	/* Both, mask first, for a line that is not masked yet. */
+	bool (*mask_ack)(struct guest *g, struct irq_desc *desc);
 	/* Handled. NULL: the line need not know. */
 	void (*eoi)(struct guest *g, struct irq_desc *desc);
 	/* The event that was taken is there again: it fires when the line is not masked (any more).
@@ -128,16 +130,16 @@ struct irq_unclaimed {
 	uint64_t total;
 };
 
+/* What an event needs is in the first two cache lines, and its CPU's count. */
 struct irq_desc {
 	struct lock lock;	     /* for all down to `count`, unless said */
 	unsigned irq;		     /* never changes */
-	bool fixed;		     /* its number is a pirq's; never changes */
 	unsigned line;		     /* the chip's number (the port), 0: none; atomic */
+	unsigned depth;		     /* of disables; 1 while there is no handler */
 	const struct irq_chip *chip; /* NULL: not bound */
 	const struct irq_flow *flow;
 	struct irq_action *actions;
 	struct irq_action *dead; /* removed by a handler of the running pass, recycled at its end */
-	unsigned depth;		 /* of disables; 1 while there is no handler */
 	/*
 	 * Passes over the handlers begun and ended, so odd while one runs; atomic: waited for
 	 * without the lock
@@ -153,14 +155,15 @@ struct irq_desc {
 	bool released; /* unbound by a handler: the number is free when the pass ends */
 	bool soft;     /* guest_alloc_irq's; soft.c */
 	bool queued;   /* on the list of a CPU's raised IRQs; soft.c */
-	struct irq_desc *next_raised;
-	struct irq_affinity affinity;
-	struct irq_unclaimed unclaimed;
-	struct irq_late late;
+	bool fixed;    /* its number is a pirq's; never changes */
 	struct irq_source src;
+	struct irq_unclaimed unclaimed;
+	struct irq_affinity affinity;
+	struct irq_desc *next_raised;
+	struct irq_late late;
 	struct irq_desc *next_free;
 	uint64_t count[]; /* per CPU, each written by that CPU only */
-};
+} __attribute__((aligned(CACHE_LINE)));
 
 /* nr_fixed: IRQs below it are of pirqs (fixed), the others are handed out. */
 int irqs_init(struct guest *g, unsigned nr_irqs, unsigned nr_fixed);
@@ -197,12 +200,6 @@ int irq_desc_unbind(struct guest *g, struct irq_desc *desc);
 void irq_desc_rebind(struct guest *g, struct irq_desc *desc, const struct irq_flow *flow,
 		     unsigned line);
 
-/*
- * An event of that line, on this CPU, events disabled. The descriptor may have been bound to
- * another line since the caller looked it up: then this does nothing.
- */
-void irq_handle(struct guest *g, struct irq_desc *desc, unsigned line);
-
 /* An upcall has interrupted a handler: is that one of those that may be? */
 bool irq_may_nest(const struct guest_cpu *cpu);
 
@@ -211,6 +208,19 @@ bool irq_may_nest(const struct guest_cpu *cpu);
  * -EEXIST: it is there. [task]
  */
 int irq_add_internal(struct guest *g, unsigned irq, guest_irq_handler handler, const char *name);
+
+/* Hints: what an event of it needs, as that CPU's; then, with that there, of its handler. */
+static inline void irq_prefetch(const struct irq_desc *desc, unsigned cpu)
+{
+	__builtin_prefetch(desc, 1);
+	__builtin_prefetch(&desc->src);
+	__builtin_prefetch(&desc->count[cpu], 1);
+}
+
+static inline void irq_prefetch_handler(const struct irq_desc *desc)
+{
+	__builtin_prefetch(load_relaxed(&desc->actions));
+}
 
 /* A pass is running: with the lock held it stays so or not. */
 static inline bool irq_running(const struct irq_desc *desc)
@@ -221,7 +231,13 @@ static inline bool irq_running(const struct irq_desc *desc)
 /* ---- between the files of irq/. The descriptor's lock is held, unless said ------------------ */
 
 void irq_action_recycle(struct guest *g, struct irq_action *action);
-void irq_pass_ended(struct guest *g, struct irq_desc *desc);
+/* What handlers did to their own IRQ while they ran takes effect. */
+void irq_pass_cleanup(struct guest *g, struct irq_desc *desc);
+static inline void irq_pass_ended(struct guest *g, struct irq_desc *desc)
+{
+	if (desc->dead || desc->released)
+		irq_pass_cleanup(g, desc);
+}
 bool irq_has_drivers(const struct irq_desc *desc);
 
 /*
@@ -230,18 +246,50 @@ bool irq_has_drivers(const struct irq_desc *desc);
  * unbound line's part in the loads.
  */
 int irq_move(struct guest *g, struct irq_desc *desc, unsigned cpu);
-void irq_move_now(struct guest *g, struct irq_desc *desc);
+void irq_move_due(struct guest *g, struct irq_desc *desc);
+static inline void irq_move_now(struct guest *g, struct irq_desc *desc)
+{
+	if (desc->affinity.move)
+		irq_move_due(g, desc);
+}
 void irq_count_line(struct guest *g, const struct irq_desc *desc, int change);
 /* The first handler has come; without the lock. [task] */
 void irq_offer(struct guest *g, struct irq_desc *desc);
 
 /* spurious.c. A pass has ended; true: disable the IRQ. Of that pass, without the lock. */
-bool irq_note(struct guest *g, struct irq_desc *desc, bool claimed);
+bool irq_count_unclaimed(struct guest *g, struct irq_desc *desc, bool claimed);
+static inline bool irq_note(struct guest *g, struct irq_desc *desc, bool claimed)
+{
+	/* A count begins with one that is not claimed. */
+	return (!claimed || desc->unclaimed.in_count) && irq_count_unclaimed(g, desc, claimed);
+}
 void irq_stuck(struct guest *g, struct irq_desc *desc);
 void irq_unstick(struct guest *g, struct irq_desc *desc);
 
 extern const struct irq_chip irq_chip_soft;
 /* soft.c. Raised IRQs of this CPU, unless it is in a handler. Without the lock, events disabled. */
-void irq_run_raised(struct guest *g, struct guest_cpu *cpu);
+void irq_run_queue(struct guest *g, struct guest_cpu *cpu);
+static inline void irq_run_raised(struct guest *g, struct guest_cpu *cpu)
+{
+	if (cpu->raised)
+		irq_run_queue(g, cpu);
+}
+
+/* ---- and for who brings the events: on this CPU, events disabled ----------------------------- */
+
+static inline void irq_handle(struct guest *g, struct irq_desc *desc, struct guest_cpu *cpu,
+			      unsigned line)
+{
+	lock_acquire(g, &desc->lock);
+	/*
+	 * Unbound since the caller looked: another CPU closed the line. If it has an IRQ again,
+	 * that one's first unmask finds whatever is pending, so there is nothing to be done about
+	 * it here.
+	 */
+	if (desc->line == line)
+		desc->flow->handle(g, desc, cpu);
+	lock_release(&desc->lock);
+	irq_run_raised(g, cpu);
+}
 
 #endif

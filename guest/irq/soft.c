@@ -56,7 +56,7 @@ const struct irq_chip irq_chip_soft = {
 	.suits = soft_suits,
 };
 
-void irq_run_raised(struct guest *g, struct guest_cpu *cpu)
+void irq_run_queue(struct guest *g, struct guest_cpu *cpu)
 {
 	struct irq_desc *desc;
 

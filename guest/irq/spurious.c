@@ -10,7 +10,7 @@
 #define FORGIVING UINT64_C(100000000) /* ns: one now and then is not a storm */
 
 /* A count begins with an unclaimed interrupt and takes COUNT of them, claimed or not. */
-bool irq_note(struct guest *g, struct irq_desc *desc, bool claimed)
+bool irq_count_unclaimed(struct guest *g, struct irq_desc *desc, bool claimed)
 {
 	struct irq_unclaimed *u = &desc->unclaimed;
 	bool stuck;
@@ -22,7 +22,7 @@ bool irq_note(struct guest *g, struct irq_desc *desc, bool claimed)
 		u->in_count = now - u->last > FORGIVING ? 1 : u->in_count + 1;
 		u->last = now;
 	}
-	if (!u->in_count || ++u->seen < COUNT)
+	if (++u->seen < COUNT)
 		return false;
 	stuck = u->in_count > TOO_MANY;
 	u->seen = 0;

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* Times, medians, and the lines for run.py: figures.h. */
+#define _GNU_SOURCE
+#include "figures.h"
+
+#include <err.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+uint64_t figures_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+double figures_median(double *samples, unsigned n)
+{
+	qsort(samples, n, sizeof(*samples), compare);
+	return samples[n / 2];
+}
+
+double figures_quantile(const double *samples, unsigned n, double part)
+{
+	unsigned at = (unsigned)(part * n);
+
+	return samples[at < n ? at : n - 1];
+}
+
+void figures_print(const char *name, const char *unit, double *samples, unsigned n,
+		   const char *more)
+{
+	double median = figures_median(samples, n);
+
+	printf("%s %s %.2f %.2f %.2f %s\n", name, unit, median, samples[0], samples[n - 1], more);
+}
+
+/* Taken once, before anybody is pinned. */
+static const cpu_set_t *allowed(void)
+{
+	static cpu_set_t set;
+
+	if (!CPU_COUNT(&set) && sched_getaffinity(0, sizeof(set), &set))
+		err(1, "sched_getaffinity");
+	return &set;
+}
+
+unsigned figures_processors(void)
+{
+	return (unsigned)CPU_COUNT(allowed());
+}
+
+void figures_pin(unsigned nr)
+{
+	const cpu_set_t *set = allowed();
+	cpu_set_t one;
+	int cpu = 0;
+
+	nr %= figures_processors();
+	for (;; cpu++)
+		if (CPU_ISSET(cpu, set) && nr-- == 0)
+			break;
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	if (sched_setaffinity(0, sizeof(one), &one))
+		err(1, "sched_setaffinity");
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Times, medians, and the lines in which a benchmark tells run.py what it has measured. What is
+ * measured is elsewhere.
+ */
+#ifndef BENCH_FIGURES_H
+#define BENCH_FIGURES_H
+
+#include <stdint.h>
+
+uint64_t figures_now(void); /* ns, CLOCK_MONOTONIC */
+
+double figures_median(double *samples, unsigned n); /* sorts them */
+/* The sample below which that part of them is, 0 .. 1; they are sorted. */
+double figures_quantile(const double *samples, unsigned n, double part);
+
+/* A line for run.py: name, unit, median, minimum, maximum, and words of key=value. */
+void figures_print(const char *name, const char *unit, double *samples, unsigned n,
+		   const char *more);
+
+/* This thread on the processor of that number, of those that we may use (from 0, round again). */
+void figures_pin(unsigned nr);
+unsigned figures_processors(void);
+
+#endif

@@ -1,5 +1,5 @@
-"""Instructions and locked operations of one event, counted by valgrind's callgrind in build/bench/engine: the
-same on every run and on every machine that has the same compiler. What the embedder's callbacks do (the
+"""Instructions and locked operations of one event, counted by valgrind's callgrind in build/bench/engine and
+guest: the same on every run and on every machine that has the same compiler. What the embedder's callbacks do (the
 testbed's) is not counted. Used by run.py and check-instructions."""
 import pathlib
 import subprocess
@@ -8,9 +8,15 @@ import tempfile
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 ENGINE = TOP / "build" / "bench" / "engine"
+GUEST = ENGINE.with_name("guest")
+VERSUS = ENGINE.with_name("versus")
 
-# Rows whose names begin so, and the function in which callgrind counts.
-ENTRIES = {"engine/": "event_send", "hypercall/": "hv_hypercall"}
+# Rows whose names begin so: who measures them, the function in which callgrind counts, and the one that marks.
+ENTRIES = {
+    "engine/": (ENGINE, "event_send", "engine_mark"),
+    "hypercall/": (ENGINE, "hv_hypercall", "engine_mark"),
+    "guest/": (GUEST, "guest_upcall", "guest_mark"),
+}
 CALLBACKS = ("testbed_kick", "testbed_copy_from", "testbed_copy_to")
 
 
@@ -28,14 +34,14 @@ def count_of(file):
     raise ValueError(f"{file}: no totals")
 
 
-def count_rows(prefix, entry):
+def count_rows(prefix, program, entry, mark):
     # Each toggle turns counting on where it is off, and off where it is on: so callbacks, called by what
     # is counted, are left out. A dump at each mark: what was before a row, the row, and so on.
     with tempfile.TemporaryDirectory() as out:
         text = subprocess.run(
-            ["valgrind", "-q", "--tool=callgrind", "--collect-bus=yes", "--dump-after=engine_mark",
+            ["valgrind", "-q", "--tool=callgrind", "--collect-bus=yes", f"--dump-after={mark}",
              f"--callgrind-out-file={out}/out", f"--toggle-collect={entry}",
-             *(f"--toggle-collect={f}" for f in CALLBACKS), str(ENGINE), "count", prefix],
+             *(f"--toggle-collect={f}" for f in CALLBACKS), str(program), "count", prefix],
             check=True, stdout=subprocess.PIPE, text=True).stdout
         for i, line in enumerate(text.splitlines()):
             name, ops = line.split()
@@ -43,6 +49,7 @@ def count_rows(prefix, entry):
             yield name, (instructions / int(ops), locked / int(ops))
 
 
-def counts():
-    """By name of the row: (instructions, locked operations), each per event."""
-    return {name: count for prefix, entry in ENTRIES.items() for name, count in count_rows(prefix, entry)}
+def counts(*prefixes):
+    """By name of the row: (instructions, locked operations), each per event. No prefix: all rows."""
+    return {name: count for prefix in prefixes or ENTRIES
+            for name, count in count_rows(prefix, *ENTRIES[prefix])}

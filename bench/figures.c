@@ -75,3 +75,9 @@ void figures_pin(unsigned nr)
 	if (sched_setaffinity(0, sizeof(one), &one))
 		err(1, "sched_setaffinity");
 }
+
+void figures_unpin(void)
+{
+	if (sched_setaffinity(0, sizeof(cpu_set_t), allowed()))
+		err(1, "sched_setaffinity");
+}

@@ -20,6 +20,7 @@ void figures_print(const char *name, const char *unit, double *samples, unsigned
 
 /* This thread on the processor of that number, of those that we may use (from 0, round again). */
 void figures_pin(unsigned nr);
+void figures_unpin(void);
 unsigned figures_processors(void);
 
 #endif

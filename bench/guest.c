@@ -11,11 +11,13 @@
 
 int main(int argc, char **argv)
 {
-	if (argc == 2 && strcmp(argv[1], "time") == 0)
+	if (argc == 2 && strcmp(argv[1], "time") == 0) {
 		measure_dispatch();
-	else if (argc == 3 && strcmp(argv[1], "count") == 0)
+		measure_calls();
+	} else if (argc == 3 && strcmp(argv[1], "count") == 0) {
 		count_dispatch(argv[2]);
-	else
+	} else {
 		errx(2, "usage: guest time | count PREFIX");
+	}
 	return 0;
 }

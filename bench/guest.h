@@ -53,6 +53,7 @@ void floor_fifo(struct played *p);
 /* ---- what is measured as a whole: they print ---- */
 
 void measure_dispatch(void); /* guest_dispatch.c */
+void measure_calls(void);    /* guest_calls.c */
 
 /* guest_dispatch.c: rows whose names begin so, a fixed number of times, for callgrind. */
 void count_dispatch(const char *prefix);

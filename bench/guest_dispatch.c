@@ -10,8 +10,8 @@
 
 #include "guest.h"
 
-#define SAMPLES		31u
-#define EVENTS		16384u /* of a sample */
+#define SAMPLES		101u
+#define EVENTS		4096u /* of a sample: short, so that most are not interrupted */
 #define COUNTED_UPCALLS 4u
 
 struct row {

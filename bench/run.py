@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 
-from counts import ENGINE, counts, need_engine
+from counts import ENGINE, GUEST, VERSUS, counts, need_engine
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 BUILD = TOP / "build"
@@ -42,7 +42,7 @@ def figures(line):
 
 def engine():
     """The hypervisor half alone, in one process: nanoseconds against a locked operation, and instructions."""
-    counted = counts()
+    counted = counts("engine/", "hypercall/")
     for line in run(ENGINE, "time").stdout.decode().splitlines():
         name, unit, values, more = figures(line)
         peer = None if name.startswith("floor/") or unit != "ns" else "floor/locked-op"
@@ -55,6 +55,40 @@ def engine():
         if "last_to_first_tenth" in more:
             notes.append(f"last tenth {more['last_to_first_tenth']:.2f} x the first")
         report(name, values, unit, peer, "; ".join(notes), **more)
+
+
+# What each row of the guest half's, and of both halves together, is a ratio of: by the beginning of its name.
+PEERS = {
+    "guest/2l/dispatch": "floor/2l-event",
+    "guest/fifo/d": "floor/fifo-event",
+    "guest/fifo/drain-4096-of-131071": "guest/fifo/drain-64-of-128",
+    "guest/call-function": "floor/ping-pong",
+    "guest/call-all": "guest/call-function",
+    "guest/2l/storm-p99": "floor/epoll-storm-p99",
+    "versus/epoll-1": "floor/epoll-1",
+    "versus/epoll-64-of-10000": "floor/epoll-64-of-10000",
+    "versus/priority-p99": "guest/2l/storm-p99",
+}
+
+
+def peer_of(name):
+    return PEERS.get(max((p for p in PEERS if name.startswith(p)), key=len, default=None))
+
+
+def halves():
+    """The guest half on a played hypervisor, and both halves together against epoll."""
+    counted = counts("guest/")
+    for program, args in ((GUEST, ["time"]), (VERSUS, [])):
+        for line in run(program, *args).stdout.decode().splitlines():
+            name, unit, values, more = figures(line)
+            peer = peer_of(name)
+            notes = [f"{{ratio:.3g}} x {peer}"] if peer else []
+            notes.append(f"min {values[0]:.1f}, max {values[2]:.1f}")
+            if name in counted:
+                more |= {"instructions": counted[name][0], "locked": counted[name][1]}
+                notes.append("{:.0f} instructions, {:.0f} locked".format(*counted[name]))
+            notes += [f"{key} {value:.0f}" for key, value in more.items() if re.match("p[0-9]", key)]
+            report(name, values, unit, peer, "; ".join(notes), **more)
 
 
 def trap():
@@ -122,6 +156,6 @@ def memory():
 
 
 need_engine()
-for measure in (engine, trap, boot, pipe, memory):
+for measure in (engine, halves, trap, boot, pipe, memory):
     measure()
 (BUILD / "bench" / "results.json").write_text(json.dumps(rows, indent=1) + "\n")

@@ -32,7 +32,8 @@ int smp_raise(struct guest *g, unsigned cpu, enum guest_ipi ipi)
 int smp_push_and_tell(struct guest *g, unsigned cpu, struct guest_smp_link **head,
 		      struct guest_smp_link *link, enum guest_ipi ipi)
 {
-	struct guest_smp_link *old = load_relaxed(head);
+	/* A guess, as a look first would move the line twice. */
+	struct guest_smp_link *old = NULL;
 
 	do {
 		if (old == SMP_CLOSED)

@@ -128,7 +128,7 @@ def pipe():
                 run("sh", "-c", command, cwd=TOP)
                 times.append((time.monotonic() - start) * 1000)
     report("floor/cat", cats, "ms", what="64 MiB by cat, two pipes")
-    report("process/pipe", domains, "ms", "floor/cat", "{ratio:.1f} x cat", "64 MiB through driver and worker")
+    report("process/pipe-64MiB", domains, "ms", "floor/cat", "{ratio:.1f} x cat", "64 MiB through driver and worker")
 
 
 def own_memory(domains):

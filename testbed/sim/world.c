@@ -416,7 +416,7 @@ struct world_domain *world_guest(struct world *w, unsigned vcpus, unsigned nr_pi
 {
 	struct world_domain *d = world_domain(w, vcpus, nr_pirqs);
 	struct guest_config cfg = {
-		.shared_info = d->shared, .nr_cpus = vcpus, .nr_irqs = 16, .abi = abi
+		.shared_info = d->shared, .nr_cpus = vcpus, .nr_irqs = 32, .abi = abi
 	};
 
 	if (guest_create(&d->guest, &port_ops, d, &cfg))

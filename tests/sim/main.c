@@ -16,7 +16,7 @@ static const struct {
 } groups[] = {
 	{ "guest", scenarios_guest }, { "guest-fifo", scenarios_guest_fifo },
 	{ "smp", scenarios_smp },     { "fifo", scenarios_fifo },
-	{ "raw", scenarios_raw },
+	{ "waits", scenarios_waits }, { "raw", scenarios_raw },
 };
 
 #define GROUPS (sizeof(groups) / sizeof(groups[0]))

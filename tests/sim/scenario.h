@@ -19,7 +19,7 @@ struct scenario {
 
 /* One list per file. */
 extern const struct scenario scenarios_guest[], scenarios_guest_fifo[], scenarios_fifo[],
-	scenarios_smp[], scenarios_raw[];
+	scenarios_smp[], scenarios_waits[], scenarios_raw[];
 
 #define CHANNEL_SENDERS 4u
 

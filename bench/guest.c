@@ -14,10 +14,13 @@ int main(int argc, char **argv)
 	if (argc == 2 && strcmp(argv[1], "time") == 0) {
 		measure_dispatch();
 		measure_calls();
+		measure_lateness();
+	} else if (argc == 2 && strcmp(argv[1], "sleep") == 0) {
+		measure_sleep();
 	} else if (argc == 3 && strcmp(argv[1], "count") == 0) {
 		count_dispatch(argv[2]);
 	} else {
-		errx(2, "usage: guest time | count PREFIX");
+		errx(2, "usage: guest time | sleep | count PREFIX");
 	}
 	return 0;
 }

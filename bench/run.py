@@ -3,6 +3,7 @@
 the same run, because the machines this runs on are shared. Prints a table and writes it to
 build/bench/results.json; asserts nothing."""
 import json
+import os
 import pathlib
 import re
 import signal
@@ -64,6 +65,7 @@ PEERS = {
     "guest/fifo/drain-4096-of-131071": "guest/fifo/drain-64-of-128",
     "guest/call-function": "floor/ping-pong",
     "guest/call-all": "guest/call-function",
+    "guest/timer-lateness-testbed": "floor/thread-sleep-late",
     "guest/2l/storm-p99": "floor/epoll-storm-p99",
     "versus/epoll-1": "floor/epoll-1",
     "versus/epoll-64-of-10000": "floor/epoll-64-of-10000",
@@ -101,6 +103,25 @@ def trap():
     report("floor/eventfd-ping-pong", pings, "ns", what="eventfd ping-pong, two processes on one core")
     report("process/trap", traps, "ns", "floor/eventfd-ping-pong", "{ratio:.2f} of the ping-pong",
            "hypercall trap, process backend")
+
+
+def latency():
+    """From a send in one domain to the handler in another, on one core, against half of the eventfds' ping-pong; and
+    how late a timer is, against what a thread's own sleep is late by. Alternating."""
+    notifies, late, wakes, sleeps = [], [], [], []
+    core = min(os.sched_getaffinity(0))
+    for _ in range(5):
+        wakes.append(float(run(BUILD / "bench" / "pingpong", "50000").stdout) / 2)
+        sleeps.append(float(run(BUILD / "bench" / "guest", "sleep").stdout))
+        text = run("taskset", "-c", str(core), CARILLON, "run", "examples/latency.cfg", cwd=TOP).stderr.decode()
+        notifies.append(float(re.search(r"(\d+) ns one way", text).group(1)))
+        late.append(float(re.search(r"late by (\d+) ns", text).group(1)))
+    report("floor/eventfd-one-way", wakes, "ns", what="eventfd, one way, two processes on one core")
+    report("process/notify", notifies, "ns", "floor/eventfd-one-way", "{ratio:.2f} of it",
+           "event from domain to domain, one core")
+    report("floor/sleep-late", sleeps, "ns", what="clock_nanosleep of 1 ms, late by")
+    report("guest/timer-lateness", late, "ns", "floor/sleep-late", "{ratio:.2f} of it",
+           "guest's timer of 1 ms, process backend, late by")
 
 
 def boot():
@@ -156,6 +177,6 @@ def memory():
 
 
 need_engine()
-for measure in (engine, halves, trap, boot, pipe, memory):
+for measure in (engine, halves, trap, latency, boot, pipe, memory):
     measure()
 (BUILD / "bench" / "results.json").write_text(json.dumps(rows, indent=1) + "\n")

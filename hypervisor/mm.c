@@ -11,15 +11,14 @@ int mm_init(struct hv_domain *d)
 
 	if (!mm)
 		return -XEN_ENOMEM;
-	mm->nr_gdts = d->max_vcpus;
-	mm->gdts = alloc(d->hv, mm->nr_gdts * sizeof(*mm->gdts));
-	mm->ldts = alloc(d->hv, mm->nr_gdts * sizeof(*mm->ldts));
-	if (!mm->gdts || !mm->ldts) {
-		release(d->hv, mm->gdts, mm->nr_gdts * sizeof(*mm->gdts));
-		release(d->hv, mm->ldts, mm->nr_gdts * sizeof(*mm->ldts));
+	mm->nr_vcpus = d->max_vcpus;
+	mm->vcpus = alloc(d->hv, mm->nr_vcpus * sizeof(*mm->vcpus));
+	if (!mm->vcpus) {
 		release(d->hv, mm, sizeof(*mm));
 		return -XEN_ENOMEM;
 	}
+	for (unsigned i = 0; i < mm->nr_vcpus; i++)
+		mm->vcpus[i].root = HV_NEVER;
 	d->mm = mm;
 	return 0;
 }
@@ -33,8 +32,7 @@ void mm_destroy(struct hv_domain *d)
 	for (unsigned i = 0; i < mm->nr_ranges; i++)
 		release(d->hv, mm->ranges[i].types, mm->ranges[i].pages * sizeof(uint64_t));
 	release(d->hv, mm->ranges, mm->max_ranges * sizeof(*mm->ranges));
-	release(d->hv, mm->gdts, mm->nr_gdts * sizeof(*mm->gdts));
-	release(d->hv, mm->ldts, mm->nr_gdts * sizeof(*mm->ldts));
+	release(d->hv, mm->vcpus, mm->nr_vcpus * sizeof(*mm->vcpus));
 	release(d->hv, mm, sizeof(*mm));
 	d->mm = NULL;
 }
@@ -108,11 +106,6 @@ uint64_t mm_frame_number(const struct hv_domain *d, const void *host)
 void *hv_domain_frame(const struct hv_domain *d, uint64_t mfn)
 {
 	return mm_frame(d, mfn);
-}
-
-bool mm_is_root(const struct hv_domain *d, uint64_t mfn)
-{
-	return d->mm->root && d->mm->root_mfn == mfn;
 }
 
 void *mm_get_frame(struct hv_domain *d, uint64_t mfn)

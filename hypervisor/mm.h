@@ -44,8 +44,18 @@ uint64_t mm_frame_number(const struct hv_domain *d, const void *host);
 void *mm_get_frame(struct hv_domain *d, uint64_t mfn);
 void mm_put_frame(struct hv_domain *d, uint64_t mfn);
 
-/* Is this frame the root of the domain's address space? For a new vCPU's cr3. [any] */
-bool mm_is_root(const struct hv_domain *d, uint64_t mfn);
+/* Does the hypervisor know the domain's page tables? Constant once its vCPUs run. [any] */
+bool mm_adopted(const struct hv_domain *d);
+
+/*
+ * Load a root on a vCPU, in the place of what it had: MMUEXT_NEW_BASEPTR, and a new vCPU's cr3. As
+ * on Xen the frame need not be pinned; then it is checked here, and a root as long as it is loaded.
+ * -EINVAL: it is something else, or does not say what the domain's other roots say. A domain that
+ * has adopted no page tables may say what it likes. [any]
+ */
+int mm_load_root(struct hv_vcpu *v, uint64_t mfn);
+/* The same, of a vCPU that could not be started: it has none any more. */
+void mm_unload_root(struct hv_vcpu *v);
 
 /*
  * A vCPU's GDT: set_gdt, and a new vCPU's context. The frames are typed, and kept so until the next

@@ -9,11 +9,11 @@
 /* The host address of a guest address, or NULL. */
 static uint8_t *translate(const struct mm *mm, uint64_t va, bool write)
 {
-	const uint64_t *table = mm->root;
+	const uint64_t *table = mm->top;
 	const struct range *r;
 	uint64_t entry;
 
-	if (!table || !va_ok(va))
+	if (!va_ok(va))
 		return NULL;
 	for (unsigned level = PT_TOP;; level--) {
 		entry = pte_load(&table[va_slot(va, level)]);
@@ -24,8 +24,10 @@ static uint8_t *translate(const struct mm *mm, uint64_t va, bool write)
 			return NULL;
 		if (level == 1)
 			break;
-		/* A frame that is no table now, by a stale entry, is the guest's own data: nothing
-		 * is lost. */
+		/*
+		 * A frame that is no table now, by a stale entry, is the guest's own data: nothing
+		 * is lost. By a stale root it would be a correct guest's, hence mm.top.
+		 */
 		table = range_frame(r, pte_mfn(entry));
 	}
 	if (write && r->read_only)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mmuext_op: pinning of page tables, and what else there is to an address space. With one tree of
- * tables a domain, bases are confirmed, never switched; and there is nothing to flush, since a
- * change is in force when its hypercall returns.
+ * mmuext_op: pinning of page tables, and what else there is to an address space. Which root a vCPU
+ * has loaded is counted and changes nothing else, since all say the same (mm_root.c); and there is
+ * nothing to flush, since a change is in force when its hypercall returns.
  */
 #include "guest_access.h"
 #include "mm_internal.h"
@@ -12,11 +12,12 @@ static int pin(struct mm *mm, uint64_t mfn, unsigned level)
 	uint64_t *word = mm_type_word(mm, mfn);
 	int err;
 
+	if (level == PT_TOP)
+		return mm_pin_root(mm, mfn);
 	if (!word)
 		return -XEN_EINVAL;
 	if (type_of(type_load(word)) == FRAME_FREE) {
-		/* A second root would be a second address space. */
-		err = level == PT_TOP ? -XEN_EINVAL : mm_make_table(mm, mfn, level);
+		err = mm_make_table(mm, mfn, level);
 		if (err)
 			return err;
 	}
@@ -33,6 +34,10 @@ static int unpin(struct mm *mm, uint64_t mfn)
 
 	if (!is_table(type_of(type)) || !(type & FRAME_PINNED))
 		return -XEN_EINVAL;
+	if (type_of(type) == table_type(PT_TOP)) {
+		mm_unpin_root(mm, mfn);
+		return 0;
+	}
 	type_store(word, type & ~FRAME_PINNED);
 	if (!(type & FRAME_LINKED))
 		mm_unmake_table(mm, mfn, table_level(type_of(type)));
@@ -90,7 +95,7 @@ static int one_op(struct hv_vcpu *v, const struct mmuext_op *op)
 
 	switch (op->cmd) {
 	case MMUEXT_NEW_BASEPTR:
-		return mm_is_root(d, op->arg1.mfn) ? 0 : -XEN_EINVAL;
+		return mm_adopted(d) ? mm_load_root(v, op->arg1.mfn) : -XEN_EINVAL;
 	case MMUEXT_NEW_USER_BASEPTR:
 		return set_user_root(op->arg1.mfn);
 	case MMUEXT_TLB_FLUSH_LOCAL:

@@ -98,7 +98,7 @@ int mm_set_gdt(struct hv_vcpu *v, const uint64_t *frames, unsigned entries)
 	for (unsigned i = 0; i < pages_of(entries); i++)
 		new.mfn[i] = frames[i];
 	mm_lock(d);
-	rc = replace(d->mm, &d->mm->gdts[v->id], &new);
+	rc = replace(d->mm, &d->mm->vcpus[v->id].gdt, &new);
 	/* Not checked: a vCPU's initialisation comes here with the domain's lock. */
 	mm_unlock(d);
 	return rc;
@@ -120,7 +120,7 @@ int mm_set_ldt(struct hv_vcpu *v, uint64_t va, uint64_t entries)
 	mm_lock(d);
 	for (unsigned i = 0; i < pages_of(new.entries); i++)
 		new.mfn[i] = mm_frame_at(d, va + i * (uint64_t)HV_PAGE_SIZE);
-	rc = replace(d->mm, &d->mm->ldts[v->id], &new);
+	rc = replace(d->mm, &d->mm->vcpus[v->id].ldt, &new);
 	mm_unlock(d);
 	return rc;
 }
@@ -131,7 +131,8 @@ int mm_set_ldt(struct hv_vcpu *v, uint64_t va, uint64_t entries)
 static uint64_t find_descriptor(const struct hv_vcpu *v, uint16_t selector)
 {
 	const struct mm *mm = v->domain->mm;
-	const struct gdt *table = selector & SELECTOR_LDT ? &mm->ldts[v->id] : &mm->gdts[v->id];
+	const struct mm_vcpu *held = &mm->vcpus[v->id];
+	const struct gdt *table = selector & SELECTOR_LDT ? &held->ldt : &held->gdt;
 	unsigned i = selector / 8;
 	const struct range *r;
 

@@ -5,9 +5,15 @@
  *
  * Frame types, as on Xen: a RAM frame is at any moment either data that may be mapped writable, or
  * a page table of one level, or a GDT page, and changes only through free. So what has been
- * validated stays valid. Unlike Xen, a table has at most one place: it is linked from one entry of
- * one table, or it is the root. That entry is kept in its type word, from which the address that a
+ * validated stays valid. Unlike Xen, a table below the roots has at most one place: it is linked
+ * from one entry of one table. That entry is kept in its type word, from which the address that a
  * table's entries translate is found.
+ *
+ * Roots. A domain has one address space and any number of roots, which all say the same: in each
+ * slot that is not Xen's, the entry of every root names the same level 3 table with the same
+ * rights, or is not present in any. What they say is kept in mm.top, where every walk begins; so
+ * which root a vCPU has loaded changes no mapping, and a root that is data again is not looked at.
+ * An entry whose meaning changes may be stored while there is one root only.
  *
  * Trust. The types keep a guest from writing its own tables, so that images behave here as they do
  * on Xen. The safety of the host does not rest on them: embedders exist that share the guest's
@@ -52,14 +58,15 @@ enum frame_type {
 	FRAME_L1,	/* FRAME_L1 + n: a table of level n + 1 */
 	FRAME_L2,
 	FRAME_L3,
-	FRAME_L4,
+	FRAME_L4, /* a root */
 	FRAME_GDT,
 };
 
 /*
- * A frame's type word: type in bits 0-2. Data and GDT pages: a use count above bit 5. Tables: bit 3
- * pinned by the guest, bit 4 linked (or the root), and if linked the entry it is linked from: slot
- * in bits 5-13, that table's mfn above.
+ * A frame's type word: type in bits 0-2. Data and GDT pages: a use count from bit 5 on. Tables: bit
+ * 3 pinned by the guest. Roots: from bit 5 on, how many vCPUs have it loaded. Other tables: bit 4
+ * linked, and if so the entry it is linked from: slot in bits 5-13, that table's mfn above, 0 for
+ * mm.top.
  */
 #define FRAME_PINNED	   0x8ull
 #define FRAME_LINKED	   0x10ull
@@ -81,21 +88,27 @@ struct gdt {
 	uint64_t mfn[16];
 };
 
+/* What a vCPU holds. */
+struct mm_vcpu {
+	struct gdt gdt, ldt;
+	uint64_t root; /* loaded; HV_NEVER: none, it has not started */
+};
+
 struct mm {
 	struct range main;    /* a copy of the largest RAM range: what nearly every look-up finds */
-	const uint64_t *root; /* host address of the root table; NULL until adopted, then constant
-			       */
-	uint64_t root_mfn;
+	bool adopted;	      /* there is an address space; constant once vCPUs run */
 	struct range *ranges; /* ascending; constant once vCPUs run */
 	unsigned nr_ranges;
 	unsigned max_ranges;
 	uint64_t ram_pages;
-	uint64_t ram_end; /* highest RAM frame + 1 */
-	struct gdt *gdts; /* one per vCPU */
-	struct gdt *ldts; /* likewise */
-	unsigned nr_gdts;
-	bool corrupt;	  /* an entry contradicted the types; under lock */
-	struct lock lock; /* innermost: types, page tables, gdts. pv_map is called under it */
+	uint64_t ram_end;      /* highest RAM frame + 1 */
+	struct mm_vcpu *vcpus; /* one per vCPU */
+	unsigned nr_vcpus;
+	unsigned nr_roots; /* frames that are roots now */
+	bool corrupt;	   /* an entry contradicted the types; under lock */
+	struct lock lock;  /* innermost: types, page tables, vcpus. pv_map is called under it */
+	/* What every root says. Written under the lock, walked without: see mm_copy.c. */
+	uint64_t top[PT_ENTRIES];
 };
 
 /* ---- entries: guest memory, read and written whole, in no particular order with anything ---- */
@@ -113,6 +126,14 @@ static inline void pte_store(uint64_t *entry, uint64_t value)
 static inline uint64_t pte_mfn(uint64_t entry)
 {
 	return (entry >> PAGE_SHIFT) & (MFN_END - 1);
+}
+
+/* Do two values of an entry name and allow the same? */
+static inline bool pte_same_mapping(uint64_t a, uint64_t b)
+{
+	const uint64_t what = (MFN_END - 1) << PAGE_SHIFT | PTE_PRESENT | PTE_RW | PTE_NX;
+
+	return !((a | b) & PTE_PRESENT) || !((a ^ b) & what);
 }
 
 /* May the guest use this root entry, is this address translated by one that it may use? */
@@ -218,6 +239,7 @@ void mm_unuse_frame(struct mm *mm, uint64_t mfn, enum frame_type type);
 /* Make a free frame a table of this level: every entry is checked and what it names is typed and
  * counted, or nothing is. It is neither linked nor pinned then. -EINVAL, -EBUSY as Xen says */
 int mm_make_table(struct mm *mm, uint64_t mfn, unsigned level);
+/* The reverse. */
 void mm_unmake_table(struct mm *mm, uint64_t mfn, unsigned level);
 
 /* Are the flags of this entry, for a table of this level, such as Xen admits? */
@@ -228,6 +250,12 @@ bool mm_entry_flags_ok(uint64_t entry, unsigned level);
 int mm_take_entry(struct mm *mm, uint64_t entry, unsigned level, uint64_t table, unsigned slot);
 void mm_drop_entry(struct mm *mm, uint64_t entry, unsigned level, uint64_t table, unsigned slot);
 
+/* ---- mm_root.c. Under the lock. ---- */
+
+/* MMUEXT_PIN_L4_TABLE of this frame; and the end of pinning of one that is a pinned root. */
+int mm_pin_root(struct mm *mm, uint64_t mfn);
+void mm_unpin_root(struct mm *mm, uint64_t mfn);
+
 /* ---- mm_map.c: from entries to pv_map. Under the lock. ---- */
 
 /* Where a table's first entry translates, and what the entries above it allow. */
@@ -236,7 +264,7 @@ struct place {
 	unsigned rights; /* HV_PROT_* */
 };
 
-/* The place of a table; false if it is not linked up to the root. */
+/* The place of a table; false if it is not linked up to a root. */
 bool mm_place(const struct mm *mm, uint64_t table, unsigned level, struct place *out);
 
 /*
@@ -247,8 +275,8 @@ bool mm_place(const struct mm *mm, uint64_t table, unsigned level, struct place 
 int mm_change_mapping(struct hv_domain *d, struct hv_vcpu *v, unsigned level,
 		      const struct place *place, uint64_t from, uint64_t to);
 
-/* Tell it of all that the root maps; on error, of none. */
-int mm_map_root(struct hv_domain *d);
+/* Tell it of all that there is; on error, of nothing. */
+int mm_map_all(struct hv_domain *d);
 
 /* ---- mm_copy.c ---- */
 

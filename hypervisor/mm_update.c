@@ -1,52 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The address space and its changes: hv_pv_adopt, update_va_mapping, mmu_update. An entry's change
- * is validated and counted (mm_type.c), told to the embedder (mm_map.c), stored, and only then is
- * forgotten what the old value named.
+ * Changes of the address space: update_va_mapping, mmu_update. An entry's change is validated and
+ * counted (mm_type.c), told to the embedder (mm_map.c), stored, and only then is forgotten what the
+ * old value named.
  */
 #include "guest_access.h"
 #include "mm_internal.h"
-
-int hv_pv_adopt(struct hv_domain *d, uint64_t root_mfn)
-{
-	struct mm *mm = d->mm;
-	int err = -XEN_EINVAL;
-
-	mm_lock(d);
-	if (d->compat32 || mm->root || !d->hv->ops->pv_map || mm_make_table(mm, root_mfn, PT_TOP))
-		goto out;
-	type_store(mm_type_word(mm, root_mfn), table_type(PT_TOP) | FRAME_PINNED | FRAME_LINKED);
-	mm->root = mm_table(mm, root_mfn, PT_TOP);
-	mm->root_mfn = root_mfn;
-	err = mm_map_root(d);
-	if (err) {
-		mm->root = NULL;
-		mm_unmake_table(mm, root_mfn, PT_TOP);
-	}
-out:
-	mm_unlock_checked(d);
-	return err;
-}
-
-/* Do two values of an entry name and allow the same, so that nobody need be told? */
-static bool same_mapping(uint64_t a, uint64_t b)
-{
-	const uint64_t what = (MFN_END - 1) << PAGE_SHIFT | PTE_PRESENT | PTE_RW | PTE_NX;
-
-	return !((a | b) & PTE_PRESENT) || !((a ^ b) & what);
-}
 
 static int change_mapping(struct hv_domain *d, struct hv_vcpu *v, uint64_t table, unsigned level,
 			  unsigned slot, uint64_t from, uint64_t to)
 {
 	struct place place;
 
-	if (same_mapping(from, to) || !mm_place(d->mm, table, level, &place))
+	if (pte_same_mapping(from, to) || !mm_place(d->mm, table, level, &place))
 		return 0;
 	place.va += (uint64_t)slot << (PAGE_SHIFT + PT_SHIFT * (level - 1));
 	if (level == PT_TOP && slot >= ROOT_XEN_END)
 		place.va |= UINT64_MAX << 48;
 	return mm_change_mapping(d, v, level, &place, from, to);
+}
+
+/* Is such a value admitted there at all? */
+static bool value_ok(const struct mm *mm, unsigned level, unsigned slot, uint64_t value)
+{
+	if ((value & PTE_PRESENT) && !mm_entry_flags_ok(value, level))
+		return false;
+	if (level < PT_TOP)
+		return true;
+	/* What one root said alone would be another address space. */
+	return root_slot_ok(slot) && (mm->nr_roots == 1 || pte_same_mapping(mm->top[slot], value));
 }
 
 /* Store a value in an entry of a table of this level. */
@@ -55,39 +37,41 @@ static int change_entry(struct hv_vcpu *v, uint64_t table, unsigned level, unsig
 {
 	struct hv_domain *d = v->domain;
 	uint64_t *entry = mm_table(d->mm, table, level) + slot;
-	uint64_t old = pte_load(entry);
+	uint64_t *top = level == PT_TOP ? &d->mm->top[slot] : NULL;
+	uint64_t parent = top ? 0 : table;
+	uint64_t old = pte_load(top ? top : entry);
 	bool same_table;
 	int err;
 
 	if (keep_ad)
-		value |= old & (PTE_ACCESSED | PTE_DIRTY);
-	if (level == PT_TOP && !root_slot_ok(slot))
-		return -XEN_EINVAL;
-	if ((value & PTE_PRESENT) && !mm_entry_flags_ok(value, level))
+		value |= pte_load(entry) & (PTE_ACCESSED | PTE_DIRTY);
+	if (!value_ok(d->mm, level, slot, value))
 		return -XEN_EINVAL;
 	/* A table that stays where it is would otherwise be taken for one that is linked twice. */
 	same_table = level > 1 && (old & value & PTE_PRESENT) && pte_mfn(old) == pte_mfn(value);
 	if (!same_table) {
-		err = mm_take_entry(d->mm, value, level, table, slot);
+		err = mm_take_entry(d->mm, value, level, parent, slot);
 		if (err)
 			return err;
 	}
 	err = change_mapping(d, v, table, level, slot, old, value);
 	if (err) {
 		if (!same_table)
-			mm_drop_entry(d->mm, value, level, table, slot);
+			mm_drop_entry(d->mm, value, level, parent, slot);
 		return err;
 	}
+	if (top)
+		pte_store(top, value);
 	pte_store(entry, value);
 	if (!same_table)
-		mm_drop_entry(d->mm, old, level, table, slot);
+		mm_drop_entry(d->mm, old, level, parent, slot);
 	return 0;
 }
 
 /* The leaf table that translates an address; false if there is none. */
 static bool find_leaf_table(const struct mm *mm, uint64_t va, uint64_t *mfn)
 {
-	const uint64_t *table = mm->root;
+	const uint64_t *table = mm->top;
 
 	if (!va_ok(va))
 		return false;

@@ -181,6 +181,8 @@ int hv_vcpu_start(struct hv_vcpu *v, const struct vcpu_guest_context *ctx)
 	if (rc == 0 && d->compat32 && !compat_context_fits(c))
 		rc = -XEN_EINVAL;
 	if (rc == 0)
+		rc = mm_load_root(v, xen_cr3_to_pfn(c->ctrlreg[3]));
+	if (rc == 0)
 		set_context(v, c);
 	lock_drop(&d->lock);
 	if (rc) {
@@ -192,28 +194,33 @@ int hv_vcpu_start(struct hv_vcpu *v, const struct vcpu_guest_context *ctx)
 }
 
 /*
- * What a guest gives a vCPU must fit the machine: the one address space there is. A domain that has
- * none (an embedder without page tables) may say what it likes.
+ * What a guest gives a vCPU must fit the machine: its root is then loaded. A domain that has no
+ * page tables here may say what it likes.
  */
 static int check_guest_context(struct hv_vcpu *v, const struct vcpu_guest_context *c)
 {
 	struct hv_domain *d = v->domain;
 	uint64_t frames[16];
 	unsigned i;
+	int rc;
 
 	if (entry_check(c))
 		return -XEN_EINVAL;
-	if (!d->hv->ops->pv_map)
+	if (!mm_adopted(d))
 		return 0;
-	if (!mm_is_root(d, xen_cr3_to_pfn(c->ctrlreg[3])))
-		return -XEN_EINVAL;
 	if (c->gdt_ents > FIRST_RESERVED_GDT_ENTRY)
 		return -XEN_EINVAL;
+	rc = mm_load_root(v, xen_cr3_to_pfn(c->ctrlreg[3]));
+	if (rc)
+		return rc;
 	for (i = 0; i < 16; i++)
 		frames[i] = c->gdt_frames[i];
-	if (mm_set_gdt(v, frames, (unsigned)c->gdt_ents))
-		return -XEN_EINVAL;
-	return mm_set_ldt(v, c->ldt_base, c->ldt_ents);
+	rc = mm_set_gdt(v, frames, (unsigned)c->gdt_ents);
+	if (!rc)
+		rc = mm_set_ldt(v, c->ldt_base, c->ldt_ents);
+	if (rc)
+		mm_unload_root(v);
+	return rc;
 }
 
 /*

@@ -349,8 +349,10 @@ void *hv_domain_frame(const struct hv_domain *d, uint64_t mfn);
 /*
  * PV: the page tables below root_mfn, which the domain's builder wrote into its RAM, become its
  * address space. Every table is typed and counted; a bad entry (foreign frame, writable mapping of
- * a table, a table used twice, non-canonical or reserved address) is refused with -EINVAL. pv_map
- * is called for each run of mappings, with v NULL; what it refuses with is returned. [setup]
+ * a table, a table used twice, non-canonical or reserved address) is refused with -EINVAL. The root
+ * is pinned and loaded on vCPU 0. The guest may make other roots, which must say the same: pv_map
+ * hears nothing of which one a vCPU has loaded. pv_map is called for each run of mappings, with v
+ * NULL; what it refuses with is returned. [setup]
  */
 int hv_pv_adopt(struct hv_domain *d, uint64_t root_mfn);
 
@@ -370,8 +372,8 @@ void *hv_vcpu_user(const struct hv_vcpu *v);		   /* NULL until set. [look] */
 
 /*
  * Give a vCPU its first context and bring it up, as the builder does with vCPU 0. -EEXIST if it has
- * one, -EINVAL if an address in it is not canonical (32-bit domains: not below 4 GiB), -ENOMEM
- * [setup]
+ * one, -EINVAL if an address in it is not canonical (32-bit domains: not below 4 GiB) or, after
+ * hv_pv_adopt, if its cr3 is no root of the domain; -ENOMEM [setup]
  */
 int hv_vcpu_start(struct hv_vcpu *v, const struct vcpu_guest_context *ctx);
 

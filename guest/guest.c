@@ -9,6 +9,8 @@
 
 #include "events/events.h"
 #include "irq/irq.h"
+#include "mm/mm.h"
+#include "multicall.h"
 #include "smp/smp.h"
 
 #define DEFAULT_NR_IRQS EVTCHN_FIFO_NR_CHANNELS
@@ -93,6 +95,8 @@ static int cpus_create(struct guest *g)
 		if (i < XEN_LEGACY_MAX_VCPUS)
 			g->cpus[i].vcpu_info = &g->shared->vcpu_info[i];
 	}
+	if (batch_init(g, &g->cpus[0]))
+		return -XEN_ENOMEM;
 	g->cpus[0].ready = true;
 	return 0;
 }
@@ -136,12 +140,16 @@ void guest_destroy(struct guest *g)
 {
 	unsigned i;
 
+	mm_fini(g);
 	smp_fini(g);
 	events_fini(g);
 	table_fini(g, &g->pirqs);
 	irqs_fini(g);
-	for (i = XEN_LEGACY_MAX_VCPUS; g->cpus && i < g->nr_cpus; i++)
-		guest_free(g, g->cpus[i].vcpu_info, sizeof(*g->cpus[i].vcpu_info));
+	for (i = 0; g->cpus && i < g->nr_cpus; i++) {
+		batch_fini(g, &g->cpus[i]);
+		if (i >= XEN_LEGACY_MAX_VCPUS)
+			guest_free(g, g->cpus[i].vcpu_info, sizeof(*g->cpus[i].vcpu_info));
+	}
 	guest_free(g, g->cpus, g->nr_cpus * sizeof(*g->cpus));
 	guest_free(g, g, sizeof(*g));
 }
@@ -193,6 +201,8 @@ int guest_cpu_init(struct guest *g)
 	struct guest_cpu *cpu = this_cpu(g);
 	int rc = cpu_info_init(g, cpu);
 
+	if (!rc)
+		rc = batch_init(g, cpu);
 	if (rc)
 		return rc;
 	store_sc(&cpu->vcpu_info->evtchn_upcall_mask, (uint8_t)1);

@@ -17,9 +17,11 @@
 
 #define CACHE_LINE 64
 
+struct batch;
 struct events_abi;
 struct irq_action;
 struct irq_desc;
+struct mm;
 struct smp;
 
 /* One CPU. Written by that CPU with events disabled, unless said. */
@@ -44,6 +46,8 @@ struct guest_cpu {
 	unsigned lines;	  /* movable ones that notify this CPU; atomic, anybody's */
 	/* guest_raise_irq's, to be handled when no handler is on the stack. */
 	struct irq_desc *raised, *last_raised;
+
+	struct batch *batch; /* multicall.c; from guest_cpu_init on */
 
 	/* clock.c: the wishes that share the CPU's timer, and what it is set to; 0: off. */
 	uint64_t timer_kernel, tick_next, timer_late, timer_set;
@@ -108,6 +112,7 @@ struct guest {
 	enum guest_abi abi_wanted;
 
 	struct smp *smp; /* smp/; NULL until guest_smp_init */
+	struct mm *mm;	 /* mm/; NULL until guest_mm_init. Atomic */
 
 	/* Latest time that guest_clock told anywhere without Xen's promise. Alone on its line. */
 	uint64_t last_clock __attribute__((aligned(CACHE_LINE)));

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <xen/errno.h>
+
 #include "private.h"
 
 _Noreturn void testbed_die(const char *format, ...)
@@ -109,12 +111,26 @@ static void shut_down(struct hv_domain *hv, unsigned reason)
 	atomic_fetch_add(&d->shutdowns, 1);
 }
 
+/* No table of a domain's maps anything. */
+static int map_nothing(struct hv_domain *hv, struct hv_vcpu *v, uint64_t va, uint64_t mfn,
+		       uint64_t pages, unsigned prot)
+{
+	(void)hv;
+	(void)v;
+	(void)va;
+	(void)mfn;
+	(void)pages;
+	(void)prot;
+	return -XEN_EINVAL;
+}
+
 #define COMMON_OPS                                                                          \
 	.alloc = hv_alloc, .free = hv_free, .now = testbed_clock_now, .kick = testbed_kick, \
 	.set_timer = testbed_set_timer, .set_line_timer = testbed_set_line_timer,           \
 	.irq_may_deliver = testbed_may_deliver, .copy_from_guest = testbed_copy_from,       \
 	.copy_to_guest = testbed_copy_to, .console_write = console_write,                   \
-	.console_read = console_read, .shutdown = shut_down, .preempt = testbed_preempt
+	.console_read = console_read, .shutdown = shut_down, .preempt = testbed_preempt,    \
+	.pv_map = map_nothing
 
 static const struct hv_ops virtual_ops = { COMMON_OPS, .relax = testbed_relax };
 static const struct hv_ops threads_ops = { COMMON_OPS, .relax = testbed_relax_threads };
@@ -237,6 +253,10 @@ static int hv_side_create(struct testbed_domain *d, const struct testbed_domain_
 							      .pages = d->ram.pages,
 							      .host = d->ram.base,
 							      .kind = HV_MEMORY_RAM });
+	if (!rc && cfg->page_tables) {
+		d->root = arena_alloc(d, 1);
+		rc = hv_pv_adopt(d->hv, testbed_frame(d, d->root));
+	}
 	if (rc) {
 		hv_domain_destroy(d->hv);
 		d->hv = NULL;
@@ -268,8 +288,9 @@ struct testbed_domain *testbed_domain_create(struct testbed *tb,
 	if (d->compat32 && d->guest_wanted)
 		testbed_die("the guest half is a 64-bit one: a 32-bit domain has none");
 	pthread_mutex_init(&d->lines_lock, NULL);
-	/* and shared_info, and the vCPUs' arguments */
-	arena_create(d, (cfg->pages ? cfg->pages : 64) + 1 + d->nr_vcpus * SLOTS * SLOT_PAGES);
+	/* and shared_info, a root, and the vCPUs' arguments */
+	arena_create(d, (cfg->pages ? cfg->pages : 64) + 1 + cfg->page_tables +
+				d->nr_vcpus * SLOTS * SLOT_PAGES);
 	d->shared_info = arena_alloc(d, 1);
 	vcpus_create(d);
 	rc = hv_side_create(d, cfg);

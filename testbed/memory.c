@@ -119,6 +119,11 @@ uint64_t testbed_frame(const struct testbed_domain *d, const void *p)
 	return d->ram.mfn + (uintptr_t)((const uint8_t *)p - d->ram.base) / PAGE;
 }
 
+uint64_t testbed_root(const struct testbed_domain *d)
+{
+	return testbed_frame(d, d->root);
+}
+
 /* May the vCPU touch [va, va + n) in that way? */
 static bool range_ok(const struct testbed_vcpu *v, uint64_t va, size_t n, unsigned prot)
 {

@@ -68,6 +68,7 @@ struct testbed_domain {
 	struct testbed_vcpu *vcpus;
 	bool guest_wanted;
 	bool compat32;
+	uint8_t *root; /* NULL: the hypervisor knows no page tables of it */
 	_Atomic unsigned shutdowns;
 
 	pthread_mutex_t lines_lock; /* for what the guest half has of the arena, and the next */

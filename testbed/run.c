@@ -96,6 +96,8 @@ int testbed_vcpu_boot(struct testbed_vcpu *v)
 	ctx->user_regs.rsp = (uintptr_t)v->args + PAGE;
 	ctx->user_regs.cs = FLAT_KERNEL_CS;
 	ctx->user_regs.ss = FLAT_KERNEL_SS;
+	if (v->d->root)
+		ctx->ctrlreg[3] = xen_pfn_to_cr3(testbed_root(v->d));
 	/* The address is never entered: it says that upcalls are wanted */
 	if (v->d->guest_wanted)
 		ctx->event_callback_eip = (uintptr_t)v->args;

@@ -102,6 +102,11 @@ struct testbed_domain_config {
 	bool guest;    /* a guest half on top, made on vCPU 0 */
 	bool absent;   /* vCPU 0 is not started: nothing of it has run */
 	bool compat32; /* a 32-bit domain, raw; its arena is below 4 GiB */
+	/*
+	 * The hypervisor has a root of page tables for it, an empty one: pages of zeros can be
+	 * pinned and loaded as roots too. Its memory is reached without them all the same.
+	 */
+	bool page_tables;
 };
 
 /*
@@ -132,6 +137,9 @@ void testbed_console_input(struct testbed_domain *d, const char *text);
 
 void *testbed_page(struct testbed_domain *d); /* a new zeroed page of its RAM */
 uint64_t testbed_frame(const struct testbed_domain *d, const void *p);
+
+/* The frame of the root that its vCPUs start with; page_tables was set. */
+uint64_t testbed_root(const struct testbed_domain *d);
 
 /* Where an argument is: see testbed_place. */
 enum testbed_where {

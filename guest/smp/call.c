@@ -91,7 +91,8 @@ void smp_serve(struct guest *g, unsigned *looks)
 	cpu_relax(g);
 }
 
-/* A thread that is in none of these is not in one of another CPU's either if it is moved. */
+/* In a section, what is waited for may need what is queued. A thread that is in none of these is
+ * not in one of another CPU's either if it is moved. */
 bool smp_may_wait(const struct guest *g)
 {
 	const struct smp_cpu *c;
@@ -99,7 +100,8 @@ bool smp_may_wait(const struct guest *g)
 
 	cpu_pin(g);
 	c = smp_this(g);
-	may = !load_relaxed(&this_cpu(g)->in_upcall) && !c->serving && !c->calling;
+	may = !load_relaxed(&this_cpu(g)->in_upcall) && !c->serving && !c->calling &&
+	      !batch_open(this_cpu(g));
 	cpu_unpin(g);
 	return may;
 }
@@ -198,6 +200,7 @@ int guest_smp_call_function_mask(struct guest *g, const struct guest_cpumask *ma
 	me = call_begin(g, &flags);
 	if (!me)
 		return -XEN_EDEADLK;
+	(void)guest_batch_begin(g);
 	for (cpu = 0; cpu < g->nr_cpus; cpu++) {
 		if (cpu == me->nr || !guest_cpumask_test(mask, cpu) ||
 		    !post(g, me, cpu, &call, GUEST_IPI_CALL))
@@ -205,6 +208,8 @@ int guest_smp_call_function_mask(struct guest *g, const struct guest_cpumask *ma
 		guest_cpumask_set(&called, cpu);
 		n++;
 	}
+	/* All IPIs by one trap, before anything is waited for. */
+	(void)guest_batch_end(g, false);
 	guest_local_irq_restore(g, flags);
 	if (guest_cpumask_test(mask, me->nr)) {
 		call_here(g, me, &call);

@@ -9,6 +9,7 @@
 #include <xen/vcpu.h>
 
 #include "../events/events.h"
+#include "../mm/mm.h"
 
 #define DEFAULT_SPIN_LIMIT 512u
 
@@ -306,6 +307,8 @@ int guest_cpu_die(struct guest *g)
 		return -XEN_EDEADLK;
 	guest_local_irq_disable(g);
 	c = smp_this(g);
+	/* First: who finds us closed counts on it. Pairs with guest_space_destroy. */
+	mm_cpu_leave(g);
 	smp_close(g, c);
 	clock_cpu_die(g, this_cpu(g));
 	/*

@@ -10,6 +10,22 @@
 
 #include "../events/events.h"
 
+/* At once, or with what else is queued in a section. */
+static int send(struct guest *g, evtchn_port_t port)
+{
+	struct multicall_entry *call;
+	struct evtchn_send *op;
+
+	call = guest_batch_add(g, sizeof(*op), (void **)&op, NULL, NULL);
+	if (!call)
+		return guest_notify_port(g, port);
+	op->port = port;
+	call->op = __HYPERVISOR_event_channel_op;
+	call->args[0] = EVTCHNOP_send;
+	call->args[1] = hypercall_arg(op);
+	return 0;
+}
+
 int smp_raise(struct guest *g, unsigned cpu, enum guest_ipi ipi)
 {
 	struct smp_cpu *me = smp_this(g), *c = &g->smp->cpu[cpu];
@@ -26,7 +42,7 @@ int smp_raise(struct guest *g, unsigned cpu, enum guest_ipi ipi)
 		return 0;
 	}
 	smp_count(&me->counters.ipi[ipi].sent);
-	return guest_notify_port(g, load_relaxed(&c->port[ipi]));
+	return send(g, load_relaxed(&c->port[ipi]));
 }
 
 int smp_push_and_tell(struct guest *g, unsigned cpu, struct guest_smp_link **head,
@@ -36,8 +52,11 @@ int smp_push_and_tell(struct guest *g, unsigned cpu, struct guest_smp_link **hea
 	struct guest_smp_link *old = NULL;
 
 	do {
-		if (old == SMP_CLOSED)
+		if (old == SMP_CLOSED) {
+			/* Acquire: what it did before it closed. Pairs with smp_close. */
+			(void)load_acquire(head);
 			return -XEN_ENXIO;
+		}
 		store_relaxed(&link->next, old);
 		/* Release: what the link stands for. Pairs with smp_take. */
 	} while (!cas_sc(head, &old, link));

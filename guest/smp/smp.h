@@ -6,12 +6,13 @@
  * Two rules hold it together. A CPU that is not online has its queues and its IPIs closed, by a
  * mark in the very words that others write: who gets in before the mark is served, who comes after
  * is refused, and there is nothing in between. And who looks up a CPU's port and sends on it does
- * both with events disabled: once every CPU has answered a call (smp_grace), nobody can still be
- * about to send on a port that was there before.
+ * both with events disabled (what is queued is sent before they are enabled): once every CPU has
+ * answered a call (smp_grace), nobody can still be about to send on a port that was there before.
  */
 #ifndef GUEST_SMP_H
 #define GUEST_SMP_H
 
+#include "../multicall.h"
 #include "../private.h"
 
 #include <carillon/guest_smp.h>

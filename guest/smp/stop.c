@@ -4,12 +4,15 @@
 
 #include <xen/vcpu.h>
 
+#include "../mm/mm.h"
+
 void smp_park(struct guest *g)
 {
 	struct smp_cpu *c;
 
 	guest_local_irq_disable(g);
 	c = smp_this(g);
+	mm_cpu_leave(g);
 	/* Whoever waits for a call of ours could not be stopped either. */
 	smp_close(g, c);
 	store_release(&c->state, (uint32_t)SMP_STOPPED);
@@ -30,6 +33,7 @@ static bool runs(const struct smp_cpu *c)
 /* Ask those that run, each once; one that was only starting refuses, and is asked again. */
 static unsigned ask(struct guest *g, unsigned me, struct guest_cpumask *asked)
 {
+	guest_flags_t flags = guest_batch_begin(g);
 	unsigned cpu, n = 0;
 
 	for (cpu = 0; cpu < g->nr_cpus; cpu++) {
@@ -39,6 +43,9 @@ static unsigned ask(struct guest *g, unsigned me, struct guest_cpumask *asked)
 		if (!guest_cpumask_test(asked, cpu) && !smp_raise(g, cpu, GUEST_IPI_STOP))
 			guest_cpumask_set(asked, cpu);
 	}
+	/* Whatever else this CPU was about to do. */
+	batch_flush(g);
+	(void)guest_batch_end(g, flags);
 	return n;
 }
 

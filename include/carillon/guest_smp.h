@@ -139,8 +139,9 @@ typedef void (*guest_call_fn)(struct guest *g, void *arg);
  * long sleeps, as for a lock. A CPU
  * that waits here serves the calls that come to it, also with events disabled; but one that has
  * events disabled elsewhere (in a lock's section, say) answers nobody, so do not call it while
- * holding what it waits for. -EDEADLK, and nothing happened: in a handler, in a fn, in work, or in
- * another call of this CPU. [task], events enabled or not; the thread is not moved (ops.pin).
+ * holding what it waits for. The IPIs go out by one trap. -EDEADLK, and nothing happened: in a
+ * handler, in a fn, in work, in another call of this CPU, or in a section of guest_multicall.h, as
+ * is everything here that waits. [task], events enabled or not; the thread is not moved (ops.pin).
  */
 int guest_smp_call_function_mask(struct guest *g, const struct guest_cpumask *mask,
 				 guest_call_fn fn, void *arg, bool wait);

@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 
+#include <carillon/guest_multicall.h>
 #include <carillon/guest_smp.h>
 #include <xen/vcpu.h>
 
@@ -440,12 +441,17 @@ static void calls(void **state)
 	const struct guest_cpumask all = { { ~UINT64_C(0), ~UINT64_C(0) } }, one = { { 2 } };
 	struct smp *m = *state;
 	struct record r = { .answer = GUEST_IRQ_HANDLED, .also = in_handler };
+	struct guest_batch_counters before, after;
 	struct guest_smp_counters c;
 	int irq;
 
 	assert_rc(guest_cpu_up(m->g, 1), 0);
 	assert_rc(guest_cpu_up(m->g, 2), 0);
+	guest_batch_counters(m->g, &before);
 	assert_rc(guest_smp_call_function_mask(m->g, &all, count, &tx, true), 3);
+	guest_batch_counters(m->g, &after);
+	assert_int_equal(after.calls, before.calls + 2); /* two IPIs by one trap */
+	assert_int_equal(after.traps, before.traps + 1);
 	assert_rc(guest_smp_call_function_mask(m->g, &one, call_back, &tx, false), 1);
 	assert_rc(guest_smp_call_function_single(m->g, 0, call_back, &tx, true), 0);
 	assert_rc(guest_smp_call_function_single(m->g, 2, call_back, &tx, true), 0);

@@ -92,6 +92,19 @@ static int op_copy_to(struct hv_vcpu *hv, uint64_t dst, const void *src, size_t 
 	return 0;
 }
 
+/* No table of a domain's maps anything. */
+static int op_pv_map(struct hv_domain *d, struct hv_vcpu *v, uint64_t va, uint64_t mfn,
+		     uint64_t pages, unsigned prot)
+{
+	(void)d;
+	(void)v;
+	(void)va;
+	(void)mfn;
+	(void)pages;
+	(void)prot;
+	return -XEN_EINVAL;
+}
+
 static const struct hv_ops ops = {
 	.alloc = op_alloc,
 	.free = op_free,
@@ -102,6 +115,7 @@ static const struct hv_ops ops = {
 	.set_timer = op_set_timer,
 	.copy_from_guest = op_copy_from,
 	.copy_to_guest = op_copy_to,
+	.pv_map = op_pv_map,
 };
 
 /* ---- vCPUs ---- */
@@ -174,9 +188,8 @@ static void enter_guest(void *user)
 	}
 }
 
-long world_hypercall(struct world_vcpu *v, unsigned nr, uint64_t a0, uint64_t a1, uint64_t a2)
+static long whole_hypercall(struct world_vcpu *v, unsigned nr, uint64_t args[6])
 {
-	uint64_t args[6] = { a0, a1, a2 };
 	bool again;
 	long rc;
 
@@ -189,6 +202,13 @@ long world_hypercall(struct world_vcpu *v, unsigned nr, uint64_t a0, uint64_t a1
 		enter_guest(v);
 	} while (again);
 	return rc;
+}
+
+long world_hypercall(struct world_vcpu *v, unsigned nr, uint64_t a0, uint64_t a1, uint64_t a2)
+{
+	uint64_t args[6] = { a0, a1, a2 };
+
+	return whole_hypercall(v, nr, args);
 }
 
 long world_evtchn(struct world_vcpu *v, unsigned op, void *arg)
@@ -289,9 +309,9 @@ static struct world_vcpu *current_of(struct world_domain *d)
 static long port_hypercall(void *ctx, unsigned nr, uint64_t a0, uint64_t a1, uint64_t a2,
 			   uint64_t a3, uint64_t a4)
 {
-	(void)a3;
-	(void)a4;
-	return world_hypercall(current_of(ctx), nr, a0, a1, a2);
+	uint64_t args[6] = { a0, a1, a2, a3, a4 };
+
+	return whole_hypercall(current_of(ctx), nr, args);
 }
 
 static unsigned port_this_cpu(void *ctx)
@@ -429,6 +449,15 @@ struct world_domain *world_guest(struct world *w, unsigned vcpus, unsigned nr_pi
 	}
 	w->acting = NULL;
 	return d;
+}
+
+uint64_t world_adopt(struct world_domain *d)
+{
+	uint64_t root = world_frame(d, world_page(d));
+
+	if (hv_pv_adopt(d->hv, root))
+		sim_fail("hv_pv_adopt");
+	return root;
 }
 
 void *world_page(struct world_domain *d)

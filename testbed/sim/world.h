@@ -92,6 +92,12 @@ void world_line(struct world *w, struct world_line *l, unsigned line, enum hv_ir
 void world_connect(struct world_domain *a, struct world_domain *b, evtchn_port_t *pa,
 		   evtchn_port_t *pb);
 
+/*
+ * The hypervisor has a root of page tables for the domain, an empty one: its frame. Pages of zeros
+ * can be roots too. vCPU 0 has it loaded, the others none until they load one.
+ */
+uint64_t world_adopt(struct world_domain *d);
+
 /* A page of the domain's RAM, its frame. */
 void *world_page(struct world_domain *d);
 uint64_t world_frame(const struct world_domain *d, const void *p);

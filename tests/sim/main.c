@@ -15,8 +15,9 @@ static const struct {
 	const struct scenario *scenarios;
 } groups[] = {
 	{ "guest", scenarios_guest }, { "guest-fifo", scenarios_guest_fifo },
-	{ "smp", scenarios_smp },     { "fifo", scenarios_fifo },
-	{ "waits", scenarios_waits }, { "raw", scenarios_raw },
+	{ "smp", scenarios_smp },     { "space", scenarios_space },
+	{ "waits", scenarios_waits }, { "fifo", scenarios_fifo },
+	{ "raw", scenarios_raw },
 };
 
 #define GROUPS (sizeof(groups) / sizeof(groups[0]))

@@ -23,28 +23,35 @@ static struct {
 /* In the body the other CPU's part is done at once, later its own thread does it. */
 static int start_cpu(struct guest *g, unsigned cpu)
 {
+	struct world_domain *d = guest_ctx(g);
+	struct world *w = hv_ctx(hv_domain_hv(d->hv));
+
 	if (sim_self())
 		return (int)world_hypercall(world_self(), __HYPERVISOR_vcpu_op, VCPUOP_up, cpu, 0);
-	s.w.acting = &s.to->vcpu[cpu];
+	w->acting = &d->vcpu[cpu];
 	guest_cpu_started(g);
-	s.w.acting = &s.to->vcpu[0];
+	w->acting = &d->vcpu[0];
 	return 0;
+}
+
+void smp_begin(struct world *w, struct world_domain *d)
+{
+	const struct guest_smp_config cfg = { .start = start_cpu, .spin_limit = 4 };
+
+	w->acting = &d->vcpu[0];
+	world_expect(guest_smp_init(d->guest, &cfg) == 0, "smp_init");
+	for (unsigned i = 1; i < d->nr_vcpus; i++)
+		world_expect(guest_cpu_up(d->guest, i) == 0, "cpu_up");
+	w->acting = NULL;
 }
 
 static void begin(enum guest_abi abi)
 {
-	const struct guest_smp_config cfg = { .start = start_cpu, .spin_limit = 4 };
-	struct guest *g;
-
 	memset(&s, 0, sizeof(s));
 	world_begin(&s.w);
 	s.from = world_domain(&s.w, 2, 0);
 	s.to = world_guest(&s.w, 2, 0, abi);
-	g = s.to->guest;
-	s.w.acting = &s.to->vcpu[0];
-	world_expect(guest_smp_init(g, &cfg) == 0, "smp_init");
-	world_expect(guest_cpu_up(g, 1) == 0, "cpu_up");
-	s.w.acting = NULL;
+	smp_begin(&s.w, s.to);
 }
 
 static void finish(unsigned channels)

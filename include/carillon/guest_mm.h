@@ -19,8 +19,9 @@
 /* ---- address spaces ----------------------------------------------------------------------- */
 
 /*
- * One address space: the caller's memory, zeroed; not freed before guest_space_destroy says 0.
- * Ours, to be read by debuggers only.
+ * One address space: the caller's memory, zeroed once; not freed before guest_space_destroy says 0
+ * and nobody comes with it any more. It may be made anew then, also while other CPUs try to use it.
+ * Its members are ours.
  */
 struct guest_space {
 	uint64_t root;

@@ -24,6 +24,7 @@
 #include <xen/xen.h>
 
 #include <carillon/guest.h>
+#include <carillon/guest_mm.h>
 #include <carillon/guest_smp.h>
 
 struct pv;
@@ -216,6 +217,24 @@ int pv_map_frames(struct pv *pv, uint64_t mfn, size_t n, bool writable, void **o
 
 /* Map one page of the kernel's own (pte 0: none) anew. The hypercall's answer. [any] */
 int pv_remap(const void *va, uint64_t pte);
+
+/*
+ * An address space (guest_mm.h, as for the caller's memory) with a root of its own, which maps what
+ * the builder's root maps.
+ */
+struct pv_space {
+	struct guest_space space;
+	uint64_t *root; /* its page; only to be read while the space is there */
+};
+
+/* guest_mm_init with the builder's root as the kernel's own. [task] on CPU 0 */
+int pv_space_init(struct pv *pv);
+
+/* Make one: a page, a copy, a pin. -ENOMEM, or guest_space_create's answer. [task] */
+int pv_space_create(struct pv *pv, struct pv_space *space);
+
+/* guest_space_destroy, and its page goes back to the allocator. [task] */
+int pv_space_destroy(struct pv *pv, struct pv_space *space);
 
 /* A page table entry for data. */
 static inline uint64_t pv_pte(uint64_t mfn, bool writable)

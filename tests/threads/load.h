@@ -50,11 +50,15 @@ static inline struct testbed_domain *load_domain(struct testbed *tb, domid_t id,
 static inline struct testbed_domain *load_guest(struct testbed *tb, domid_t id, unsigned vcpus,
 						enum guest_abi abi)
 {
-	struct testbed_domain *d = testbed_domain_create(
-		tb,
-		&(struct testbed_domain_config){
-			.id = id, .vcpus = vcpus, .nr_pirqs = 8, .guest = true, .abi = abi },
-		NULL);
+	struct testbed_domain *d =
+		testbed_domain_create(tb,
+				      &(struct testbed_domain_config){ .id = id,
+								       .vcpus = vcpus,
+								       .nr_pirqs = 8,
+								       .guest = true,
+								       .abi = abi,
+								       .page_tables = true },
+				      NULL);
 
 	assert_non_null(d);
 	return d;

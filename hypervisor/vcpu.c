@@ -397,8 +397,7 @@ static long op_set_single(struct hv_vcpu *v, uint64_t arg, struct hv_vcpu *self)
 		return -XEN_EINVAL;
 	if (copy_from_guest(self, &set, arg, sizeof(set)))
 		return -XEN_EFAULT;
-	if ((set.flags & VCPU_SSHOTTMR_future) && set.timeout_abs_ns < now(v->domain->hv))
-		return -XEN_ETIME;
+	/* Not even VCPU_SSHOTTMR_future has a time refused that is over: Xen fires at once. */
 	timers_set_single(v, set.timeout_abs_ns);
 	return 0;
 }

@@ -112,7 +112,9 @@ long do_xen_version(struct hv_vcpu *v, const uint64_t a[6])
 	case XENVER_get_features:
 		return give_features(v, a[1]);
 	case XENVER_pagesize:
-		return denied ? 0 : HV_PAGE_SIZE;
+		if (denied)
+			return 0;
+		return a[1] ? -XEN_EINVAL : (long)HV_PAGE_SIZE;
 	case XENVER_guest_handle:
 		return give_handle(v, a[1], denied);
 	case XENVER_commandline:

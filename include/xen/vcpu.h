@@ -36,7 +36,7 @@
 /* In state_entry_time while Xen writes the area, after VMASST_TYPE_runstate_update_flag */
 #define XEN_RUNSTATE_UPDATE (CARILLON_XEN_CONST(1, ULL) << 63)
 
-/* vcpu_set_singleshot_timer.flags: a timeout already past may be refused with -XEN_ETIME */
+/* vcpu_set_singleshot_timer.flags: do not take a timeout already past. Xen 4.17 ignores it */
 #define _VCPU_SSHOTTMR_future 0
 #define VCPU_SSHOTTMR_future  (CARILLON_XEN_CONST(1, U) << _VCPU_SSHOTTMR_future)
 

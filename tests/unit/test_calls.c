@@ -143,6 +143,7 @@ static void versions(void **state)
 
 	assert_rc(version(b->v0, XENVER_version, NULL, 0), 4 << 16 | 17);
 	assert_rc(version(b->v0, XENVER_pagesize, NULL, 0), 4096);
+	assert_fails(testbed_call(b->v0, __HYPERVISOR_xen_version, XENVER_pagesize, 4), EINVAL);
 	assert_rc(version(b->v0, XENVER_get_features, &f, sizeof(f)), 0);
 	assert_true(f.submap & 1u << XENFEAT_mmu_pt_update_preserve_ad);
 	assert_true(f.submap & 1u << XENFEAT_dom0);

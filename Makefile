@@ -1,6 +1,6 @@
 # Everything a newcomer needs; meson and ninja do the work. `make run` and `make check` install what is
 # missing when they may (root on Debian).
-.PHONY: all run check check-mutations check-xen check-bench bench clean
+.PHONY: all run check check-load check-mutations check-xen check-bench bench clean
 .NOTPARALLEL:
 
 BUILD := build
@@ -20,6 +20,11 @@ run: all
 # All tests that need no emulator: in the plain build, under ASan+UBSan and TSan, and the style of the code.
 check:
 	@scripts/check.sh
+
+# Eight CPUs of a guest under all kinds of traffic for a minute (LOAD_SECONDS=N: so long), where every send,
+# call and timer must be accounted for at the end.
+check-load: all
+	@tests/vmm/conformance.py $(BUILD)/carillon examples load
 
 # The hypervisor half against real Xen, in QEMU.
 check-xen:

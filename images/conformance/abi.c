@@ -173,7 +173,7 @@ static void moved_while_announced(void)
 	if (!wire_open(&w, NULL, 0))
 		return;
 	guest_cpumask_set(&there, 1);
-	for (unsigned i = 1; i <= 8; i++) {
+	for (uint64_t i = 1; i <= 8; i++) {
 		guest_local_irq_disable(conf.g);
 		EXPECT_EQ(port_send(w.tx), 0);
 		EXPECT_EQ(guest_irq_set_affinity(conf.g, (unsigned)w.irq, &there), 0);
@@ -305,9 +305,7 @@ static void set_priority_bad_places(void)
 {
 	struct evtchn_set_priority op = { .port = 1, .priority = 3 };
 
-	for (enum place p = PLACE_NULL; p < PLACES_BAD; p++)
-		EXPECT_EQ(evtchn(EVTCHNOP_set_priority, (void *)place(p, &op, sizeof(op))),
-			  -XEN_EFAULT);
+	refuses_places(EVTCHNOP_set_priority, &op, sizeof(op));
 }
 
 static void init_control_answers(void)
@@ -333,9 +331,7 @@ static void expand_array_answers(void)
 	EXPECT_EQ(evtchn(EVTCHNOP_expand_array, &op), -XEN_EINVAL);
 	op.array_gfn = pv_frame_of(conf.pv, (void *)conf.pv->start_info->pt_base);
 	EXPECT_EQ(evtchn(EVTCHNOP_expand_array, &op), -XEN_EINVAL);
-	for (enum place p = PLACE_NULL; p < PLACES_BAD; p++)
-		EXPECT_EQ(evtchn(EVTCHNOP_expand_array, (void *)place(p, &op, sizeof(op))),
-			  -XEN_EFAULT);
+	refuses_places(EVTCHNOP_expand_array, &op, sizeof(op));
 }
 
 #define FAR_PORT 20000
@@ -344,7 +340,6 @@ static void expand_array_answers(void)
 static void array_grows(void)
 {
 	int port, first = port_new();
-	volatile uint64_t count;
 	struct evtchn_bind_interdomain op = { .remote_dom = DOMID_SELF };
 	static struct wire w;
 
@@ -359,13 +354,12 @@ static void array_grows(void)
 		EXPECT(w.irq > 0);
 		EXPECT_EQ(evtchn(EVTCHNOP_bind_interdomain, &op), 0);
 		w.tx = op.local_port;
-		count = w.count;
 		EXPECT_EQ(port_send(w.tx), 0);
-		EXPECT_EQ(w.count, count + 1);
+		EXPECT_EQ(w.count, 1);
 		wire_close(&w);
 	}
 	for (int p = first; p < port; p++)
-		if (port_status((evtchn_port_t)p) == EVTCHNSTAT_unbound && p >= first)
+		if (port_status((evtchn_port_t)p) == EVTCHNSTAT_unbound)
 			EXPECT_EQ(port_close((evtchn_port_t)p), 0);
 }
 

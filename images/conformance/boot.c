@@ -161,14 +161,20 @@ static void capabilities(void)
 	EXPECT(!memcmp(text, "xen-3.0-x86_64", 14));
 }
 
+static const uint8_t *hypercall_stub(size_t nr)
+{
+	return (const uint8_t *)pv_hypercall_page + nr * 32;
+}
+
 static void hypercall_page_is_filled(void)
 {
-	const uint8_t *page = (const uint8_t *)pv_hypercall_page;
+	const uint8_t *iret = hypercall_stub(__HYPERVISOR_iret),
+		      *version_stub = hypercall_stub(__HYPERVISOR_xen_version);
 
 	/* It was all int3 in the image. */
-	EXPECT(page[__HYPERVISOR_xen_version * 32] != 0xcc);
-	EXPECT(page[__HYPERVISOR_iret * 32] != 0xcc);
-	EXPECT(memcmp(page + __HYPERVISOR_iret * 32, page + __HYPERVISOR_xen_version * 32, 16));
+	EXPECT(*version_stub != 0xcc);
+	EXPECT(*iret != 0xcc);
+	EXPECT(memcmp(iret, version_stub, 16));
 }
 
 static void cpus_are_as_many_as_vcpus(void)

@@ -40,8 +40,8 @@ struct area {
 };
 
 extern const struct area area_boot, area_entry, area_trap, area_call, area_memory, area_event,
-	area_abi, area_poll, area_irq, area_flow, area_handle, area_smp, area_hotplug, area_time,
-	area_line, area_reset, area_self;
+	area_bind, area_abi, area_poll, area_irq, area_flow, area_handle, area_smp, area_hotplug,
+	area_time, area_line, area_reset, area_self;
 
 /* ---- main.c ------------------------------------------------------------------------------- */
 
@@ -106,6 +106,11 @@ bool task_wait(unsigned cpu);
 /* ---- tools.c: ports, bad addresses -------------------------------------------------------- */
 
 long evtchn(unsigned op, void *arg);
+
+/* Beyond every port of either ABI. */
+#define NO_PORTS 4u
+extern const evtchn_port_t no_ports[NO_PORTS];
+
 int port_status(evtchn_port_t port); /* EVTCHNSTAT_*, or the error */
 int port_vcpu(evtchn_port_t port);
 int port_new(void); /* unbound, for ourselves */
@@ -149,6 +154,8 @@ enum place {
 void places_init(void);
 /* These bytes at such a place, as a hypercall's argument. */
 uint64_t place(enum place place, const void *bytes, size_t n);
+/* EVTCHNOP_* says -EFAULT to its argument at every bad place. */
+void refuses_places(unsigned op, const void *arg, size_t n);
 
 /* ---- trap.c ------------------------------------------------------------------------------- */
 
@@ -180,6 +187,11 @@ bool fpu_can_be_switched_off(void);
 /* One has been taken, with this vector and error code. */
 bool took(unsigned vector, uint64_t error);
 bool writable(volatile void *p); /* and write there, what was there */
+
+/* ---- smp.c -------------------------------------------------------------------------------- */
+
+/* At rest: what the guest half has sent of IPIs, calls and work has all been handled. */
+bool smp_counters_agree(void);
 
 /* ---- line.c ------------------------------------------------------------------------------- */
 

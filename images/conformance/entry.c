@@ -22,7 +22,8 @@ uint64_t spin_x87(void);
 uint64_t spin_unaligned(void);
 extern char noting_event_entry[], pv_event_entry[], spin_code_begin[], spin_code_end[];
 
-#define BOUND (UINT64_C(1) << 33)
+#define BOUND	    (UINT64_C(1) << 33)
+#define FRAME_BYTES UINT64_C(56) /* rcx, r11, rip, cs, rflags, rsp, ss */
 
 #define FLAG_CF 0x1u
 #define FLAG_PF 0x4u
@@ -171,7 +172,7 @@ static void frame_is_xens(void)
 	EXPECT_EQ(noted.ss & 0xffff, 0xe02b);
 	EXPECT_EQ(noted.cs >> 32 & 0xff, 0); /* the upcall mask from before */
 	EXPECT(noted.rflags & FLAG_IF);
-	EXPECT(noted.rsp > noted.at && noted.rsp - noted.at <= 7 * 8 + 16);
+	EXPECT(noted.rsp > noted.at && noted.rsp - noted.at <= FRAME_BYTES + 16);
 }
 
 static uint64_t unaligned_rsp;
@@ -187,8 +188,8 @@ static void frame_is_aligned(void)
 		return;
 	EXPECT_EQ(noted.rsp, unaligned_rsp);
 	EXPECT_EQ(noted.rsp % 2, 1);
-	EXPECT_EQ((noted.at + 7 * 8) % 16, 0);
-	EXPECT(noted.at + 7 * 8 <= noted.rsp);
+	EXPECT_EQ((noted.at + FRAME_BYTES) % 16, 0);
+	EXPECT(noted.at + FRAME_BYTES <= noted.rsp);
 }
 
 static void entry_masks_upcalls(void)

@@ -197,7 +197,7 @@ static void timer_stays_off(void)
 
 static void runstate_offline(void)
 {
-	struct vcpu_runstate_info info;
+	struct vcpu_runstate_info info = { 0 };
 
 	if (!down(1))
 		return;

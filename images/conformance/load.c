@@ -8,8 +8,6 @@
 
 struct load load_state;
 
-#define L load_state
-
 void load_fail(const char *format, ...)
 {
 	va_list args;
@@ -19,12 +17,12 @@ void load_fail(const char *format, ...)
 	pv_vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	(void)expect(false, "%s", text);
-	__atomic_store_n(&L.over, true, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&load_state.over, true, __ATOMIC_SEQ_CST);
 }
 
 static bool goes_on(uint64_t until)
 {
-	return !__atomic_load_n(&L.over, __ATOMIC_SEQ_CST) && guest_clock(conf.g) < until;
+	return !__atomic_load_n(&load_state.over, __ATOMIC_SEQ_CST) && guest_clock(conf.g) < until;
 }
 
 static unsigned any_of(struct load_cpu *c, unsigned n)
@@ -86,19 +84,19 @@ static void use_channels(struct load_cpu *c)
 
 static void use_ipis(struct load_cpu *c)
 {
-	send_window(c, &L.ipi[any_of(c, conf.nr_cpus)], "IPI");
+	send_window(c, &load_state.ipi[any_of(c, conf.nr_cpus)], "IPI");
 }
 
 static void called(struct guest *g, void *arg)
 {
 	(void)arg;
-	L.cpu[guest_this_cpu(g)].called++;
+	load_state.cpu[guest_this_cpu(g)].called++;
 }
 
 static void worked(struct guest *g, struct guest_work *work)
 {
 	(void)work;
-	L.cpu[guest_this_cpu(g)].worked++;
+	load_state.cpu[guest_this_cpu(g)].worked++;
 }
 
 static void use_calls(struct load_cpu *c)
@@ -121,9 +119,9 @@ static void use_calls(struct load_cpu *c)
 
 static void use_lock(struct load_cpu *c)
 {
-	guest_spin_lock(conf.g, &L.lock);
-	L.locked++; /* not atomic: that is what the lock is for */
-	guest_spin_unlock(conf.g, &L.lock);
+	guest_spin_lock(conf.g, &load_state.lock);
+	load_state.locked++; /* not atomic: that is what the lock is for */
+	guest_spin_unlock(conf.g, &load_state.lock);
 	c->locks++;
 }
 
@@ -184,7 +182,7 @@ static void work_until(struct load_cpu *c, uint64_t until)
 static void worker(void *arg)
 {
 	(void)arg;
-	work_until(&L.cpu[guest_this_cpu(conf.g)], L.until);
+	work_until(&load_state.cpu[guest_this_cpu(conf.g)], load_state.until);
 }
 
 static void cycle(unsigned cpu)
@@ -198,7 +196,7 @@ static void cycle(unsigned cpu)
 		return;
 	}
 	task_start(cpu, worker, NULL);
-	L.cycles++;
+	load_state.cycles++;
 }
 
 /* CPU 0 works too; four times a second it takes another one away, and brings it back. */
@@ -208,15 +206,15 @@ static void run(void)
 
 	for (unsigned cpu = 1; cpu < conf.nr_cpus; cpu++)
 		task_start(cpu, worker, NULL);
-	while (goes_on(L.until)) {
+	while (goes_on(load_state.until)) {
 		uint64_t next = guest_clock(conf.g) + 250 * MS;
 
-		work_until(&L.cpu[0], next < L.until ? next : L.until);
-		if (conf.nr_cpus > 1 && goes_on(L.until))
+		work_until(&load_state.cpu[0], next < load_state.until ? next : load_state.until);
+		if (conf.nr_cpus > 1 && goes_on(load_state.until))
 			cycle(1 + victim++ % (conf.nr_cpus - 1));
 	}
 	if (option("lose=", 0))
-		target_lose(&L.cpu[0].channel[0]);
+		target_lose(&load_state.cpu[0].channel[0]);
 	for (unsigned cpu = 1; cpu < conf.nr_cpus; cpu++)
 		task_wait(cpu);
 }
@@ -226,7 +224,7 @@ bool load(uint64_t seconds)
 	bool ok = ipis_make();
 
 	for (unsigned cpu = 0; cpu < conf.nr_cpus; cpu++) {
-		struct load_cpu *c = &L.cpu[cpu];
+		struct load_cpu *c = &load_state.cpu[cpu];
 
 		c->nr = cpu;
 		c->random = option("seed=", 1) * UINT64_C(0x9e3779b97f4a7c15) + cpu + 1;
@@ -235,7 +233,7 @@ bool load(uint64_t seconds)
 		for (unsigned i = 0; i < LOAD_CHANNELS; i++)
 			ok &= channel_make(&c->channel[i]);
 	}
-	L.until = guest_clock(conf.g) + seconds * 1000 * MS;
+	load_state.until = guest_clock(conf.g) + seconds * 1000 * MS;
 	if (ok)
 		run();
 	return load_count();

@@ -20,8 +20,6 @@
  */
 #include "load.h"
 
-#define L load_state
-
 static enum guest_irqreturn arrived(struct guest *g, unsigned irq, void *dev)
 {
 	struct load_target *t = dev;
@@ -61,7 +59,7 @@ void target_wait(const struct load_target *t, uint64_t number, const char *what)
 
 	/* Where something is lost already, nobody waits as long for what follows from it. */
 	while (!seen(t, number) && guest_clock(conf.g) < give_up &&
-	       !__atomic_load_n(&L.over, __ATOMIC_SEQ_CST))
+	       !__atomic_load_n(&load_state.over, __ATOMIC_SEQ_CST))
 		nap();
 	if (!seen(t, number))
 		load_fail("a lost wake-up: send %lu on %s port %u is not seen, only %lu", number,
@@ -136,7 +134,7 @@ void channel_end(struct load_cpu *c, struct load_target *t)
 bool ipis_make(void)
 {
 	for (unsigned cpu = 0; cpu < conf.nr_cpus; cpu++) {
-		struct load_target *t = &L.ipi[cpu];
+		struct load_target *t = &load_state.ipi[cpu];
 		int irq = guest_bind_ipi_to_irqhandler(conf.g, 6, cpu, arrived, GUEST_IRQF_PERCPU,
 						       "load", t);
 
@@ -153,16 +151,16 @@ bool ipis_make(void)
 void ipis_end(struct load_sum *sum)
 {
 	for (unsigned cpu = 0; cpu < conf.nr_cpus; cpu++) {
-		volatile struct load_target *t = &L.ipi[cpu];
+		volatile struct load_target *t = &load_state.ipi[cpu];
 
 		if (!t->irq)
 			continue;
-		target_wait(&L.ipi[cpu], t->sent, "IPI");
+		target_wait(&load_state.ipi[cpu], t->sent, "IPI");
 		/* The last run may find nothing new, so may still be to come: it is counted twice.
 		 */
 		WAIT_FOR(guest_irq_count(conf.g, t->irq) == t->handled + t->empty);
-		reconcile(sum, &L.ipi[cpu], "IPI");
-		if (guest_unbind_from_irqhandler(conf.g, t->irq, &L.ipi[cpu]))
+		reconcile(sum, &load_state.ipi[cpu], "IPI");
+		if (guest_unbind_from_irqhandler(conf.g, t->irq, &load_state.ipi[cpu]))
 			load_fail("the IPI of CPU %u does not go", cpu);
 	}
 }
@@ -198,17 +196,6 @@ static void say_done(uint64_t asked, uint64_t done, const char *name)
 	say(asked && asked == done, name);
 }
 
-static bool ipis_agree(void)
-{
-	struct guest_smp_counters c;
-	bool ok = true;
-
-	guest_smp_counters(conf.g, &c);
-	for (unsigned i = 0; i < GUEST_SMP_IPIS; i++)
-		ok &= i == GUEST_IPI_SPIN || c.ipi[i].sent == c.ipi[i].handled;
-	return ok && c.calls == c.calls_run && c.works == c.works_run;
-}
-
 static void add_cpu(struct load_cpu *sum, struct load_cpu *c)
 {
 	for (unsigned i = 0; i < LOAD_CHANNELS; i++)
@@ -235,26 +222,26 @@ bool load_count(void)
 {
 	static struct load_cpu sum;
 	struct load_sum ipis = { 0 };
-	uint64_t lives = conf.nr_cpus + L.cycles;
+	uint64_t lives = conf.nr_cpus + load_state.cycles;
 
 	/* Calls without waiting may still be running. */
-	WAIT_FOR(ipis_agree());
+	WAIT_FOR(smp_counters_agree());
 	pv_printf("1..9\n");
-	say(!__atomic_load_n(&L.over, __ATOMIC_SEQ_CST), "nothing_went_wrong");
+	say(!__atomic_load_n(&load_state.over, __ATOMIC_SEQ_CST), "nothing_went_wrong");
 	for (unsigned cpu = 0; cpu < conf.nr_cpus; cpu++)
-		add_cpu(&sum, &L.cpu[cpu]);
+		add_cpu(&sum, &load_state.cpu[cpu]);
 	say_sent(&sum.channels, "channels");
 	ipis_end(&ipis);
 	say_sent(&ipis, "ipis");
 	say_done(sum.calls, sum.called, "calls");
 	say_done(sum.works, sum.worked, "work");
-	say_done(sum.locks, L.locked, "turns_with_the_lock");
+	say_done(sum.locks, load_state.locked, "turns_with_the_lock");
 	say_done(sum.armed, sum.fired, "timers");
 	comment("%lu strays of the periodic timer in %lu lives", sum.strays, lives);
 	say(sum.strays <= lives, "timers_fire_once");
-	say(ipis_agree(), "requests_of_the_guest_half");
+	say(smp_counters_agree(), "requests_of_the_guest_half");
 	comment("%lu turns, %lu moves, %lu changes of priority, %lu channels made anew, %lu times "
 		"a CPU went and came back",
-		sum.turns, sum.moved, sum.priorities, sum.rebound, L.cycles);
+		sum.turns, sum.moved, sum.priorities, sum.rebound, load_state.cycles);
 	return !failed;
 }

@@ -13,9 +13,9 @@
 struct conf conf;
 
 static const struct area *const areas[] = {
-	&area_boot, &area_entry, &area_trap,	&area_call, &area_memory, &area_event,
-	&area_abi,  &area_poll,	 &area_irq,	&area_flow, &area_handle, &area_smp,
-	&area_time, &area_line,	 &area_hotplug, &area_self, &area_reset,
+	&area_boot, &area_entry, &area_trap, &area_call,    &area_memory, &area_event,
+	&area_bind, &area_abi,	 &area_poll, &area_irq,	    &area_flow,	  &area_handle,
+	&area_smp,  &area_time,	 &area_line, &area_hotplug, &area_self,	  &area_reset,
 };
 #define AREAS (sizeof(areas) / sizeof(areas[0]))
 

@@ -21,8 +21,7 @@ static void bad_places(void)
 {
 	struct evtchn_reset op = { .dom = DOMID_SELF };
 
-	for (enum place p = PLACE_NULL; p < PLACES_BAD; p++)
-		EXPECT_EQ(evtchn(EVTCHNOP_reset, (void *)place(p, &op, sizeof(op))), -XEN_EFAULT);
+	refuses_places(EVTCHNOP_reset, &op, sizeof(op));
 }
 
 static void continued_by_nobody(void)

@@ -239,7 +239,7 @@ static enum guest_irqreturn got_ipi(struct guest *g, unsigned irq, void *dev)
 
 static void ipis_to_each(void)
 {
-	int irq[MAX_CPUS];
+	int irq[MAX_CPUS] = { 0 };
 
 	strayed = 0;
 	for (unsigned cpu = 0; cpu < conf.nr_cpus; cpu++) {
@@ -261,19 +261,23 @@ static void ipis_to_each(void)
 			  0);
 }
 
-static void counters_agree(void)
+bool smp_counters_agree(void)
 {
 	struct guest_smp_counters c;
+	bool ok = true;
 
+	guest_smp_counters(conf.g, &c);
+	for (unsigned i = 0; i < GUEST_SMP_IPIS; i++)
+		ok &= i == GUEST_IPI_SPIN || c.ipi[i].sent == c.ipi[i].handled;
+	return ok && c.calls == c.calls_run && c.works == c.works_run;
+}
+
+static void counters_agree(void)
+{
 	call_all_and_wait();
 	for (unsigned cpu = 0; cpu < conf.nr_cpus; cpu++)
 		EXPECT_EQ(guest_smp_send_reschedule(conf.g, cpu), 0);
-	WAIT_FOR((guest_smp_counters(conf.g, &c),
-		  c.ipi[GUEST_IPI_RESCHEDULE].sent == c.ipi[GUEST_IPI_RESCHEDULE].handled));
-	EXPECT_EQ(c.ipi[GUEST_IPI_CALL].sent, c.ipi[GUEST_IPI_CALL].handled);
-	EXPECT_EQ(c.ipi[GUEST_IPI_CALL_SINGLE].sent, c.ipi[GUEST_IPI_CALL_SINGLE].handled);
-	EXPECT_EQ(c.calls, c.calls_run);
-	EXPECT_EQ(c.works, c.works_run);
+	WAIT_FOR(smp_counters_agree());
 }
 
 /* ---- work --------------------------------------------------------------------------------- */
@@ -413,7 +417,7 @@ static void initialise_once(void)
 
 static void runstate_of_the_running(void)
 {
-	struct vcpu_runstate_info a, b;
+	struct vcpu_runstate_info a = { 0 }, b = { 0 };
 	uint64_t sum_a = 0, sum_b = 0;
 
 	EXPECT_EQ(vcpu_op(VCPUOP_get_runstate_info, 0, &a), 0);

@@ -130,6 +130,8 @@ void wire_close(struct wire *w)
 	*w = (struct wire){ .irq = -1 };
 }
 
+const evtchn_port_t no_ports[NO_PORTS] = { 131072, 0x7fffffff, 0x80000000, 0xffffffff };
+
 /* ---- addresses ---------------------------------------------------------------------------- */
 
 /* Three pages: writable, a hole, one that may only be read. */
@@ -184,4 +186,13 @@ uint64_t place(enum place place, const void *bytes, size_t n)
 	}
 	memcpy(p, bytes, n);
 	return pv_arg(p);
+}
+
+void refuses_places(unsigned op, const void *arg, size_t n)
+{
+	for (enum place p = PLACE_NULL; p < PLACES_BAD; p++) {
+		long r = evtchn(op, (void *)place(p, arg, n));
+
+		expect(r == -XEN_EFAULT, "operation %u, bad place %u: %ld", op, p, r);
+	}
 }

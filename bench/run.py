@@ -176,7 +176,48 @@ def memory():
            note="beyond the guest's own memory", what="  each further domain")
 
 
+STORMS = ("send", "self", "bind", "garbage", "circle", "busy", "unmask")
+PAIR = """
+    on_crash = "continue";
+    domains = ( { name = "bad"; image = "storm"; cmdline = "mode=%s abi=2l"; },
+                { name = "ping"; image = "measure"; cmdline = "role=ping rounds=20000"; },
+                { name = "pong"; image = "measure"; cmdline = "role=pong rounds=20000"; } );
+    shared_memory = ( { name = "pair"; pages = 1; domains = ( "ping", "pong" ); } );
+    event_channels = ( { name = "pair"; domains = ( "ping", "pong" ); },
+                       { name = "flood"; domains = ( "bad", "ping" ); } );
+    """
+
+
+def beside(mode):
+    """Two domains' round trips beside a third one: us per round by throughput, and p99."""
+    with tempfile.NamedTemporaryFile("w", dir=TOP / "examples", suffix=".cfg") as cfg:
+        cfg.write(PAIR % mode)
+        cfg.flush()
+        p = subprocess.Popen([CARILLON, "run", cfg.name], stderr=subprocess.PIPE, text=True)
+        for line in p.stderr:
+            m = re.search(r"p99 (\d+) ns; (\d+) rounds/s", line)
+            if m:
+                break
+        p.send_signal(signal.SIGINT)
+        p.communicate()
+    return 1e6 / int(m.group(2)), int(m.group(1)) / 1000
+
+
+def neighbours():
+    """What a hostile domain costs two others, against a domain that only loops, alternating."""
+    results = {mode: [] for mode in ("spin", *STORMS)}
+    for _ in range(5):
+        for mode, values in results.items():
+            values.append(beside(mode))
+    for i, (name, what) in enumerate((("round", "a round"), ("p99", "p99 of rounds"))):
+        report(f"floor/beside-spin-{name}", [v[i] for v in results["spin"]], "us",
+               what=f"{what} of two domains beside a loop")
+        for mode in STORMS:
+            report(f"hostile/{mode}-{name}", [v[i] for v in results[mode]], "us", f"floor/beside-spin-{name}",
+                   "{ratio:.2f} x beside the loop", f"  {what} beside storm mode={mode}")
+
+
 need_engine()
-for measure in (engine, halves, trap, latency, boot, pipe, memory):
+for measure in (engine, halves, trap, latency, boot, pipe, memory, neighbours):
     measure()
 (BUILD / "bench" / "results.json").write_text(json.dumps(rows, indent=1) + "\n")

@@ -8,6 +8,7 @@ import codecs
 import ctypes
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -72,7 +73,9 @@ def read_until(stream, pattern):
     text = b""
     deadline = time.monotonic() + TIMEOUT
     while not re.search(pattern, text):
-        check(time.monotonic() < deadline, "waited in vain for", pattern, "in", text)
+        left = deadline - time.monotonic()
+        check(left > 0 and select.select([fd], [], [], left)[0], "waited in vain for", pattern, "in",
+              text)
         piece = os.read(fd, 65536)
         check(piece, "it ended before", pattern, "in", text)
         text += piece

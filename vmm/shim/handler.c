@@ -9,9 +9,13 @@
  * guest can write our scratch page and this very stack. They can only break their own domain by it:
  * what counts is in the control page, which is read-only here, and in the monitor.
  */
+#include <asm/signal.h>
 #include <linux/errno.h>
 
 #include "shim.h"
+
+#define INVALID_OPCODE 6 /* vector */
+#define SI_KERNEL_CODE 0x80
 
 static long call(long nr, long arg)
 {
@@ -335,10 +339,15 @@ void shim_exception(int sig, void *siginfo, struct ucontext *uc)
 	const struct shim_vcpu *v = this_vcpu(s);
 	struct sigcontext *sc = &uc->uc_mcontext;
 
-	(void)sig;
 	/* Sent by somebody, not caused by an instruction: nothing happened. */
 	if (((int *)siginfo)[2] <= 0)
 		return;
+	/*
+	 * The kernel's own, of no trap: a system call that it keeps from filters (uretprobe since
+	 * Linux 6.14, uprobe) was made in the wrong place. What the frame says is of an older trap.
+	 */
+	if (sig == SIGILL && ((int *)siginfo)[2] == SI_KERNEL_CODE)
+		sc->trapno = INVALID_OPCODE;
 	s->fault.vector = (unsigned)sc->trapno;
 	s->fault.error_code = sc->err & 0xffffffff;
 	s->fault.address = sc->cr2;

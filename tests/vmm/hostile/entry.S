@@ -4,7 +4,7 @@
 
 	.text
 	.globl hostile_syscall, hostile_registers, hostile_sigreturn, hostile_compat, hostile_raw
-	.globl hostile_ap_entry, hostile_ap_event, hostile_ud2, hostile_code32, hostile_code32_end
+	.globl hostile_int80, hostile_ap_entry, hostile_ap_event, hostile_ud2, hostile_code32, hostile_code32_end
 
 /* (ip, nr, args): the thing at ip returns like a function, or not at all */
 hostile_syscall:
@@ -29,6 +29,20 @@ hostile_syscall:
 	pop	%r13
 	pop	%r12
 	pop	%rbp
+	pop	%rbx
+	ret
+
+/* (nr, ebx, ecx, edx, esi, edi) by the i386 table */
+hostile_int80:
+	push	%rbx
+	mov	%rdi, %rax
+	mov	%rsi, %rbx
+	mov	%rcx, %r10
+	mov	%rdx, %rcx
+	mov	%r10, %rdx
+	mov	%r8, %rsi
+	mov	%r9, %rdi
+	int	$0x80
 	pop	%rbx
 	ret
 

@@ -22,6 +22,7 @@ void hostile_sigreturn(const void *frame, uint64_t ip) __attribute__((noreturn))
 void hostile_compat(uint64_t entry32, uint64_t at) __attribute__((noreturn));
 long hostile_raw(uint64_t nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
 		 uint64_t a5);
+long hostile_int80(uint64_t nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4);
 extern char hostile_ap_entry[], hostile_ap_event[], hostile_ud2[];
 extern char hostile_code32[], hostile_code32_end[];
 extern const uint64_t hostile_calls32[6];
@@ -58,6 +59,11 @@ void mode_maps(struct pv *pv);
 void mode_unmap(struct pv *pv);
 void mode_tables(struct pv *pv);
 void mode_shared(struct pv *pv);
+
+void mode_calls(struct pv *pv);
+
+void mode_arguments(struct pv *pv);
+void mode_stack(struct pv *pv);
 
 void mode_console(struct pv *pv);
 void mode_timers(struct pv *pv);

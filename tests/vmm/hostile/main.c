@@ -131,7 +131,8 @@ static const struct mode {
 	{ "flags", mode_flags },     { "frames", mode_frames },	  { "plan", mode_plan },
 	{ "endless", mode_endless }, { "maps", mode_maps },	  { "unmap", mode_unmap },
 	{ "tables", mode_tables },   { "console", mode_console }, { "timers", mode_timers },
-	{ "shared", mode_shared },
+	{ "shared", mode_shared },   { "calls", mode_calls },	  { "arguments", mode_arguments },
+	{ "stack", mode_stack },
 };
 
 void pv_main(struct start_info *si)

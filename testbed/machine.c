@@ -203,6 +203,11 @@ void testbed_fail_alloc(struct testbed *tb, uint64_t n)
 	atomic_store(&tb->fail_in, n);
 }
 
+uint64_t testbed_allocs_left(const struct testbed *tb)
+{
+	return atomic_load(&tb->fail_in);
+}
+
 unsigned testbed_blocks(const struct testbed *tb)
 {
 	return atomic_load(&tb->blocks);

@@ -7,6 +7,7 @@
 #define CARILLON_TESTBED_SCENARIO_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 enum scenario_verdict {
 	SCENARIO_AGREES,
@@ -36,5 +37,15 @@ typedef void scenario_shown(void *ctx, const struct scenario_line *line);
 /* Replay the file. shown is called for each line of it, in order. */
 void scenario_replay(const char *path, scenario_shown *shown, void *ctx,
 		     struct scenario_result *result);
+
+/*
+ * The same, and the hypervisor's allocation number n fails once, from 0 on and after hv_create. A
+ * line that fails by it is run again, as a guest would, and must answer as if nothing had been;
+ * only when it was a new domain that could not be made the scenario ends there. How many
+ * allocations there were, at most n; with n itself the failure happened (and if it kept the machine
+ * from being set up, the verdict is SCENARIO_NOT_RUN). UINT64_MAX: none fails.
+ */
+uint64_t scenario_replay_without(const char *path, uint64_t n, scenario_shown *shown, void *ctx,
+				 struct scenario_result *result);
 
 #endif

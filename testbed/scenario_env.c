@@ -65,8 +65,8 @@ void run_domain_start(struct call *c)
 	int rc = d ? 0 : create(c, &d);
 
 	if (rc == 0 && !d->side[0].used) {
-		d->side[0].used = true;
 		rc = testbed_vcpu_boot(d->side[0].v);
+		d->side[0].used = rc == 0;
 	}
 	for (; rc == 0 && d->pauses; d->pauses--)
 		hv_domain_unpause(testbed_hv_domain(d->d));

@@ -201,6 +201,9 @@ struct replay {
 	bool *bound;				/* per $name */
 	uint64_t *value;
 	unsigned polls; /* that run */
+	/* scenario_replay_without: */
+	bool failing;  /* the failure is to come, or was in this call */
+	bool given_up; /* it was a new domain's, so that the rest of the script means nothing */
 };
 
 /* One operation, once. */

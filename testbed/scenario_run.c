@@ -191,11 +191,17 @@ void replay_remove_domain(struct replay *r, struct rdomain *d)
 void replay_use(struct call *c, struct side *side)
 {
 	const struct side *first = &c->d->side[0];
+	int rc;
 
 	if (side->used)
 		return;
+	rc = testbed_vcpu_boot(side->v);
+	if (rc == -XEN_ENOMEM) {
+		call_trouble(c, "vCPU %u has no memory to start", testbed_vcpu_id(side->v));
+		return;
+	}
 	side->used = true;
-	if (!testbed_vcpu_boot(side->v))
+	if (!rc)
 		return;
 	if (testbed_call(first->v, __HYPERVISOR_vcpu_op, VCPUOP_up, testbed_vcpu_id(side->v), 0))
 		call_trouble(c, "vCPU %u does not come up", testbed_vcpu_id(side->v));
@@ -224,7 +230,7 @@ static void find_caller(struct call *c)
 
 /* ---- lines ---- */
 
-static void run_once(struct call *c)
+static void try_once(struct call *c)
 {
 	const struct op *op = c->a->op;
 
@@ -239,6 +245,34 @@ static void run_once(struct call *c)
 	else
 		op->run(c);
 	replay_notice(c->r);
+}
+
+/* Did it fail for want of memory, by the failure that was to be? Then nothing has changed. */
+static bool was_refused_memory(struct call *c)
+{
+	long rc;
+
+	if (!c->r->failing || testbed_allocs_left(c->r->tb) != UINT64_MAX)
+		return false;
+	c->r->failing = false;
+	return c->trouble[0] || (answer_has_rc(&c->answer, &rc) && rc == -XEN_ENOMEM);
+}
+
+static void run_once(struct call *c)
+{
+	try_once(c);
+	if (!was_refused_memory(c))
+		return;
+	/* What there was of it has gone again, which the hypervisor may have told (VIRQ_DOM_EXC).
+	 */
+	if (c->a->op->run == run_domain_create || c->a->op->run == run_domain_start) {
+		c->r->given_up = true;
+		return;
+	}
+	c->trouble[0] = '\0';
+	c->answer.nr = 0;
+	c->has_port = false;
+	try_once(c);
 }
 
 /* Until it is done, or fails: count= first= last= rc= */
@@ -288,6 +322,8 @@ static void run_action(struct replay *r, const struct action *a, struct scenario
 	/* What is due already comes before the next line; other time passes only where it says so.
 	 */
 	replay_pass(r, a->background ? BACKGROUND_NS : 0, NULL);
+	if (r->given_up)
+		return;
 	line->expected = a->result;
 	line->answer = text;
 	if (c.trouble[0]) {
@@ -312,6 +348,8 @@ static void run_script(struct replay *r, scenario_shown *shown, void *ctx,
 			continue;
 		}
 		run_action(r, a, &line, shown, ctx);
+		if (r->given_up)
+			return;
 		result->agree += !line.why;
 		result->differ += line.why != NULL;
 	}
@@ -329,7 +367,7 @@ static bool add_lines(struct replay *r)
 }
 
 /* platform=bare */
-static bool set_up(struct replay *r)
+static bool set_up(struct replay *r, uint64_t failing)
 {
 	const struct script *s = r->script;
 	struct rdomain *dom0;
@@ -337,7 +375,11 @@ static bool set_up(struct replay *r)
 	r->bound = calloc(s->names.nr + 1, sizeof(*r->bound));
 	r->value = calloc(s->names.nr + 1, sizeof(*r->value));
 	r->tb = testbed_create(TESTBED_VIRTUAL);
-	if (!r->bound || !r->value || !r->tb || !add_lines(r))
+	if (!r->bound || !r->value || !r->tb)
+		return false;
+	r->failing = failing != UINT64_MAX;
+	testbed_fail_alloc(r->tb, failing);
+	if (!add_lines(r))
 		return false;
 	testbed_advance(r->tb, BOOTED_NS);
 	return !replay_add_domain(r,
@@ -361,22 +403,25 @@ static unsigned tear_down(struct replay *r)
 	return leaked;
 }
 
-static void replay_script(struct script *s, scenario_shown *shown, void *ctx,
+static void replay_script(struct script *s, uint64_t *failing, scenario_shown *shown, void *ctx,
 			  struct scenario_result *result)
 {
 	struct replay r = { .script = s };
+	bool refused = *failing != UINT64_MAX;
 	unsigned leaked;
 
-	if (set_up(&r)) {
+	if (set_up(&r, *failing)) {
 		run_script(&r, shown, ctx, result);
 		result->verdict = result->differ ? SCENARIO_DIFFERS : SCENARIO_AGREES;
 	} else {
-		result->verdict = SCENARIO_DIFFERS;
+		result->verdict = refused ? SCENARIO_NOT_RUN : SCENARIO_DIFFERS;
 		snprintf(result->message, sizeof(result->message), "%s: no machine: out of memory",
 			 s->path);
 	}
+	if (r.tb && testbed_allocs_left(r.tb) != UINT64_MAX)
+		*failing -= testbed_allocs_left(r.tb);
 	leaked = tear_down(&r);
-	if (leaked && !result->message[0]) {
+	if (leaked && result->verdict != SCENARIO_DIFFERS) {
 		result->verdict = SCENARIO_DIFFERS;
 		snprintf(result->message, sizeof(result->message),
 			 "%s: at the end the hypervisor keeps %u blocks of memory", s->path,
@@ -384,8 +429,8 @@ static void replay_script(struct script *s, scenario_shown *shown, void *ctx,
 	}
 }
 
-void scenario_replay(const char *path, scenario_shown *shown, void *ctx,
-		     struct scenario_result *result)
+uint64_t scenario_replay_without(const char *path, uint64_t n, scenario_shown *shown, void *ctx,
+				 struct scenario_result *result)
 {
 	struct script s;
 
@@ -398,7 +443,14 @@ void scenario_replay(const char *path, scenario_shown *shown, void *ctx,
 			 "%s: not run: platform=linux needs a Linux guest with an event device",
 			 path);
 	} else {
-		replay_script(&s, shown, ctx, result);
+		replay_script(&s, &n, shown, ctx, result);
 	}
 	script_free(&s);
+	return n;
+}
+
+void scenario_replay(const char *path, scenario_shown *shown, void *ctx,
+		     struct scenario_result *result)
+{
+	(void)scenario_replay_without(path, UINT64_MAX, shown, ctx, result);
 }

@@ -54,6 +54,8 @@ struct hv *testbed_hv(const struct testbed *tb);
  * The hypervisor's allocation number n from now (0: the next) fails, once; UINT64_MAX: none does.
  */
 void testbed_fail_alloc(struct testbed *tb, uint64_t n);
+/* How many are left until that one; UINT64_MAX: it has failed, or none is to. */
+uint64_t testbed_allocs_left(const struct testbed *tb);
 
 /* Blocks that the hypervisor half and the guests hold now, and the bytes that they asked for. */
 unsigned testbed_blocks(const struct testbed *tb);

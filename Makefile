@@ -1,6 +1,6 @@
 # Everything a newcomer needs; meson and ninja do the work. `make run` and `make check` install what is
 # missing when they may (root on Debian).
-.PHONY: all run check check-load check-mutations check-xen check-bench bench clean
+.PHONY: all run check check-load check-mutations check-xen check-bench bench faults soak clean
 .NOTPARALLEL:
 
 BUILD := build
@@ -36,6 +36,23 @@ check-xen:
 check-mutations:
 	@scripts/deps.sh check
 	@scripts/check-mutations.sh
+
+# Domains and the monitor die or stand still at MOMENTS random moments under load (make check: a few), and
+# every allocation of every scenario fails once.
+MOMENTS := 1000
+faults:
+	@scripts/deps.sh check
+	@scripts/tests-build.sh
+	@$(BUILD)/tests/scenarios/no-memory --every tests/scenarios/own-*.txt tests/scenarios/public-[0-2]*.txt tests/scenarios/public-3[3-5]*.txt
+	@tests/vmm/faults.py $(BUILD)/carillon $(BUILD)/images --moments $(MOMENTS)
+
+# 64 domains in one process that bind, send, move, close, die and come back, for SOAK_SECONDS.
+SOAK_SECONDS := 60
+soak:
+	@scripts/deps.sh check
+	@scripts/tests-build.sh
+	@$(BUILD)/tests/soak/soak --seconds $(SOAK_SECONDS)
+	@tests/soak/machines.py $(BUILD)/carillon $(BUILD)/images --seconds $(SOAK_SECONDS)
 
 bench:
 	@scripts/deps.sh bench

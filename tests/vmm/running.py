@@ -67,11 +67,11 @@ def finish(p, data=None):
     return p.returncode, out, clean(err or b"")
 
 
-def read_until(stream, pattern):
+def read_until(stream, pattern, patience=TIMEOUT):
     """What a raw stream (an fd or a file) gives until the pattern is in it."""
     fd = stream if isinstance(stream, int) else stream.fileno()
     text = b""
-    deadline = time.monotonic() + TIMEOUT
+    deadline = time.monotonic() + patience
     while not re.search(pattern, text):
         left = deadline - time.monotonic()
         check(left > 0 and select.select([fd], [], [], left)[0], "waited in vain for", pattern, "in",

@@ -21,6 +21,7 @@
 #include <xen/sched.h>
 
 #include "device.h"
+#include "drop.h"
 #include "machine.h"
 #include "message.h"
 #include "terminal.h"
@@ -239,12 +240,14 @@ static int start(struct machine *m)
 	unsigned i;
 	int error, status = 0;
 
+	drop_privileges();
 	if (process_backend_init())
 		return 1;
 	for (i = 0; i < m->cfg->nr_domains && !status; i++)
 		status = domain_build(&m->domains[i]);
 	if (status)
 		return status;
+	drop_calls();
 	clock_start(&m->clock, m->hv, &m->timers);
 	error = timer_queue_start(&m->timers);
 	for (i = 0; i < m->cfg->nr_devices && !error; i++) {

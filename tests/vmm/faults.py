@@ -103,6 +103,16 @@ def end(p):
     return err
 
 
+def all_domains(p):
+    """Their processes; one that has just been made does not have its name yet."""
+    for _ in range(4000):
+        found = domains(p, DOMAINS)
+        if all("d%d" % i in found for i in range(DOMAINS)):
+            return found
+        time.sleep(0.001)
+    raise AssertionError("no domains")
+
+
 def died_at_start(p):
     """A domain that dies before its vCPUs run: the machine says so, and does not begin."""
     code, _, err = finish(p)
@@ -114,7 +124,7 @@ def moment_kill(rng):
     """SIGKILL to one, or two of the domains; sometimes while they start."""
     with machine() as f:
         p = start(f.name)
-        pids = domains(p, DOMAINS)
+        pids = all_domains(p)
         time.sleep(rng.random() * (0.04 if rng.randrange(4) else 0.004))
         victims = rng.sample(range(DOMAINS), rng.choice((1, 1, 2)))
         for i in victims:
@@ -147,7 +157,7 @@ def moment_stop(rng):
     """SIGSTOP and SIGCONT, of one or all: nobody dies of it, and nothing is lost."""
     with machine() as f:
         p = start(f.name)
-        pids = list(domains(p, DOMAINS).values())
+        pids = list(all_domains(p).values())
         for _ in range(rng.randrange(1, 6)):
             chosen = rng.sample(pids, rng.choice((1, DOMAINS)))
             for pid in chosen:

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the monitor gives up (vmm/drop.c), tried by a child that has given it up: what it must not
+ * do any more is refused with EPERM, what it still needs works. Exit status 0, or a line for each
+ * that is otherwise.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "drop.h"
+
+static int failed;
+
+static void refused(long result, const char *what)
+{
+	if (result == -1 && errno == EPERM)
+		return;
+	printf("%s is not refused: %ld, errno %d\n", what, result, errno);
+	failed = 1;
+}
+
+static void works(int ok, const char *what)
+{
+	if (ok)
+		return;
+	printf("%s does not work: errno %d\n", what, errno);
+	failed = 1;
+}
+
+static void *nothing(void *arg)
+{
+	refused(syscall(SYS_socket, 2, 1, 0), "socket, on another thread");
+	return arg;
+}
+
+static long by_int80(long nr)
+{
+	__asm__ volatile("int $0x80" : "+a"(nr) : : "r8", "r9", "r10", "r11", "memory");
+	return nr;
+}
+
+static void given_up(void)
+{
+	char *argv[] = { "true", NULL };
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	refused(execve("/bin/true", argv, NULL), "execve");
+	refused(syscall(SYS_execveat, AT_FDCWD, "/bin/true", argv, NULL, 0), "execveat");
+	refused(syscall(SYS_socket, 1, 1, 0), "socket");
+	refused(syscall(SYS_unshare, 0), "unshare");
+	refused(syscall(SYS_process_vm_readv, getppid(), NULL, 0, NULL, 0, 0), "process_vm_readv");
+	refused(syscall(SYS_setresuid, -1, -1, -1), "setresuid");
+	refused(syscall(SYS_unlink, "/tmp/there is no such file"), "unlink");
+	refused(syscall(SYS_bpf, 0, NULL, 0), "bpf");
+	refused(syscall(SYS_setdomainname, "", 0), "setdomainname, the last of the list");
+	refused(syscall(SYS_clock_settime, CLOCK_REALTIME, &now), "clock_settime");
+	refused(syscall(0x40000000 | SYS_getpid), "an x32 call");
+	if (by_int80(20) != -EPERM && by_int80(20) != -ENOSYS) {
+		printf("an i386 call is not refused: %ld\n", by_int80(20));
+		failed = 1;
+	}
+}
+
+static void still_there(void)
+{
+	pthread_t thread;
+
+	works(open("/dev/null", O_RDWR | O_CLOEXEC) >= 0, "open");
+	works(eventfd(0, EFD_CLOEXEC) >= 0, "eventfd");
+	works(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED,
+	      "mmap");
+	works(!kill(getpid(), 0), "kill");
+	works(!pthread_create(&thread, NULL, nothing, NULL) && !pthread_join(thread, NULL),
+	      "a thread");
+	works(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1, "no_new_privs");
+	works(prctl(PR_GET_DUMPABLE) == 0, "not being dumpable");
+	works(write(STDOUT_FILENO, "", 0) == 0, "write");
+}
+
+int main(void)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	if (!pid) {
+		drop_privileges();
+		drop_calls();
+		given_up();
+		still_there();
+		fflush(stdout);
+		_exit(failed);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		return 1;
+	return status ? 1 : 0;
+}

@@ -41,18 +41,13 @@ check-mutations:
 # every allocation of every scenario fails once.
 MOMENTS := 1000
 faults:
-	@scripts/deps.sh check
-	@scripts/tests-build.sh
-	@$(BUILD)/tests/scenarios/no-memory --every tests/scenarios/own-*.txt tests/scenarios/public-[0-2]*.txt tests/scenarios/public-3[3-5]*.txt
-	@tests/vmm/faults.py $(BUILD)/carillon $(BUILD)/images --moments $(MOMENTS)
+	@scripts/long.sh faults $(MOMENTS)
 
-# 64 domains in one process that bind, send, move, close, die and come back, for SOAK_SECONDS.
+# For SOAK_SECONDS each: 64 domains in one process that bind, send, move, close, die and come back; and eight in
+# the process backend.
 SOAK_SECONDS := 60
 soak:
-	@scripts/deps.sh check
-	@scripts/tests-build.sh
-	@$(BUILD)/tests/soak/soak --seconds $(SOAK_SECONDS)
-	@tests/soak/machines.py $(BUILD)/carillon $(BUILD)/images --seconds $(SOAK_SECONDS)
+	@scripts/long.sh soak $(SOAK_SECONDS)
 
 bench:
 	@scripts/deps.sh bench

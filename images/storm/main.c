@@ -124,6 +124,27 @@ static void mode_bind(struct pv *pv)
 	}
 }
 
+/* Those that change what we stand on, write to the console or end us: not what this aims at. */
+static bool is_own_end(unsigned nr)
+{
+	switch (nr) {
+	case __HYPERVISOR_mmu_update:
+	case __HYPERVISOR_mmuext_op:
+	case __HYPERVISOR_update_va_mapping:
+	case __HYPERVISOR_stack_switch:
+	case __HYPERVISOR_set_segment_base:
+	case __HYPERVISOR_multicall:
+	case __HYPERVISOR_console_io:
+	case __HYPERVISOR_vcpu_op:
+	case __HYPERVISOR_sched_op:
+	case __HYPERVISOR_sched_op_compat:
+	case __HYPERVISOR_iret:
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* Any number, any arguments, of those hypercalls that do not end us. */
 static void mode_garbage(struct pv *pv)
 {
@@ -144,13 +165,7 @@ static void mode_garbage(struct pv *pv)
 			page[seed >> 20 & 511] = seed >> 32 & (seed >> 8 & 1 ? 15 : UINT32_MAX);
 		}
 		nr = (unsigned)r[0] & 63;
-		/* Those that change what we stand on, write to the console or end us; not its aim
-		 */
-		if (nr == __HYPERVISOR_iret || nr == __HYPERVISOR_sched_op || nr == 1 || nr == 26 ||
-		    nr == __HYPERVISOR_sched_op_compat || nr == __HYPERVISOR_console_io ||
-		    nr == __HYPERVISOR_stack_switch || nr == __HYPERVISOR_update_va_mapping ||
-		    nr == __HYPERVISOR_vcpu_op || nr == __HYPERVISOR_set_segment_base ||
-		    nr == __HYPERVISOR_multicall || nr == __HYPERVISOR_mmu_update)
+		if (is_own_end(nr))
 			continue;
 		(void)pv_hypercall(nr, r[1] >> 32 & 15, r[2] & 1 ? pv_arg(page) : r[2], r[3],
 				   r[1] & 7, r[0] >> 32);

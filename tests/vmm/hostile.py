@@ -16,11 +16,12 @@ import re
 import resource
 import signal
 import struct
+import subprocess
 import sys
 import tempfile
 import time
 
-from running import check, clean, finish, main, nothing_left, read_until, run, start
+from running import CARILLON, check, clean, finish, main, nothing_left, read_until, run, start
 
 IMAGE = os.path.abspath(sys.argv[2])
 CANARY = "/tmp/carillon-canary"
@@ -294,6 +295,25 @@ def test_read_only_region():
             check(code == 1 and re.search(r"bad: exception 14 .* error code 0x3$", err, re.M), code, err)
         else:
             check(code == 0 and "bad: hostile: OK" in err, code, err)
+
+
+def test_little_memory():
+    """One line, or it runs; as from any limit on there is enough."""
+    if subprocess.run(["nm", "-D", CARILLON], capture_output=True, text=True).stdout.count("__asan_"):
+        return  # its shadow alone is terabytes of addresses
+    enough = False
+    for mib in range(8, 160, 8):
+        with Machine("flags bits=0") as path:
+            def little(n=mib << 20):
+                resource.setrlimit(resource.RLIMIT_AS, (n, n))
+            p = start(path, preexec_fn=little)
+            code, _, err = finish(p)
+        if code == 0:
+            enough = True
+        elif code != 127:  # not even its libraries
+            check(code == 1 and not enough, mib, "MiB:", code, err)
+            one_line(err)
+    check(enough, "160 MiB are not enough for two domains of 16")
 
 
 def test_few_descriptors():

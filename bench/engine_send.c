@@ -67,7 +67,7 @@ static void setup_fifo(struct engine *e)
 
 static void send(struct engine *e, uint32_t port)
 {
-	event_send(e->sender->domain, &e->sender->section, port);
+	event_send(e->sender, port);
 }
 
 static void send_by_hypercall(struct engine *e, unsigned arg)

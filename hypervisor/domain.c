@@ -32,8 +32,8 @@ int hv_create(struct hv **out, const struct hv_ops *ops, void *ctx)
 		return -XEN_ENOMEM;
 	hv->ops = ops;
 	hv->ctx = ctx;
+	hv->epoch = 1;
 	irq_init(hv);
-	section_add(hv, &hv->section);
 	*out = hv;
 	return 0;
 }
@@ -269,6 +269,7 @@ int hv_domain_create(struct hv *hv, const struct hv_domain_config *cfg, struct h
 	d->eoi_map_mfn = HV_NEVER;
 	d->compat32 = cfg->compat32;
 	d->abi = abi_2l(d);
+	set_way(d, d->abi, false);
 	d->port_limit = port_limit(cfg->max_evtchn_port);
 	rc = make_parts(d, cfg);
 	if (rc == 0) {

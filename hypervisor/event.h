@@ -11,19 +11,19 @@
 
 #include "private.h"
 
+struct port;
+
 /* ---- event_send.c ---- */
 
-/*
- * EVTCHNOP_send on one of the domain's ports; s: the section of the vCPU whose thread this is.
- */
-long event_send(struct hv_domain *d, struct section *s, uint32_t port);
+/* EVTCHNOP_send by this vCPU, on its own thread, on a port of its domain. */
+long event_send(struct hv_vcpu *by, uint32_t port);
 /* The port of a pirq, if it is bound: its event. [any] */
 void event_send_pirq(struct hv_domain *d, const uint32_t *port);
 /* Is that port pending? [any] */
 bool event_pirq_pending(struct hv_domain *d, const uint32_t *port);
 
-/* Is the port pending: 1 or 0, -XEN_EINVAL if it is not in use. */
-long event_port_poll(struct hv_domain *d, struct section *s, uint32_t port);
+/* Is the port of its domain pending: 1 or 0, -XEN_EINVAL if it is not in use. On its own thread. */
+long event_port_poll(struct hv_vcpu *v, uint32_t port);
 
 /* Has a domain one of this VIRQ, bound on vCPU 0 and movable? Of the others each vCPU has its own.
  */
@@ -41,6 +41,13 @@ long event_reset(struct hv_domain *d, struct hv_vcpu *by, bool resume);
 /* The domain is dying: it gets no new ports, and has none after this. */
 void event_close_all(struct hv_domain *d);
 
+/*
+ * Lock d, and with it the domain at the other end of this port of its if there is another: that one
+ * is returned, referred to; drop_peer() drops both.
+ */
+struct hv_domain *lock_with_peer(struct hv_domain *d, const struct port *p);
+void drop_peer(struct hv_domain *peer);
+
 /* Both domains' locks, in order; they may be the same. */
 void lock_two(struct hv_domain *a, struct hv_domain *b);
 void unlock_two(struct hv_domain *a, struct hv_domain *b);
@@ -54,8 +61,8 @@ void event_fifo_leave(struct hv_domain *d);
 
 /* ---- event_channel.c ---- */
 
-/* EVTCHNOP_unmask; s: the calling vCPU's section. -XEN_EINVAL: no such port. */
-long event_unmask(struct hv_domain *d, struct section *s, uint32_t port);
+/* EVTCHNOP_unmask by this vCPU, on its own thread. -XEN_EINVAL: no such port. */
+long event_unmask(struct hv_vcpu *v, uint32_t port);
 
 long do_event_channel_op(struct hv_vcpu *v, const uint64_t a[6]);
 long do_event_channel_op_compat(struct hv_vcpu *v, const uint64_t a[6]);

@@ -15,10 +15,10 @@ struct event_abi {
 
 	/*
 	 * In a read section, or with the domain's lock held. `v` is the vCPU that the port
-	 * notifies.
+	 * notifies; `by` whose thread and section this is, NULL if not one vCPU's own.
 	 */
-	void (*set_pending)(struct hv_domain *d, uint32_t port, struct hv_vcpu *v);
-	void (*unmask)(struct hv_domain *d, uint32_t port, struct hv_vcpu *v);
+	void (*set_pending)(struct hv_vcpu *by, struct hv_vcpu *v, uint32_t port);
+	void (*unmask)(struct hv_vcpu *v, uint32_t port);
 
 	/* After a wait for senders, the port unused. Domain's lock held. */
 	void (*clear_pending)(struct hv_domain *d, uint32_t port);
@@ -38,7 +38,7 @@ struct event_abi {
 	int (*set_priority)(struct hv_domain *d, uint32_t port, uint32_t priority);
 };
 
-extern const struct event_abi event_2l, event_2l_32;
+extern const struct event_abi event_2l, event_2l_32, event_fifo;
 
 /* The 2-level ABI of the domain's width. */
 static inline const struct event_abi *abi_2l(const struct hv_domain *d)
@@ -54,6 +54,25 @@ static inline const struct event_abi *abi_2l(const struct hv_domain *d)
 static inline const struct event_abi *domain_abi(const struct hv_domain *d)
 {
 	return load_seq(&d->abi);
+}
+
+/*
+ * What a sender asks first, instead of asking for the ABI, and whether the domain is traced: may it
+ * go one of the ways that are short, or must it ask? It holds as long as what it stands for.
+ */
+enum way {
+	WAY_ASK,
+	WAY_2L, /* event_2l */
+	WAY_FIFO,
+};
+
+/* The domain's ABI or trace has changed, or is about to. Its lock held. */
+static inline void set_way(struct hv_domain *d, const struct event_abi *abi, bool traced)
+{
+	uint32_t way = abi == &event_fifo ? WAY_FIFO : abi == &event_2l ? WAY_2L : WAY_ASK;
+
+	/* Pairs with the senders' load, as the stores of abi and trace do. */
+	store_seq(&d->way, traced ? (uint32_t)WAY_ASK : way);
 }
 
 #endif

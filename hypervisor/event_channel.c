@@ -19,14 +19,17 @@
 #include "probe.h"
 #include "vcpu.h"
 
-/* Take a free port into use. Domain's lock held. */
-static void open_port(struct hv_domain *d, uint32_t port, uint64_t word)
+/* Take a free port into use. route: see struct port; NULL if none. Domain's lock held. */
+static void open_port(struct hv_domain *d, uint32_t port, uint64_t word, struct hv_vcpu *route)
 {
+	struct port *p = port_known(d, port);
+
 	port_take(d, port);
 	if (domain_abi(d)->init_port)
 		domain_abi(d)->init_port(d, port);
 	d->open_ports++;
-	store_seq(&port_find(d, port)->word, word);
+	store_relaxed(&p->route, route);
+	store_seq(&p->word, word);
 	probe_bind(d->domid, port, word_vcpu(word), word_state(word));
 }
 
@@ -42,7 +45,7 @@ static long alloc_unbound(struct hv_vcpu *v, struct evtchn_alloc_unbound *a)
 	port = port_lowest_free(d, &v->search.from);
 	rc = port < 0 ? port : policy_ask_on(v, HV_OP_EVTCHN_ALLOC_UNBOUND, d, remote);
 	if (rc == 0)
-		open_port(d, (uint32_t)port, port_word(PORT_UNBOUND, 0, remote, 0));
+		open_port(d, (uint32_t)port, port_word(PORT_UNBOUND, 0, remote, 0), NULL);
 	lock_drop(&d->lock);
 	domain_put(d);
 	if (rc == 0)
@@ -69,10 +72,12 @@ static long connect_to(struct hv_vcpu *v, struct hv_domain *rd, struct evtchn_bi
 	if (rc)
 		return rc;
 	/* Our end first: who then finds the other one connected finds ours in use. */
-	open_port(d, (uint32_t)port, port_word(PORT_INTERDOMAIN, 0, rd->domid, a->remote_port));
+	open_port(d, (uint32_t)port, port_word(PORT_INTERDOMAIN, 0, rd->domid, a->remote_port),
+		  rd->vcpu[word_vcpu(rw)]);
+	store_relaxed(&rp->route, d->vcpu[0]);
 	store_seq(&rp->word, port_word(PORT_INTERDOMAIN, word_vcpu(rw), d->domid, (uint32_t)port));
 	/* What the other end sent before was lost: have the guest look once. */
-	domain_abi(d)->set_pending(d, (uint32_t)port, d->vcpu[0]);
+	domain_abi(d)->set_pending(NULL, d->vcpu[0], (uint32_t)port);
 	a->local_port = (uint32_t)port;
 	return 0;
 }
@@ -109,7 +114,7 @@ static long bind_virq(struct hv_vcpu *v, struct evtchn_bind_virq *a)
 	lock_take(d->hv, &d->lock);
 	port = load_relaxed(bound) ? -XEN_EEXIST : port_lowest_free(d, &v->search.from);
 	if (port >= 0) {
-		open_port(d, (uint32_t)port, port_word(PORT_VIRQ, to->id, 0, a->virq));
+		open_port(d, (uint32_t)port, port_word(PORT_VIRQ, to->id, 0, a->virq), NULL);
 		/* Now it can be raised. */
 		store_seq(bound, (uint32_t)port);
 	}
@@ -131,7 +136,7 @@ static long bind_ipi(struct hv_vcpu *v, struct evtchn_bind_ipi *a)
 	lock_take(d->hv, &d->lock);
 	port = port_lowest_free(d, &v->search.from);
 	if (port >= 0)
-		open_port(d, (uint32_t)port, port_word(PORT_IPI, to->id, 0, 0));
+		open_port(d, (uint32_t)port, port_word(PORT_IPI, to->id, 0, (uint32_t)port), to);
 	lock_drop(&d->lock);
 	if (port < 0)
 		return port;
@@ -152,7 +157,8 @@ static long bind_pirq_locked(struct hv_vcpu *v, struct evtchn_bind_pirq *a)
 	if (port < 0)
 		return port;
 	/* The port first, as binding the pirq starts the line, and that may raise it at once. */
-	open_port(d, (uint32_t)port, port_word(PORT_PIRQ, pirq_vcpu(d, a->pirq), 0, a->pirq));
+	open_port(d, (uint32_t)port, port_word(PORT_PIRQ, pirq_vcpu(d, a->pirq), 0, a->pirq),
+		  NULL);
 	rc = pirq_bind(d, a->pirq, (uint32_t)port, a->flags & BIND_PIRQ__WILL_SHARE);
 	if (rc) {
 		/*
@@ -245,9 +251,21 @@ static bool movable(const struct hv_domain *d, uint64_t w)
 	}
 }
 
+/* The port notifies that vCPU from now on. Both locks held. */
+static void move_port(struct hv_domain *d, const struct hv_domain *peer, struct port *p,
+		      struct hv_vcpu *to)
+{
+	uint64_t w = load_relaxed(&p->word);
+
+	/* Pairs with the senders' loads in event_send.c, in their sections. */
+	if (word_state(w) == PORT_INTERDOMAIN)
+		store_seq(&port_known(peer ? peer : d, word_number(w))->route, to);
+	store_seq(&p->word, port_word(word_state(w), to->id, word_dom(w), word_number(w)));
+}
+
 static long bind_vcpu(struct hv_vcpu *v, const struct evtchn_bind_vcpu *a)
 {
-	struct hv_domain *d = v->domain;
+	struct hv_domain *d = v->domain, *peer;
 	struct hv_vcpu *to = vcpu_find(d, a->vcpu);
 	struct port *p;
 	uint64_t w;
@@ -258,11 +276,12 @@ static long bind_vcpu(struct hv_vcpu *v, const struct evtchn_bind_vcpu *a)
 	p = port_find(d, a->port);
 	if (!p)
 		return -XEN_EINVAL;
-	lock_take(d->hv, &d->lock);
+	peer = lock_with_peer(d, p);
 	w = load_relaxed(&p->word);
 	moves = movable(d, w);
 	if (moves)
-		store_seq(&p->word, port_word(word_state(w), to->id, word_dom(w), word_number(w)));
+		move_port(d, peer, p, to);
+	drop_peer(peer);
 	lock_drop(&d->lock);
 	if (!moves)
 		return -XEN_EINVAL;
@@ -272,19 +291,19 @@ static long bind_vcpu(struct hv_vcpu *v, const struct evtchn_bind_vcpu *a)
 	return 0;
 }
 
-long event_unmask(struct hv_domain *d, struct section *s, uint32_t port)
+long event_unmask(struct hv_vcpu *v, uint32_t port)
 {
+	const struct hv_domain *d = v->domain;
 	const struct port *p = port_find(d, port);
-	unsigned phase;
 	uint64_t w;
 
 	if (!p)
 		return -XEN_EINVAL;
-	phase = section_enter(s, &d->hv->phase);
+	section_enter(&v->section, &d->hv->epoch);
 	w = load_seq(&p->word);
 	if (word_usable(w))
-		domain_abi(d)->unmask(d, port, d->vcpu[word_vcpu(w)]);
-	section_leave_own(s, phase);
+		domain_abi(d)->unmask(d->vcpu[word_vcpu(w)], port);
+	section_leave(&v->section);
 	return 0;
 }
 
@@ -396,7 +415,7 @@ static long run_op(struct hv_vcpu *v, uint32_t op, union argument *u)
 	case EVTCHNOP_bind_vcpu:
 		return bind_vcpu(v, &u->bind_vcpu);
 	case EVTCHNOP_unmask:
-		return event_unmask(v->domain, &v->section, u->unmask.port);
+		return event_unmask(v, u->unmask.port);
 	case EVTCHNOP_reset:
 		return reset(v, &u->reset, false);
 	case EVTCHNOP_reset_cont:
@@ -449,7 +468,7 @@ static long send(struct hv_vcpu *v, uint32_t port)
 		if (rc)
 			return rc;
 	}
-	return event_send(v->domain, &v->section, port);
+	return event_send(v, port);
 }
 
 /* What guests do most, by the shortest way. */
@@ -535,8 +554,10 @@ static int connect_new(struct hv_domain *a, struct hv_domain *b, uint32_t *port_
 		port_give_back(a, (uint32_t)pa);
 		return pb;
 	}
-	open_port(b, (uint32_t)pb, port_word(PORT_INTERDOMAIN, 0, a->domid, (uint32_t)pa));
-	open_port(a, (uint32_t)pa, port_word(PORT_INTERDOMAIN, 0, b->domid, (uint32_t)pb));
+	open_port(b, (uint32_t)pb, port_word(PORT_INTERDOMAIN, 0, a->domid, (uint32_t)pa),
+		  a->vcpu[0]);
+	open_port(a, (uint32_t)pa, port_word(PORT_INTERDOMAIN, 0, b->domid, (uint32_t)pb),
+		  b->vcpu[0]);
 	*port_a = (uint32_t)pa;
 	*port_b = (uint32_t)pb;
 	return 0;

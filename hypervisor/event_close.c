@@ -33,12 +33,8 @@ void unlock_two(struct hv_domain *a, struct hv_domain *b)
 	lock_drop(&a->lock);
 }
 
-/*
- * Lock d, and with it the domain at the other end of this port if there is another: that one is
- * returned, referred to. While the lock is dropped to take both in order, the port may change its
- * peer; then we start over.
- */
-static struct hv_domain *lock_with_peer(struct hv_domain *d, const struct port *p)
+/* While the lock is dropped to take both in order, the port may change its peer: then again. */
+struct hv_domain *lock_with_peer(struct hv_domain *d, const struct port *p)
 {
 	struct hv_domain *peer;
 	uint64_t w;
@@ -62,7 +58,7 @@ static struct hv_domain *lock_with_peer(struct hv_domain *d, const struct port *
 	}
 }
 
-static void drop_peer(struct hv_domain *peer)
+void drop_peer(struct hv_domain *peer)
 {
 	if (!peer)
 		return;
@@ -79,6 +75,7 @@ static void unbind_peer(struct hv_domain *d, struct hv_domain *peer, uint64_t w)
 	struct port *p = port_find(peer ? peer : d, word_number(w));
 	uint64_t old = load_relaxed(&p->word);
 
+	/* Pairs with the senders' load of it: see section_enter(). Its route is not touched. */
 	store_seq(&p->word, port_word(PORT_UNBOUND, word_vcpu(old), d->domid, 0));
 }
 

@@ -16,6 +16,7 @@
  */
 #include "event_fifo.h"
 
+#include "lock.h"
 #include "ports.h"
 #include "probe.h"
 #include "sched.h"
@@ -29,74 +30,52 @@
 #define LINK	EVTCHN_FIFO_LINK_MASK
 
 /* A queue's number, as a port keeps it. */
-static uint16_t queue_id(const struct hv_vcpu *v, unsigned priority)
+static unsigned queue_id(const struct hv_vcpu *v, unsigned priority)
 {
-	return (uint16_t)(v->id * EVTCHN_FIFO_MAX_QUEUES + priority);
+	return v->id * EVTCHN_FIFO_MAX_QUEUES + priority;
 }
 
 static struct fifo_queue *queue_of(struct fifo *f, unsigned id)
 {
-	return &f->vcpu[id / EVTCHN_FIFO_MAX_QUEUES].queue[id % EVTCHN_FIFO_MAX_QUEUES];
+	return &f->queues[id / EVTCHN_FIFO_MAX_QUEUES].of[id % EVTCHN_FIFO_MAX_QUEUES];
 }
 
-/* In the order of their addresses: it is that of vCPUs, then of priorities. */
-static void lock_queues(const struct hv *hv, struct fifo_queue *a, struct fifo_queue *b)
+/* ---- holding a queue ---- */
+
+/* Somebody has it. */
+static __attribute__((noinline)) uint32_t hold_later(const struct hv *hv, struct fifo_queue *q)
 {
-	lock_take(hv, a < b ? &a->lock : &b->lock);
-	if (a != b)
-		lock_take(hv, a < b ? &b->lock : &a->lock);
+	uint32_t tail;
+
+	do
+		while (load_relaxed(&q->tail) == FIFO_HELD)
+			relax(hv);
+	while ((tail = exchange_acquire(&q->tail, FIFO_HELD)) == FIFO_HELD);
+	return tail;
 }
 
-static void unlock_queues(struct fifo_queue *a, struct fifo_queue *b)
+/* Its tail, which goes to let_go(). */
+static inline uint32_t hold(const struct hv *hv, struct fifo_queue *q)
 {
-	if (a != b)
-		lock_drop(&b->lock);
-	lock_drop(&a->lock);
+	uint32_t tail = exchange_acquire(&q->tail, FIFO_HELD);
+
+	return __builtin_expect(tail != FIFO_HELD, true) ? tail : hold_later(hv, q);
+}
+
+static inline void let_go(struct fifo_queue *q, uint32_t tail)
+{
+	store_release(&q->tail, tail);
 }
 
 /*
- * Lock the queue `to` and the one that the port was last on, and return that. Nobody else makes
- * this port LINKED then. We start over only when another sender of the same port has just moved it,
- * so somebody always gets on, and nobody gives up.
- */
-static __attribute__((noinline)) struct fifo_queue *lock_port(struct hv_domain *d,
-							      const struct port *p,
-							      struct fifo_queue *to)
-{
-	for (;;) {
-		unsigned id = load_relaxed(&p->fifo_queue);
-		struct fifo_queue *from = queue_of(d->fifo, id);
-
-		lock_queues(d->hv, from, to);
-		/* Written only under the lock of the queue that it names (link_port). */
-		if (load_relaxed(&p->fifo_queue) == id)
-			return from;
-		unlock_queues(from, to);
-	}
-}
-
-/* The same, when it was most likely on this queue before; to_id is its number. */
-static struct fifo_queue *lock_port_again(struct hv_domain *d, const struct port *p,
-					  struct fifo_queue *to, unsigned to_id)
-{
-	if (load_relaxed(&p->fifo_queue) != to_id)
-		return lock_port(d, p, to);
-	lock_take(d->hv, &to->lock);
-	if (load_relaxed(&p->fifo_queue) == to_id)
-		return to;
-	lock_drop(&to->lock);
-	return lock_port(d, p, to);
-}
-
-/*
- * Link a port behind the tail, whose word is given, if that is still on the queue. Queue locked.
+ * Link a port behind the tail, whose word is given, if that is still on the queue. Queue held.
  *
  * Meanwhile the guest may take the tail off, clearing LINKED and the link in one step, and anybody
  * may set or clear its PENDING and MASKED. An or cannot fail on that, so there is nothing to try
  * again. If LINKED was there first, the guest finds the link when it comes to take the tail off. If
  * it was not, the queue is empty: we take our bits back before anybody can make the word LINKED
- * again, for which they would need our lock. BUSY, which keeps the guest from unmasking while the
- * link is written, is not needed.
+ * again, for which they would have to hold our queue. BUSY, which keeps the guest from unmasking
+ * while the link is written, is not needed.
  *
  * A link that is there already was written by the guest, as a tail has none: its queue is broken,
  * and the event begins a new one.
@@ -116,36 +95,17 @@ static bool link_behind(event_word_t *tail, uint32_t port)
 }
 
 /*
- * Put a port whose word we have just made LINKED at the end of a queue. True: it is the first one
- * there. Both queues are locked; `from` is the one it was last on.
- */
-static bool link_port(const struct fifo *f, uint32_t port, struct fifo_queue *from,
-		      struct fifo_queue *to)
-{
-	uint32_t tail;
-
-	/*
-	 * It was the tail over there, and taken off: that queue is empty. Its next event must not
-	 * be linked behind a port that is on another queue; nor this one behind itself.
-	 */
-	if (from->tail == port)
-		from->tail = 0;
-	tail = to->tail;
-	to->tail = port;
-	return !tail || !link_behind(fifo_word_known(f, tail), port);
-}
-
-/*
  * The port is the first one of its queue. True: the guest has not been told that there is one.
- * Queue locked.
+ * Queue held.
  */
 static bool begin_queue(struct evtchn_fifo_control_block *block, unsigned priority, uint32_t port)
 {
 	/*
 	 * The guest has taken all off, and reads the head only when it is told: by the ready bit,
-	 * which it clears before it reads the head. So the head is stored first.
+	 * which it clears before it reads the head. So the head is stored first, and the ready bit
+	 * set in one operation, also where it reads as set: the guest may be clearing it just now.
 	 */
-	store_seq(&block->head[priority], port);
+	store_release(&block->head[priority], port);
 	/*
 	 * Set already: whoever set it tells the guest, or has, and the guest has not cleared it
 	 * yet.
@@ -153,59 +113,141 @@ static bool begin_queue(struct evtchn_fifo_control_block *block, unsigned priori
 	return !(fetch_or_seq(&block->ready, 1u << priority) & (1u << priority));
 }
 
-/* There is a new ready bit. */
-static void tell(struct hv_vcpu *v)
+/*
+ * Make the port LINKED, if it is to be queued. Its queues are held, so no other sender does.
+ *
+ * We look again, now that none can: one may have queued it, and the guest may have taken it off
+ * since and handled our event with the other's. Or it masked the port: then it will find it pending
+ * when it unmasks. If it masks after this look, it takes off a masked event and leaves it pending,
+ * which comes to the same.
+ *
+ * The guest does not look at LINKED or the link of a port that is on no queue, and it is on none
+ * until we have put it there. Only one that breaks the ABI writes these bits now; if it writes
+ * LINKED, it has the event linked to nothing, and that is that.
+ */
+static inline bool claim(event_word_t *word)
 {
+	event_word_t w = load_seq(word);
+
+	if ((w & (PENDING | MASKED | LINKED)) != PENDING)
+		return false;
+	if (__builtin_expect(w & LINK, false))
+		fetch_and_seq(word, ~LINK);
+	return !(fetch_or_seq(word, LINKED) & LINKED);
+}
+
+/*
+ * At the end of a queue whose tail is that, the port is the first one there, and the guest has not
+ * been told that there is one. A port that is its own tail has been taken off, and so have all.
+ */
+static inline bool append(const struct fifo *f, uint32_t tail, uint32_t port, unsigned priority,
+			  struct evtchn_fifo_control_block *block)
+{
+	if (tail && tail != port && link_behind(fifo_word_known(f, tail), port))
+		return false;
+	return begin_queue(block, priority, port);
+}
+
+/*
+ * Hold the queue `to` and the one that the port was last on, its number in *from. In the order of
+ * their numbers, which are not the same.
+ */
+struct both {
+	struct fifo_queue *from, *to;
+	uint32_t from_tail, to_tail;
+};
+
+static void hold_both(const struct hv *hv, struct both *b)
+{
+	if (b->from < b->to)
+		b->from_tail = hold(hv, b->from);
+	b->to_tail = hold(hv, b->to);
+	if (b->from > b->to)
+		b->from_tail = hold(hv, b->from);
+	if (b->from == b->to)
+		b->from_tail = b->to_tail;
+}
+
+static void let_both_go(const struct both *b)
+{
+	let_go(b->to, b->to_tail);
+	if (b->from != b->to)
+		let_go(b->from, b->from_tail);
+}
+
+/*
+ * The same as queue_port() for a port that was on another queue before. If it was the tail there,
+ * it has been taken off, and that queue is empty: its next event must not be linked behind a port
+ * that is on another queue. We start over only when another sender of the same port has just moved
+ * it, so somebody always gets on, and nobody gives up.
+ */
+static __attribute__((noinline)) bool queue_from_elsewhere(struct hv_vcpu *v, uint32_t port,
+							   event_word_t *word, unsigned priority,
+							   struct evtchn_fifo_control_block *block)
+{
+	struct hv_domain *d = v->domain;
+	struct port_fifo *p = port_fifo(d, port);
+	unsigned id, to = queue_id(v, priority);
+	bool news = false;
+	struct both b;
+
+	for (;;) {
+		id = load_relaxed(&p->queue);
+		b = (struct both){ .from = queue_of(d->fifo, id), .to = queue_of(d->fifo, to) };
+		hold_both(d->hv, &b);
+		/* Written only by who holds the queue that it names. */
+		if (load_relaxed(&p->queue) == id)
+			break;
+		let_both_go(&b);
+	}
+	if (claim(word)) {
+		store_relaxed(&p->queue, (uint16_t)to);
+		news = append(d->fifo, b.to_tail, port, priority, block);
+		b.to_tail = port;
+		if (b.from_tail == port)
+			b.from_tail = 0;
+	}
+	let_both_go(&b);
+	return news;
+}
+
+/*
+ * The port, whose word this is, was seen pending, not masked and not linked: queue it. True: there
+ * is a new ready bit, and the vCPU's upcall_pending went from 0 to 1; it is not told of that yet.
+ */
+static inline __attribute__((always_inline)) bool queue_port(
+	struct hv_vcpu *v, uint32_t port, event_word_t *word,
+	struct evtchn_fifo_control_block *block)
+{
+	struct hv_domain *d = v->domain;
+	struct port_fifo *p = port_fifo(d, port);
+	unsigned priority = load_relaxed(&p->priority);
+	struct fifo_queue *q = &d->fifo->queues[v->id].of[priority];
+	uint32_t tail = hold(d->hv, q);
+	struct vcpu_area *info;
+	bool news = false;
+
+	/* Most likely it was on this queue before. If so it stays there while we hold it. */
+	if (__builtin_expect(load_relaxed(&p->queue) != queue_id(v, priority), false)) {
+		let_go(q, tail);
+		news = queue_from_elsewhere(v, port, word, priority, block);
+	} else if (__builtin_expect(claim(word), true)) {
+		news = append(d->fifo, tail, port, priority, block);
+		let_go(q, port);
+	} else {
+		let_go(q, tail);
+	}
+	if (!news)
+		return false;
 	/*
 	 * Read after the ready bit was set: if VCPUOP_register_vcpu_info moves the area just now,
 	 * either we see the new place, or the upcall_pending that it stores there makes the guest
 	 * find our bit. A vCPU that has no area yet gets it so as well.
-	 */
-	struct vcpu_area *info = load_seq(&v->info);
-
-	/*
+	 *
 	 * Pairs with the guest's upcall: it clears upcall_pending, then takes the ready bits.
 	 */
-	if (info)
-		vcpu_mark_pending(v, info);
-}
-
-/* The port, whose word this is, was seen pending, not masked and not linked. */
-static __attribute__((noinline)) void queue_port(struct hv_domain *d, uint32_t port,
-						 event_word_t *word, struct hv_vcpu *v,
-						 struct evtchn_fifo_control_block *block)
-{
-	struct port *p = port_known(d, port);
-	unsigned priority = load_relaxed(&p->fifo_priority);
-	struct fifo_queue *to = &d->fifo->vcpu[v->id].queue[priority];
-	struct fifo_queue *from = lock_port_again(d, p, to, queue_id(v, priority));
-	event_word_t old = load_seq(word);
-	bool first = false;
-
-	/*
-	 * Again, now that no other sender can queue it: one may have, and the guest may have taken
-	 * it off since and handled our event with the other's. Or it masked the port: then it will
-	 * find it pending when it unmasks. If it masks after this look, it takes off a masked event
-	 * and leaves it pending, which comes to the same.
-	 */
-	if ((old & (PENDING | MASKED | LINKED)) == PENDING) {
-		/*
-		 * The guest does not look at LINKED or the link of a port that is on no queue, and
-		 * it is on none until link_port(). Only one that breaks the ABI writes these bits
-		 * now; if it writes LINKED, it has the event linked to nothing, and that is that.
-		 */
-		old = fetch_or_seq(word, LINKED);
-		if (old & LINK)
-			fetch_and_seq(word, ~LINK);
-		if (!(old & LINKED)) {
-			store_relaxed(&p->fifo_queue, queue_id(v, priority));
-			first = link_port(d->fifo, port, from, to) &&
-				begin_queue(block, priority, port);
-		}
-	}
-	unlock_queues(from, to);
-	if (first)
-		tell(v);
+	info = load_seq(&v->info);
+	return info && vcpu_set_pending(info);
 }
 
 /*
@@ -213,9 +255,9 @@ static __attribute__((noinline)) void queue_port(struct hv_domain *d, uint32_t p
  * just now. As on Xen the mark stays for good: the event is raised again each time that the domain
  * adds the page anew.
  */
-static event_word_t *remember(const struct fifo *f, struct port *p, uint32_t port)
+static event_word_t *remember(const struct fifo *f, struct port_fifo *p, uint32_t port)
 {
-	store_seq(&p->fifo_remembered, (uint8_t)1);
+	store_seq(&p->remembered, (uint8_t)1);
 	/*
 	 * Pairs with add_page(): it publishes the words, then looks for marks; we leave a mark,
 	 * then look for the word. If both succeed, the event is raised twice, which is once.
@@ -225,88 +267,120 @@ static event_word_t *remember(const struct fifo *f, struct port *p, uint32_t por
 	return fifo_word(f, port);
 }
 
-/* word: NULL if there is nothing to queue. Apart, so that fifo_raise() need not come back. */
-static __attribute__((noinline)) void deliver_to_polled(struct hv_domain *d, uint32_t port,
-							event_word_t *word, struct hv_vcpu *v,
-							struct evtchn_fifo_control_block *block)
+/* What there is to count of an event: whether it is one, and not the repetition of one. */
+static inline void count_if(bool wanted, struct hv_vcpu *by, struct hv_vcpu *v, enum counted kind)
 {
-	if (word)
-		queue_port(d, port, word, v, block);
-	poll_wake(d, port);
+	if (wanted)
+		count(by, v, kind);
 }
 
-/* Each send is counted as one of three. */
-static inline void count_sent(struct hv_vcpu *v, event_word_t old)
+/* The port was seen to be one for queue_port(). was_set: and pending already, before our event. */
+static inline __attribute__((always_inline)) void deliver(struct hv_vcpu *by, struct hv_vcpu *v,
+							  uint32_t port, event_word_t *word,
+							  struct evtchn_fifo_control_block *block,
+							  bool was_set, bool counts)
 {
-	uint64_t *counter = old & MASKED ? &v->counters.masked : &v->counters.sends;
+	bool kick = queue_port(v, port, word, block);
 
-	if (old & PENDING)
-		counter = &v->counters.merged;
-	fetch_add_relaxed(counter, UINT64_C(1));
+	count_if(counts, by, v, was_set ? COUNT_MERGED : kick ? COUNT_KICKED : COUNT_TOLD);
+	if (!kick)
+		return;
+	if (was_set || !counts)
+		vcpu_tell_counted(v);
+	else
+		vcpu_tell(v);
 }
 
-/* count: it is a send, and not the repetition of one; traced: also for its port alone. */
-static inline __attribute__((always_inline)) void raise(struct hv_domain *d, uint32_t port,
-							struct hv_vcpu *v, bool count, bool traced)
+/* Pending, and not to be queued now. */
+static inline void leave_it(struct hv_vcpu *by, struct hv_vcpu *v, bool was_set, bool masked,
+			    bool counts)
 {
+	count_if(counts, by, v, was_set ? COUNT_MERGED : masked ? COUNT_MASKED : COUNT_TOLD);
+}
+
+/* What seldom happens, apart: so who sends does not save registers for it. */
+static __attribute__((noinline)) void deliver_seldom(struct hv_vcpu *by, struct hv_vcpu *v,
+						     uint32_t port, event_word_t *word,
+						     bool was_set, bool counts)
+{
+	event_word_t w = load_seq(word);
+
+	if (w & (MASKED | LINKED))
+		leave_it(by, v, was_set, w & MASKED, counts);
+	else
+		deliver(by, v, port, word, load_acquire(&v->block), was_set, counts);
+	if (!was_set)
+		poll_wake(v->domain, port);
+}
+
+/* counts: it is a send, and not the repetition of one; traced: also for its port alone. */
+static inline __attribute__((always_inline)) void raise(struct hv_vcpu *by, struct hv_vcpu *v,
+							uint32_t port, bool counts, bool traced)
+{
+	struct hv_domain *d = v->domain;
 	struct fifo *f = d->fifo;
 	event_word_t *word = fifo_word(f, port);
 	struct evtchn_fifo_control_block *block;
-	event_word_t old;
+	event_word_t w;
+	bool was_set;
 
-	if (!word)
-		word = remember(f, port_known(d, port), port);
+	if (__builtin_expect(!word, false))
+		word = remember(f, port_fifo(d, port), port);
 	/* Acquire: pairs with the release in map_block(). */
-	block = word ? load_acquire(&f->vcpu[v->id].block) : NULL;
+	block = word ? load_acquire(&v->block) : NULL;
 	if (!block) {
 		/* Remembered; or nowhere to queue it: dropped, not even pending, as on Xen. */
-		if (count)
-			fetch_add_relaxed(&v->counters.sends, UINT64_C(1));
+		count_if(counts, by, v, COUNT_TOLD);
 		return;
 	}
 	/*
-	 * One word holds all, so what the guest does comes before or after this. MASKED: it will
-	 * unmask later, and find PENDING. LINKED: it will take the event off later, and find
-	 * PENDING then. Otherwise we queue the event, also if it was pending before: the guest may
-	 * have taken it off and be about to clear PENDING.
+	 * What the guest does comes before or after each of these two; we look after it is pending.
+	 * MASKED: it will unmask later, and find PENDING. LINKED: it will take the event off later,
+	 * and find PENDING then. Otherwise we queue the event, also if it was pending before: the
+	 * guest may have taken it off and be about to clear PENDING.
 	 */
-	old = fetch_or_seq(word, PENDING);
-	probe_pending(d->domid, port, v->id, (old & PENDING) != 0);
-	if (count)
-		count_sent(v, old);
-	if (traced && (old & PENDING))
+	was_set = fetch_or_seq(word, PENDING) & PENDING;
+	w = load_seq(word);
+	probe_pending(d->domid, port, v->id, was_set);
+	if (traced && was_set)
 		trace_merged(d, port);
-	if (!(old & PENDING) && poll_wanted(d))
-		deliver_to_polled(d, port, old & (MASKED | LINKED) ? NULL : word, v, block);
-	else if (!(old & (MASKED | LINKED)))
-		queue_port(d, port, word, v, block);
-}
-
-void fifo_raise(struct hv_domain *d, uint32_t port, struct hv_vcpu *v)
-{
-	raise(d, port, v, false, false);
-}
-
-static __attribute__((noinline)) void raise_traced(struct hv_domain *d, uint32_t port,
-						   struct hv_vcpu *v)
-{
-	trace_sent(d, port);
-	raise(d, port, v, true, true);
-}
-
-static void set_pending(struct hv_domain *d, uint32_t port, struct hv_vcpu *v)
-{
-	if (trace_wanted(d))
-		raise_traced(d, port, v);
+	if (was_set ? !(w & (MASKED | LINKED)) : poll_wanted(d))
+		deliver_seldom(by, v, port, word, was_set, counts);
+	else if (w & (MASKED | LINKED))
+		leave_it(by, v, was_set, w & MASKED, counts);
 	else
-		raise(d, port, v, true, false);
+		deliver(by, v, port, word, block, false, counts);
 }
 
-static void unmask(struct hv_domain *d, uint32_t port, struct hv_vcpu *v)
+void fifo_send(struct hv_vcpu *by, struct hv_vcpu *v, uint32_t port)
 {
-	struct fifo *f = d->fifo;
-	event_word_t *word = fifo_word(f, port);
-	struct evtchn_fifo_control_block *block = load_acquire(&f->vcpu[v->id].block);
+	raise(by, v, port, true, false);
+}
+
+void fifo_raise(struct hv_vcpu *v, uint32_t port)
+{
+	raise(NULL, v, port, false, false);
+}
+
+static __attribute__((noinline)) void raise_traced(struct hv_vcpu *by, struct hv_vcpu *v,
+						   uint32_t port)
+{
+	trace_sent(v->domain, port);
+	raise(by, v, port, true, true);
+}
+
+static void set_pending(struct hv_vcpu *by, struct hv_vcpu *v, uint32_t port)
+{
+	if (trace_wanted(v->domain))
+		raise_traced(by, v, port);
+	else
+		fifo_send(by, v, port);
+}
+
+static void unmask(struct hv_vcpu *v, uint32_t port)
+{
+	event_word_t *word = fifo_word(v->domain->fifo, port);
+	struct evtchn_fifo_control_block *block = load_acquire(&v->block);
 	event_word_t old;
 
 	if (!word)
@@ -316,8 +390,8 @@ static void unmask(struct hv_domain *d, uint32_t port, struct hv_vcpu *v)
 	 * MASKED and queues the event itself.
 	 */
 	old = fetch_and_seq(word, ~MASKED);
-	if ((old & (PENDING | LINKED)) == PENDING && block)
-		queue_port(d, port, word, v, block);
+	if ((old & (PENDING | LINKED)) == PENDING && block && queue_port(v, port, word, block))
+		vcpu_tell_counted(v);
 }
 
 /* LINKED and the link stay: the guest takes the port off, and finds it not pending. */
@@ -340,10 +414,10 @@ static bool is_pending(const struct hv_domain *d, uint32_t port)
 static void look(const struct hv_domain *d, uint32_t port, struct hv_port_info *out)
 {
 	const event_word_t *word = fifo_word(d->fifo, port);
-	const struct port *p = port_find(d, port);
+	const struct port_fifo *p = port_fifo(d, port);
 	/* Once, so that its bits are those of one moment. */
 	event_word_t w = word ? load_seq(word) : MASKED;
-	unsigned queue = load_relaxed(&p->fifo_queue);
+	unsigned queue = load_relaxed(&p->queue);
 
 	out->fifo = true;
 	out->has_word = word;
@@ -352,7 +426,7 @@ static void look(const struct hv_domain *d, uint32_t port, struct hv_port_info *
 	out->linked = w & LINKED;
 	out->busy = w & BUSY;
 	out->link = w & LINK;
-	out->priority = load_relaxed(&p->fifo_priority);
+	out->priority = load_relaxed(&p->priority);
 	out->queue_vcpu = queue / EVTCHN_FIFO_MAX_QUEUES;
 	out->queue_priority = queue % EVTCHN_FIFO_MAX_QUEUES;
 }
@@ -370,7 +444,7 @@ static bool is_busy(const struct hv_domain *d, uint32_t port)
 
 static void init_port(struct hv_domain *d, uint32_t port)
 {
-	store_relaxed(&port_find(d, port)->fifo_priority, (uint8_t)EVTCHN_FIFO_PRIORITY_DEFAULT);
+	store_relaxed(&port_fifo(d, port)->priority, (uint8_t)EVTCHN_FIFO_PRIORITY_DEFAULT);
 }
 
 /* From its next event on: if it is linked now, it stays where it is until the guest takes it off.
@@ -379,7 +453,7 @@ static int set_priority(struct hv_domain *d, uint32_t port, uint32_t priority)
 {
 	if (priority > EVTCHN_FIFO_PRIORITY_MIN)
 		return -XEN_EINVAL;
-	store_relaxed(&port_find(d, port)->fifo_priority, (uint8_t)priority);
+	store_relaxed(&port_fifo(d, port)->priority, (uint8_t)priority);
 	probe_priority(d->domid, port, priority);
 	return 0;
 }

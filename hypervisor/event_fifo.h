@@ -20,28 +20,28 @@
 #define FIFO_PAGES	(EVTCHN_FIFO_NR_CHANNELS / FIFO_PAGE_WORDS)
 
 /*
- * The hypervisor's side of a queue. The guest's side is the head in the control block and the links
- * in the event words.
+ * The hypervisor's side of a queue: the port linked last, if that has been on no other queue since,
+ * else 0. The guest's side is the head in the control block and the links in the event words.
+ *
+ * It is its own lock: whoever holds it has left FIFO_HELD there, and puts the tail back.
  */
 struct fifo_queue {
-	struct lock lock;
-	uint32_t tail; /* the port linked last, if that has been on no other queue since; else 0 */
+	uint32_t tail; /* atomic */
 };
 
-struct fifo_vcpu {
-	struct evtchn_fifo_control_block *block; /* atomic; NULL until init_control */
-	uint64_t mfn;				 /* its frame, held by mm_get_frame */
-	struct fifo_queue queue[EVTCHN_FIFO_MAX_QUEUES];
+#define FIFO_HELD UINT32_MAX
+
+/* A vCPU's queues: a cache line. */
+struct fifo_queues {
+	struct fifo_queue of[EVTCHN_FIFO_MAX_QUEUES];
 } __attribute__((aligned(64)));
 
 struct fifo {
 	uint32_t words;			/* atomic: ports below have an event word */
 	event_word_t *page[FIFO_PAGES]; /* published by words */
 	uint64_t mfn[FIFO_PAGES];	/* held by mm_get_frame */
-	struct fifo_vcpu vcpu[];	/* as many as the domain has */
+	struct fifo_queues queues[];	/* as many as the domain has vCPUs */
 };
-
-extern const struct event_abi event_fifo;
 
 /* The event word of a port that is known to have one: it has been queued. */
 static inline event_word_t *fifo_word_known(const struct fifo *f, uint32_t port)
@@ -60,7 +60,12 @@ static inline event_word_t *fifo_word(const struct fifo *f, uint32_t port)
 	return fifo_word_known(f, (uint32_t)index_nospec(port, words));
 }
 
-/* Make the port pending and queue it. In a read section, or with the domain's lock held. */
-void fifo_raise(struct hv_domain *d, uint32_t port, struct hv_vcpu *v);
+/*
+ * Make the port pending and queue it; as event_abi.set_pending, where the domain is not traced.
+ * In a read section, or with the domain's lock held.
+ */
+void fifo_send(struct hv_vcpu *by, struct hv_vcpu *v, uint32_t port);
+/* The same, not counted: it is the repetition of one that was. */
+void fifo_raise(struct hv_vcpu *v, uint32_t port);
 
 #endif

@@ -12,24 +12,24 @@
 
 static size_t fifo_size(const struct hv_domain *d)
 {
-	return sizeof(struct fifo) + d->max_vcpus * sizeof(struct fifo_vcpu);
+	return sizeof(struct fifo) + d->max_vcpus * sizeof(struct fifo_queues);
 }
 
 /* A vCPU's control block. Domain's lock held. It is not cleared: the guest may use its page as it
  * likes. */
-static int map_block(struct hv_domain *d, struct fifo_vcpu *fv, const struct evtchn_init_control *a)
+static int map_block(struct hv_vcpu *v, const struct evtchn_init_control *a)
 {
 	uint32_t last = HV_PAGE_SIZE - sizeof(struct evtchn_fifo_control_block);
 	uint8_t *frame;
 
-	if (fv->block)
+	if (v->block)
 		return -XEN_EINVAL;
-	frame = mm_get_frame(d, a->control_gfn);
+	frame = mm_get_frame(v->domain, a->control_gfn);
 	if (!frame)
 		return -XEN_EINVAL;
-	fv->mfn = a->control_gfn;
+	v->block_mfn = a->control_gfn;
 	/* Release: pairs with the senders' acquire; from here on the vCPU gets events. */
-	store_release(&fv->block,
+	store_release(&v->block,
 		      (struct evtchn_fifo_control_block *)(void *)(frame + index_nospec(a->offset,
 											last + 1)));
 	return 0;
@@ -42,31 +42,31 @@ static int map_block(struct hv_domain *d, struct fifo_vcpu *fv, const struct evt
 static void enter_fifo(struct hv_domain *d)
 {
 	const struct event_abi *before = abi_2l(d);
-	struct port *p;
 	uint32_t port;
 
-	for (port = 1; port < before->ports && (p = port_find(d, port)) != NULL; port++)
-		store_relaxed(&p->fifo_priority, (uint8_t)EVTCHN_FIFO_PRIORITY_DEFAULT);
+	for (port = 1; port < before->ports && port_find(d, port); port++)
+		store_relaxed(&port_fifo(d, port)->priority, (uint8_t)EVTCHN_FIFO_PRIORITY_DEFAULT);
 	/*
 	 * Pairs with the senders' load in domain_abi(), in their sections: after the wait nobody
 	 * sets bits in shared_info any more.
 	 */
 	store_seq(&d->abi, &event_fifo);
+	set_way(d, &event_fifo, load_relaxed(&d->trace));
 	sections_wait(d->hv);
-	for (port = 1; port < before->ports && (p = port_find(d, port)) != NULL; port++)
+	for (port = 1; port < before->ports && port_find(d, port); port++)
 		if (before->is_pending(d, port))
-			store_seq(&p->fifo_remembered, (uint8_t)1);
+			store_seq(&port_fifo(d, port)->remembered, (uint8_t)1);
 }
 
 /* The domain's first one. Lock held. */
-static int first_block(struct hv_domain *d, unsigned vcpu, const struct evtchn_init_control *a)
+static int first_block(struct hv_domain *d, struct hv_vcpu *v, const struct evtchn_init_control *a)
 {
 	struct fifo *f = alloc(d->hv, fifo_size(d));
 	int rc;
 
 	if (!f)
 		return -XEN_ENOMEM;
-	rc = map_block(d, &f->vcpu[vcpu], a);
+	rc = map_block(v, a);
 	if (rc) {
 		release(d->hv, f, fifo_size(d));
 		return rc;
@@ -78,7 +78,7 @@ static int first_block(struct hv_domain *d, unsigned vcpu, const struct evtchn_i
 
 long event_init_control(struct hv_domain *d, struct evtchn_init_control *a)
 {
-	const struct hv_vcpu *to = vcpu_find(d, a->vcpu);
+	struct hv_vcpu *to = vcpu_find(d, a->vcpu);
 	int rc;
 
 	if (!to)
@@ -86,7 +86,7 @@ long event_init_control(struct hv_domain *d, struct evtchn_init_control *a)
 	if (a->offset > HV_PAGE_SIZE - sizeof(struct evtchn_fifo_control_block) || a->offset % 8)
 		return -XEN_EINVAL;
 	lock_take(d->hv, &d->lock);
-	rc = d->fifo ? map_block(d, &d->fifo->vcpu[to->id], a) : first_block(d, to->id, a);
+	rc = d->fifo ? map_block(to, a) : first_block(d, to, a);
 	lock_drop(&d->lock);
 	a->link_bits = EVTCHN_FIFO_LINK_BITS;
 	return rc;
@@ -115,8 +115,8 @@ static int add_page(struct hv_domain *d, uint64_t mfn)
 	 * well, and dropped if the vCPU has no control block.
 	 */
 	for (; port < f->words && (p = port_find(d, port)) != NULL; port++)
-		if (load_seq(&p->fifo_remembered))
-			fifo_raise(d, port, d->vcpu[word_vcpu(load_relaxed(&p->word))]);
+		if (load_seq(&port_fifo(d, port)->remembered))
+			fifo_raise(d->vcpu[word_vcpu(load_relaxed(&p->word))], port);
 	return 0;
 }
 
@@ -139,12 +139,17 @@ void event_fifo_leave(struct hv_domain *d)
 		return;
 	/* Pairs with the senders' load in domain_abi(). */
 	store_seq(&d->abi, abi_2l(d));
+	set_way(d, d->abi, load_relaxed(&d->trace));
 	sections_wait(d->hv);
 	for (i = 0; i < f->words / FIFO_PAGE_WORDS; i++)
 		mm_put_frame(d, f->mfn[i]);
-	for (i = 0; i < d->max_vcpus; i++)
-		if (f->vcpu[i].block)
-			mm_put_frame(d, f->vcpu[i].mfn);
+	for (i = 0; i < d->max_vcpus; i++) {
+		struct hv_vcpu *v = d->vcpu[i];
+
+		if (v->block)
+			mm_put_frame(d, v->block_mfn);
+		store_relaxed(&v->block, (struct evtchn_fifo_control_block *)NULL);
+	}
 	release(d->hv, f, fifo_size(d));
 	d->fifo = NULL;
 }

@@ -7,78 +7,65 @@
 #include "event.h"
 
 #include "atomic.h"
-#include "domain.h"
+#include "event_2l.h"
 #include "event_abi.h"
+#include "event_fifo.h"
 #include "ports.h"
 #include "probe.h"
 #include "vcpu.h"
 
 /*
- * The word is trusted: only the hypervisor writes it, and it names a vCPU that lives as long as its
- * domain.
- */
-static void raise_port(struct hv_domain *d, uint32_t port, uint64_t word)
-{
-	domain_abi(d)->set_pending(d, port, d->vcpu[word_vcpu(word)]);
-}
-
-/*
- * The other end. It may be closing at this moment: then it is free already and the event is
- * dropped, as if it came later; or we were in time, and the closer clears the bit that we set,
- * after us.
+ * Raise an event on a port that notifies v. by: whose thread and section this is, NULL if not one
+ * vCPU's own. Both are trusted: only the hypervisor writes them, and a vCPU lives as long as its
+ * domain, which has disconnected all its ports and waited for the sections before it goes.
  *
- * The domain and its port are there: we have seen our end connected in this section, and a domain
- * leaves the table only after it has disconnected all its ports and waited for the sections.
+ * The port may be closing at this moment. Then the closer has stored "gone" after we saw it in use,
+ * and clears the bit that we set, after us.
  */
-static void raise_remote(const struct hv *hv, uint64_t word)
+static inline __attribute__((always_inline)) void raise_port(struct hv_vcpu *by, struct hv_vcpu *v,
+							     uint32_t port)
 {
-	struct hv_domain *d = domain_known(hv, word_dom(word));
-	uint64_t w = load_seq(&port_known(d, word_number(word))->word);
+	const struct hv_domain *d = v->domain;
+	uint32_t way = load_seq(&d->way);
 
-	if (word_usable(w))
-		raise_port(d, word_number(word), w);
+	if (way == WAY_2L)
+		raise_2l(by, v, port, false, false);
+	else if (way == WAY_FIFO)
+		fifo_send(by, v, port);
+	else
+		domain_abi(d)->set_pending(by, v, port);
 }
 
-long event_send(struct hv_domain *d, struct section *s, uint32_t port)
+long event_send(struct hv_vcpu *by, uint32_t port)
 {
-	const struct port *p = port_find(d, port);
+	const struct hv_domain *d = by->domain;
+	const struct port *p = port_find_or_0(d, port);
 	long rc = 0;
 	uint64_t w;
-	unsigned phase;
 
-	if (!p)
-		return -XEN_EINVAL;
-	phase = section_enter(s, &d->hv->phase);
+	section_enter(&by->section, &d->hv->epoch);
 	/* Pairs with the stores of PORT_FREE in event_close.c: see section_enter(). */
 	w = load_seq(&p->word);
 	probe_send(d->domid, port, word_state(w), word_dom(w));
-	switch (word_state(w)) {
-	case PORT_INTERDOMAIN:
-		raise_remote(d->hv, w);
-		break;
-	case PORT_IPI:
-		raise_port(d, port, w);
-		break;
-	case PORT_UNBOUND:
-		break; /* nobody there yet, or no more: lost, as on Xen */
-	default:
-		rc = -XEN_EINVAL;
-	}
-	section_leave_own(s, phase);
+	if (w & WORD_SENDS)
+		raise_port(by, load_seq(&p->route), word_number(w));
+	else if (word_state(w) != PORT_UNBOUND)
+		rc = -XEN_EINVAL; /* unbound: nobody there yet, or no more: lost, as on Xen */
+	section_leave(&by->section);
 	return rc;
 }
 
 static void count_pirq(struct hv_domain *d, uint32_t port, uint64_t word)
 {
-	fetch_add_relaxed(&d->vcpu[word_vcpu(word)]->counters.pirqs, UINT64_C(1));
+	fetch_add_relaxed(&d->vcpu[word_vcpu(word)]->pirqs, UINT64_C(1));
 	probe_pirq(d->domid, port, word_vcpu(word), word_number(word));
 }
 
 /* A port that interrupts raise; 0 is none. */
 static void raise_bound(struct hv_domain *d, const uint32_t *bound, enum port_state state)
 {
-	struct section *s = &d->hv->section; /* it may be on any thread */
-	unsigned phase = section_enter(s, &d->hv->phase);
+	struct shared_section *s = &d->hv->section; /* it may be on any thread */
+	unsigned phase = section_enter_shared(s, &d->hv->epoch);
 	uint32_t port = load_seq(bound);
 	const struct port *p = port ? port_find(d, port) : NULL;
 	uint64_t w = p ? load_seq(&p->word) : 0;
@@ -86,9 +73,9 @@ static void raise_bound(struct hv_domain *d, const uint32_t *bound, enum port_st
 	if (word_state(w) == state) {
 		if (state == PORT_PIRQ)
 			count_pirq(d, port, w);
-		raise_port(d, port, w);
+		domain_abi(d)->set_pending(NULL, d->vcpu[word_vcpu(w)], port);
 	}
-	section_leave(s, phase);
+	section_leave_shared(s, phase);
 }
 
 void event_send_pirq(struct hv_domain *d, const uint32_t *port)
@@ -98,12 +85,12 @@ void event_send_pirq(struct hv_domain *d, const uint32_t *port)
 
 bool event_pirq_pending(struct hv_domain *d, const uint32_t *port)
 {
-	struct section *s = &d->hv->section; /* it may be on any thread */
-	unsigned phase = section_enter(s, &d->hv->phase);
+	struct shared_section *s = &d->hv->section; /* it may be on any thread */
+	unsigned phase = section_enter_shared(s, &d->hv->epoch);
 	uint32_t number = load_seq(port);
 	bool pending = number && domain_abi(d)->is_pending(d, number);
 
-	section_leave(s, phase);
+	section_leave_shared(s, phase);
 	return pending;
 }
 
@@ -124,16 +111,16 @@ void hv_domain_virq(struct hv_domain *d, unsigned virq)
 	hv_vcpu_virq(d->vcpu[0], virq);
 }
 
-long event_port_poll(struct hv_domain *d, struct section *s, uint32_t port)
+long event_port_poll(struct hv_vcpu *v, uint32_t port)
 {
+	const struct hv_domain *d = v->domain;
 	const struct port *p = port_find(d, port);
-	unsigned phase;
 	long rc;
 
 	if (!p || !word_usable(load_seq(&p->word)))
 		return -XEN_EINVAL;
-	phase = section_enter(s, &d->hv->phase);
+	section_enter(&v->section, &d->hv->epoch);
 	rc = domain_abi(d)->is_pending(d, port);
-	section_leave_own(s, phase);
+	section_leave(&v->section);
 	return rc;
 }

@@ -50,17 +50,16 @@ int hv_for_each_domain(struct hv *hv, int (*fn)(struct hv_domain *d, void *arg),
 
 static void add_counters(struct hv_counters *out, const struct hv_vcpu *v)
 {
-	const struct hv_counters *c = &v->counters;
-	uint64_t merged = load_relaxed(&c->merged), masked = load_relaxed(&c->masked);
+	uint64_t n[COUNT_KINDS];
 
-	out->hypercalls += load_relaxed(&c->hypercalls);
-	/* Each is counted in one place only, the others' are what it is the sum of. */
-	out->sends += merged + masked + load_relaxed(&c->sends);
-	out->merged += merged;
-	out->masked += masked;
-	out->kicks += load_relaxed(&c->kicks);
-	out->pirqs += load_relaxed(&c->pirqs);
-	out->eois += load_relaxed(&c->eois);
+	count_sum(v, n);
+	out->hypercalls += load_relaxed(&v->hypercalls);
+	out->sends += n[COUNT_TOLD] + n[COUNT_KICKED] + n[COUNT_MERGED] + n[COUNT_MASKED];
+	out->merged += n[COUNT_MERGED];
+	out->masked += n[COUNT_MASKED];
+	out->kicks += n[COUNT_KICKED] + load_relaxed(&v->kicks);
+	out->pirqs += load_relaxed(&v->pirqs);
+	out->eois += load_relaxed(&v->eois);
 }
 
 void hv_vcpu_counters(const struct hv_vcpu *v, struct hv_counters *out)
@@ -148,7 +147,7 @@ int hv_port_info(struct hv_domain *d, evtchn_port_t port, struct hv_port_info *o
 	 * As a sender does, so that neither the ABI's pages nor the counters go meanwhile. One load
 	 * of the word: the members belong together.
 	 */
-	phase = section_enter(&d->hv->section, &d->hv->phase);
+	phase = section_enter_shared(&d->hv->section, &d->hv->epoch);
 	look_at_word(out, load_seq(&p->word));
 	domain_abi(d)->look(d, port, out);
 	c = trace_count(d, port);
@@ -157,6 +156,6 @@ int hv_port_info(struct hv_domain *d, evtchn_port_t port, struct hv_port_info *o
 		out->sends = load_relaxed(&c->sends);
 		out->merged = load_relaxed(&c->merged);
 	}
-	section_leave(&d->hv->section, phase);
+	section_leave_shared(&d->hv->section, phase);
 	return 0;
 }

@@ -40,14 +40,14 @@ static long op_eoi(struct hv_vcpu *v, uint64_t arg)
 	p = pirq_find(d, eoi.irq);
 	if (!p)
 		return rc;
-	fetch_add_relaxed(&v->counters.eois, UINT64_C(1));
+	fetch_add_relaxed(&v->eois, UINT64_C(1));
 	probe_eoi(d->domid, eoi.irq);
 	lock_take(d->hv, &d->lock);
 	if (is_known(p)) {
 		rc = 0;
 		/* In this order: what the eoi lets in finds the port unmasked. */
 		if (d->eoi_unmasks && load_relaxed(&p->port))
-			event_unmask(d, &v->section, load_relaxed(&p->port));
+			event_unmask(v, load_relaxed(&p->port));
 		if (p->state == PIRQ_MAPPED)
 			irq_eoi(d->hv, p);
 	}

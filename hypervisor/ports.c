@@ -1,39 +1,37 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The port table: buckets of 64 ports, allocated when their first port is needed, and the search
- * for the lowest free number in constant time. Two summaries above the buckets' own words: a bit
- * per full bucket, a bit per full word of those.
+ * The port table: buckets of 256 ports, allocated when their first port is needed, and the search
+ * for the lowest free number in constant time. Ports become valid 64 at a time, a word of bits that
+ * say which are used. There are two summaries above these: a bit per full word, a bit per full word
+ * of those.
  */
 #include "ports.h"
 
 #include "event_abi.h"
 #include "trace.h"
 
-static struct bucket *bucket_of(const struct hv_domain *d, uint32_t port)
+/* The word of bits that this port is in. */
+static uint64_t *used_of(const struct hv_domain *d, uint32_t port)
 {
-	return d->groups[port / (GROUP_BUCKETS * BUCKET_PORTS)]
-		->bucket[port / BUCKET_PORTS % GROUP_BUCKETS];
+	return &d->bucket[port / BUCKET_PORTS]->used[port % BUCKET_PORTS / PORT_STEP];
+}
+
+static int add_bucket(struct hv_domain *d, uint32_t first)
+{
+	if (trace_grow(d, first))
+		return -XEN_ENOMEM;
+	d->bucket[first / BUCKET_PORTS] = alloc(d->hv, sizeof(struct bucket));
+	return d->bucket[first / BUCKET_PORTS] ? 0 : -XEN_ENOMEM;
 }
 
 static int grow(struct hv_domain *d)
 {
-	const struct hv *hv = d->hv;
 	uint32_t first = d->valid_ports;
-	uint32_t group = first / (GROUP_BUCKETS * BUCKET_PORTS);
-	struct bucket *b;
 
-	if (!d->groups[group])
-		d->groups[group] = alloc(hv, sizeof(struct port_group));
-	if (!d->groups[group])
+	if (!d->bucket[first / BUCKET_PORTS] && add_bucket(d, first))
 		return -XEN_ENOMEM;
-	if (trace_grow(d, first))
-		return -XEN_ENOMEM;
-	b = alloc(hv, sizeof(*b));
-	if (!b)
-		return -XEN_ENOMEM;
-	d->groups[group]->bucket[first / BUCKET_PORTS % GROUP_BUCKETS] = b;
 	/* Release: who sees the ports valid (port_find) sees their bucket, all of it free. */
-	store_release(&d->valid_ports, first + BUCKET_PORTS);
+	store_release(&d->valid_ports, first + PORT_STEP);
 	return 0;
 }
 
@@ -44,22 +42,17 @@ int ports_init(struct hv_domain *d)
 	if (rc)
 		return rc;
 	port_take(d, 0);
-	d->groups[0]->bucket[0]->port[0].word = port_word(PORT_RESERVED, 0, 0, 0);
+	d->bucket[0]->port[0].word = port_word(PORT_RESERVED, 0, 0, 0);
 	return 0;
 }
 
 void ports_destroy(struct hv_domain *d)
 {
-	const struct hv *hv = d->hv;
-	unsigned g, b;
+	unsigned i;
 
-	for (g = 0; g < sizeof(d->groups) / sizeof(d->groups[0]); g++) {
-		if (!d->groups[g])
-			continue;
-		for (b = 0; b < GROUP_BUCKETS; b++)
-			release(hv, d->groups[g]->bucket[b], sizeof(struct bucket));
-		release(hv, d->groups[g], sizeof(struct port_group));
-		d->groups[g] = NULL;
+	for (i = 0; i < DOMAIN_BUCKETS; i++) {
+		release(d->hv, d->bucket[i], sizeof(struct bucket));
+		d->bucket[i] = NULL;
 	}
 	d->valid_ports = 0;
 }
@@ -72,41 +65,40 @@ static unsigned lowest_zero(uint64_t word, unsigned from)
 	return zeroes ? (unsigned)__builtin_ctzll(zeroes) : 64;
 }
 
-static uint32_t next_bucket_with_room(const struct hv_domain *d, uint32_t from)
+static uint32_t next_word_with_room(const struct hv_domain *d, uint32_t from)
 {
 	uint32_t w = from / 64;
 	unsigned bit;
 
-	if (from >= MAX_PORTS / BUCKET_PORTS)
+	if (from >= MAX_PORTS / PORT_STEP)
 		return from;
-	bit = lowest_zero(d->full_buckets[w], from % 64);
+	bit = lowest_zero(d->full_words[w], from % 64);
 	if (bit < 64)
 		return w * 64 + bit;
-	w = lowest_zero(d->full_buckets_full, w + 1);
+	w = lowest_zero(d->full_words_full, w + 1);
 	if (w >= 32)
-		return MAX_PORTS / BUCKET_PORTS;
-	return w * 64 + lowest_zero(d->full_buckets[w], 0);
+		return MAX_PORTS / PORT_STEP;
+	return w * 64 + lowest_zero(d->full_words[w], 0);
 }
 
 /*
- * The lowest number at or above from that is not taken, whatever the limits; it may be in the
- * bucket to come.
+ * The lowest number at or above from that is not taken, whatever the limits; it may be one
+ * that is not valid yet.
  */
 static uint32_t next_free(const struct hv_domain *d, uint32_t from)
 {
-	uint32_t bucket = from / BUCKET_PORTS;
+	uint32_t word = from / PORT_STEP;
 
 	if (from < d->valid_ports) {
-		unsigned bit = lowest_zero(bucket_of(d, from)->used, from % BUCKET_PORTS);
+		unsigned bit = lowest_zero(*used_of(d, from), from % PORT_STEP);
 
 		if (bit < 64)
-			return bucket * BUCKET_PORTS + bit;
-		bucket = next_bucket_with_room(d, bucket + 1);
-		from = bucket * BUCKET_PORTS;
+			return word * PORT_STEP + bit;
+		from = next_word_with_room(d, word + 1) * PORT_STEP;
 	}
 	if (from >= d->valid_ports)
 		return from;
-	return from + lowest_zero(bucket_of(d, from)->used, 0);
+	return from + lowest_zero(*used_of(d, from), 0);
 }
 
 static uint32_t limit_of(const struct hv_domain *d, const struct event_abi *abi)
@@ -164,27 +156,27 @@ int port_at(struct hv_domain *d, uint32_t port)
 
 void port_take(struct hv_domain *d, uint32_t port)
 {
-	uint32_t bucket = port / BUCKET_PORTS;
-	struct bucket *b = bucket_of(d, port);
+	uint32_t word = port / PORT_STEP;
+	uint64_t *used = used_of(d, port);
 
-	b->used |= UINT64_C(1) << (port % BUCKET_PORTS);
-	if (b->used != UINT64_MAX)
+	*used |= UINT64_C(1) << (port % PORT_STEP);
+	if (*used != UINT64_MAX)
 		return;
-	d->full_buckets[bucket / 64] |= UINT64_C(1) << (bucket % 64);
-	if (d->full_buckets[bucket / 64] == UINT64_MAX)
-		d->full_buckets_full |= 1u << (bucket / 64);
+	d->full_words[word / 64] |= UINT64_C(1) << (word % 64);
+	if (d->full_words[word / 64] == UINT64_MAX)
+		d->full_words_full |= 1u << (word / 64);
 }
 
 void port_give_back(struct hv_domain *d, uint32_t port)
 {
-	uint32_t bucket = port / BUCKET_PORTS;
+	uint32_t word = port / PORT_STEP;
 
-	bucket_of(d, port)->used &= ~(UINT64_C(1) << (port % BUCKET_PORTS));
-	d->full_buckets[bucket / 64] &= ~(UINT64_C(1) << (bucket % 64));
-	d->full_buckets_full &= ~(1u << (bucket / 64));
+	*used_of(d, port) &= ~(UINT64_C(1) << (port % PORT_STEP));
+	d->full_words[word / 64] &= ~(UINT64_C(1) << (word % 64));
+	d->full_words_full &= ~(1u << (word / 64));
 }
 
 bool port_taken(const struct hv_domain *d, uint32_t port)
 {
-	return (bucket_of(d, port)->used >> (port % BUCKET_PORTS)) & 1;
+	return (*used_of(d, port) >> (port % PORT_STEP)) & 1;
 }

@@ -11,9 +11,8 @@
 #include "bound.h"
 #include "private.h"
 
-#define BUCKET_PORTS  64u
-#define GROUP_BUCKETS 128u
-#define MAX_PORTS     (16u * GROUP_BUCKETS * BUCKET_PORTS) /* 131,072: what a FIFO link can name */
+#define PORT_STEP 64u /* valid_ports is a multiple of it, as on Xen */
+#define MAX_PORTS (DOMAIN_BUCKETS * BUCKET_PORTS) /* 131,072: what a FIFO link can name */
 
 enum port_state {
 	PORT_FREE,
@@ -26,34 +25,47 @@ enum port_state {
 };
 
 /*
- * All that a sender needs is in one word, so it always sees one state with the members that belong
- * to it: bits 0-2 state, 3-15 the vCPU it notifies, 16-31 remote domain, 32-48 remote port, virq or
- * pirq.
+ * What a port is bound to is in one word, so a sender always sees one state with the members that
+ * belong to it: bits 0-2 state, 3-14 the vCPU it notifies, 15 EVTCHNOP_send raises an event, 16-31
+ * remote domain, 32-48 the port to raise it on, or the virq or pirq.
+ *
+ * The route is the vCPU to raise it for, the one that the remote port notifies: so a sender looks
+ * neither at that port nor for its domain. It is stored before a word with bit 15, and followed by
+ * who has seen such a word, in the same section. While a port stays connected it may become another
+ * vCPU of the same domain (bind_vcpu): either will do until the wait is over. A port that was
+ * disconnected may be connected again before all who saw the old word are out, but only to the
+ * domain that it was connected to, in whose reset that is; what they raise there is cleared when
+ * they are out, as if they had seen the old route.
  */
 struct port {
-	uint64_t word; /* atomic; written under the domain's lock */
+	uint64_t word;	       /* atomic; written under the domain's lock */
+	struct hv_vcpu *route; /* atomic; written under that lock and the remote domain's */
+};
 
-	/* event_fifo.c's, each atomic. They outlive what the port is bound to. */
-	uint16_t fifo_queue;	 /* the queue that it was linked on last */
-	uint8_t fifo_priority;	 /* of its next event */
-	uint8_t fifo_remembered; /* had an event when it had no word */
+/* event_fifo.c's, each atomic. They outlive what the port is bound to. */
+struct port_fifo {
+	uint16_t queue;	    /* the queue that it was linked on last */
+	uint8_t priority;   /* of its next event */
+	uint8_t remembered; /* had an event when it had no word */
 };
 
 struct bucket {
-	uint64_t used; /* a bit per port that is not to be handed out; domain's lock */
+	/* a bit per port that is not to be handed out; domain's lock */
+	uint64_t used[BUCKET_PORTS / PORT_STEP];
 	struct port port[BUCKET_PORTS];
-};
-
-struct port_group {
-	struct bucket *bucket[GROUP_BUCKETS];
+	struct port_fifo fifo[BUCKET_PORTS];
 };
 
 #define BUSY_AT_ONCE 1024u /* ports in use by the ABI that are looked at with the lock held */
 
+#define WORD_SENDS (UINT64_C(1) << 15)
+
 static inline uint64_t port_word(enum port_state state, unsigned vcpu, domid_t dom, uint32_t number)
 {
-	return (uint64_t)state | (uint64_t)(vcpu & 0x1fff) << 3 | (uint64_t)dom << 16 |
-	       (uint64_t)(number & 0x1ffff) << 32;
+	bool sends = state == PORT_INTERDOMAIN || state == PORT_IPI;
+
+	return (uint64_t)state | (uint64_t)(vcpu & 0xfff) << 3 | (sends ? WORD_SENDS : 0) |
+	       (uint64_t)dom << 16 | (uint64_t)(number & 0x1ffff) << 32;
 }
 
 static inline enum port_state word_state(uint64_t w)
@@ -63,7 +75,7 @@ static inline enum port_state word_state(uint64_t w)
 
 static inline unsigned word_vcpu(uint64_t w)
 {
-	return (unsigned)(w >> 3) & 0x1fff;
+	return (unsigned)(w >> 3) & 0xfff;
 }
 
 static inline domid_t word_dom(uint64_t w)
@@ -73,7 +85,7 @@ static inline domid_t word_dom(uint64_t w)
 
 static inline uint32_t word_number(uint64_t w)
 {
-	return (uint32_t)(w >> 32) & 0x1ffff;
+	return (uint32_t)(w >> 32);
 }
 
 static inline bool word_usable(uint64_t w)
@@ -84,12 +96,15 @@ static inline bool word_usable(uint64_t w)
 /* A port that is known to exist: a number of our own, as in another port's word or a pirq. */
 static inline struct port *port_known(const struct hv_domain *d, uint32_t port)
 {
-	const struct port_group *g = d->groups[port / (GROUP_BUCKETS * BUCKET_PORTS)];
-
-	return &g->bucket[port / BUCKET_PORTS % GROUP_BUCKETS]->port[port % BUCKET_PORTS];
+	return &d->bucket[port / BUCKET_PORTS]->port[port % BUCKET_PORTS];
 }
 
-/* NULL beyond the last bucket. No lock needed: buckets stay until the domain dies. */
+static inline struct port_fifo *port_fifo(const struct hv_domain *d, uint32_t port)
+{
+	return &d->bucket[port / BUCKET_PORTS]->fifo[port % BUCKET_PORTS];
+}
+
+/* NULL if it is not valid. No lock needed: buckets stay until the domain dies. */
 static inline struct port *port_find(const struct hv_domain *d, uint32_t port)
 {
 	/* Acquire: pairs with the release in ports.c that published the bucket. */
@@ -100,19 +115,25 @@ static inline struct port *port_find(const struct hv_domain *d, uint32_t port)
 	return port_known(d, (uint32_t)index_nospec(port, valid));
 }
 
+/* The same; but port 0, which is never in use, if it is not valid. */
+static inline struct port *port_find_or_0(const struct hv_domain *d, uint32_t port)
+{
+	return port_known(d, (uint32_t)index_nospec(port, load_acquire(&d->valid_ports)));
+}
+
 /* Port 0 and the first bucket; and everything gone. */
 int ports_init(struct hv_domain *d);
 void ports_destroy(struct hv_domain *d);
 
 /*
- * The lowest number from *from on that can be had; its bucket exists then, but nothing is taken
+ * The lowest number from *from on that can be had; it is valid then, but nothing is taken
  * yet. Domain's lock held. -XEN_EINVAL (dying), -XEN_ENOSPC, -XEN_ENOMEM; -XEN_ERESTART: many below
  * the new *from are free, but still in use by the ABI, and it is time to drop the lock.
  */
 int port_lowest_free(struct hv_domain *d, uint32_t *from);
 
 /*
- * That number, if it can be had; all buckets up to it exist then. Domain's lock held. -XEN_EINVAL
+ * That number, if it can be had; all up to it are valid then. Domain's lock held. -XEN_EINVAL
  * (dying), -XEN_ENOSPC (beyond the limit), -XEN_EBUSY, -XEN_ENOMEM
  */
 int port_at(struct hv_domain *d, uint32_t port);

@@ -14,6 +14,7 @@
 #include <xen/compat32.h>
 #include <xen/errno.h>
 
+#include "count.h"
 #include "lock.h"
 #include "section.h"
 
@@ -26,7 +27,7 @@ struct event_abi;
 struct fifo;
 struct pirq;
 struct irq_line;
-struct port_group;
+struct bucket;
 struct trace;
 
 /* The relation of cycles to time that goes into vcpu_time_info. */
@@ -44,7 +45,7 @@ struct domain_page {
 };
 
 struct hv {
-	struct section section; /* of all threads, where it is not a vCPU's on its own thread */
+	struct shared_section section; /* of all threads, where it is not a vCPU's on its own */
 	const struct hv_ops *ops;
 	void *ctx;
 
@@ -61,9 +62,10 @@ struct hv {
 	struct lock irq_timer_lock;
 	uint64_t irq_timer_armed; /* what the embedder was told last; under that lock */
 
-	struct lock section_lock;
-	struct section *sections;
-	uint32_t phase; /* atomic; section.c */
+	struct lock section_lock, count_lock;
+	struct hv_vcpu *vcpus; /* list of all; written under both locks */
+	unsigned count_next;   /* under count_lock; count.c */
+	uint64_t epoch; /* atomic; section.c. Never 0 */
 };
 
 /* Why a vCPU does not run: hv_vcpu.stopped is a set of these. */
@@ -72,6 +74,9 @@ struct hv {
 #define STOP_PAUSED   4u  /* hv_domain_pause */
 #define STOP_SHUTDOWN 8u  /* the domain shut down, or is being destroyed */
 #define STOP_ASLEEP   16u /* it began up (VGCF_online), and nothing has woken it yet */
+
+#define BUCKET_PORTS   256u /* ports.h */
+#define DOMAIN_BUCKETS 512u
 
 #define WATCHDOGS 2u /* per domain, as on Xen */
 
@@ -156,6 +161,8 @@ struct hv_vcpu {
 	unsigned id;
 	struct vcpu_area *info; /* atomic; NULL: none (id >= XEN_LEGACY_MAX_VCPUS and not
 				   registered) */
+	struct evtchn_fifo_control_block *block; /* atomic; NULL: none. Like domain->fifo */
+	uint64_t block_mfn;			 /* its frame, held by mm_get_frame */
 	void *user;
 	uint32_t virq_port[NR_VIRQS]; /* atomic; 0: not bound here */
 
@@ -163,12 +170,15 @@ struct hv_vcpu {
 	uint32_t stopped __attribute__((aligned(64))); /* atomic set of STOP_* */
 	uint32_t poll_port; /* atomic: POLL_NONE, POLL_ANY or the one port polled; written by its
 			       own thread only */
-	/* Each atomic, relaxed; sends: those that are neither merged nor masked (look.c). */
-	struct hv_counters counters;
+	/* Each atomic, relaxed: kicks that no send was counted with (count.h), pirqs and eois. */
+	uint64_t kicks, pirqs, eois;
 
-	struct section section; /* its own thread's alone */
+	struct section section; /* its own thread's alone, as what follows */
+	struct counting counting;
+	uint64_t hypercalls; /* atomic: others read it */
 
 	/* This vCPU's own thread. */
+	struct hv_vcpu *next; /* hv->vcpus' list */
 	bool polling; /* poll_port and the domain's poll mask are set, since its last hypercall */
 	bool in_multicall;
 	bool preempted;		/* the last hypercall, which goes on with these arguments */
@@ -201,18 +211,18 @@ struct hv_domain {
 	struct mm *mm; /* mm.c's */
 
 	/* Events. What senders read is written under lock and published by valid_ports. */
+	uint32_t way;		     /* atomic: WAY_*, the shortest that abi and trace allow */
 	const struct event_abi *abi; /* atomic: domain_abi() */
 	struct fifo *fifo;	     /* event_fifo.h; NULL in the 2-level ABI */
 	struct trace *trace;	     /* atomic; trace.h; NULL: single ports are not counted */
 	struct shared_info *shared;  /* a compat_shared_info if compat32: shared32() */
 	uint64_t shared_mfn;	     /* its frame, HV_NEVER if it is none of the domain's memory */
-	struct port_group *groups[16];
-	uint32_t valid_ports; /* atomic: ports below have a bucket */
+	uint32_t valid_ports; /* atomic: ports below can be looked at */
 	uint32_t port_limit;  /* the first number it may not allocate, whatever the ABI */
 	uint32_t open_ports;  /* under lock: how many are in use, or still being closed */
 	uint32_t reset_at;    /* under lock: a reset goes on here; 0: there is none half done */
-	uint32_t full_buckets_full; /* free-port search, ports.c */
-	uint64_t full_buckets[32];
+	uint32_t full_words_full; /* free-port search, ports.c */
+	uint64_t full_words[32];
 	uint64_t poll_mask[HV_MAX_VCPUS / 64]; /* atomic: vCPUs that poll */
 
 	struct lock lock; /* ports and pirqs of this domain, vCPU initialisation, pause count,
@@ -226,6 +236,8 @@ struct hv_domain {
 	unsigned shutdown_code; /* SCHEDOP_shutdown_code + 1, 0 if unset */
 
 	uint32_t wallclock_version; /* under hv->lock */
+
+	struct bucket *bucket[DOMAIN_BUCKETS]; /* published by valid_ports */
 
 	unsigned nr_pirqs;
 	struct pirq *pirqs;

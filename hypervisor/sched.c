@@ -24,7 +24,7 @@ static long do_block(struct hv_vcpu *v)
 
 	if (info)
 		store_seq(&info->evtchn_upcall_mask, (uint8_t)0);
-	/* Pairs with vcpu_mark_pending(): it sets upcall_pending, then looks whether we block. */
+	/* Pairs with vcpu_set_pending(): it sets upcall_pending, then looks whether we block. */
 	fetch_or_seq(&v->stopped, STOP_BLOCKED);
 	if (vcpu_has_upcall(v) || hv_vcpu_nmi_due(v))
 		vcpu_let_run(v, STOP_BLOCKED);
@@ -83,7 +83,7 @@ static long any_pending(struct hv_vcpu *v, const struct sched_poll *p, uint32_t 
 
 		if (copy_from_guest(v, last, p->ports + i * sizeof(*last), sizeof(*last)))
 			return -XEN_EFAULT;
-		rc = event_port_poll(v->domain, &v->section, *last);
+		rc = event_port_poll(v, *last);
 		if (rc)
 			return rc;
 	}

@@ -1,59 +1,50 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The waiting side of the read sections. The two phases are for progress only: new senders count in
- * the other phase than the one waited for, so a wait ends however many senders there are.
+ * The waiting side of the read sections. An epoch is for progress only: senders that enter in a new
+ * one are not waited for, so a wait ends however many senders there are.
  */
 #include "section.h"
 
 #include "lock.h"
 #include "private.h"
 
-void section_add(struct hv *hv, struct section *s)
+/* Who entered in that epoch or before is out. One who came later has seen what we wait for. */
+static void wait_vcpus(const struct hv *hv, uint64_t epoch)
 {
-	lock_take(hv, &hv->section_lock);
-	s->next = hv->sections;
-	hv->sections = s;
-	lock_drop(&hv->section_lock);
-}
+	const struct hv_vcpu *v;
+	uint64_t e;
 
-void section_remove(struct hv *hv, struct section *s)
-{
-	struct section **p;
-
-	lock_take(hv, &hv->section_lock);
-	for (p = &hv->sections; *p; p = &(*p)->next) {
-		if (*p == s) {
-			*p = s->next;
-			break;
-		}
-	}
-	lock_drop(&hv->section_lock);
-}
-
-static void wait_phase(const struct hv *hv, unsigned p)
-{
-	const struct section *s;
-
-	for (s = hv->sections; s; s = s->next)
-		while (load_seq(&s->inside[p]))
+	for (v = hv->vcpus; v; v = v->next)
+		while ((e = load_seq(&v->section.inside)) != 0 && e <= epoch)
 			relax(hv);
 }
 
 /*
- * Twice: a sender may have read the phase, been stopped, and count itself in that phase only after
- * it was flipped. It may so have entered before our caller's store and be in either; when both have
- * been empty once since, it is out.
+ * Both counts have been empty once. Either may have somebody who entered before our caller's store:
+ * a sender may have read the epoch, been stopped, and counted itself in it only when it was over.
+ * While we wait for one, who comes counts in the other.
  */
+static void wait_shared(struct hv *hv, uint64_t epoch)
+{
+	const struct shared_section *s = &hv->section;
+
+	while (load_seq(&s->inside[epoch & 1]))
+		relax(hv);
+	if (!load_seq(&s->inside[(epoch + 1) & 1]))
+		return;
+	store_seq(&hv->epoch, epoch + 2);
+	while (load_seq(&s->inside[(epoch + 1) & 1]))
+		relax(hv);
+}
+
 void sections_wait(struct hv *hv)
 {
-	unsigned i;
+	uint64_t epoch;
 
 	lock_take(hv, &hv->section_lock);
-	for (i = 0; i < 2; i++) {
-		uint32_t old = load_relaxed(&hv->phase);
-
-		store_seq(&hv->phase, old + 1);
-		wait_phase(hv, old & 1);
-	}
+	epoch = load_relaxed(&hv->epoch);
+	store_seq(&hv->epoch, epoch + 1);
+	wait_vcpus(hv, epoch);
+	wait_shared(hv, epoch);
 	lock_drop(&hv->section_lock);
 }

@@ -13,48 +13,54 @@
 
 struct hv;
 
-/*
- * One place where senders count themselves: each vCPU has one for its own thread, and the
- * hypervisor one for all others.
- */
+/* A vCPU's, in which only its own thread is: no two senders write the same line. */
 struct section {
-	uint32_t inside[2]; /* how many are in, by the phase in which they entered */
-	struct section *next;
+	uint64_t inside; /* the epoch in which it entered; 0: it is out */
+} __attribute__((aligned(64)));
+
+/* That of all other threads, who count themselves. */
+struct shared_section {
+	uint32_t inside[2]; /* how many are in, by whether the epoch was odd when they entered */
 } __attribute__((aligned(64)));
 
 /*
- * Enter and leave. Nothing that blocks or takes the locks of those who wait may be between them.
- * The two calls must be given the same section; the phase that enter returns goes to leave.
+ * Enter and leave. Nothing that blocks or takes the locks of those who wait may be between them,
+ * and no other section of the same vCPU.
  *
- * Pairs with sections_wait(): that one has stored "gone" and then reads inside[]; we add to
- * inside[] and then read. All four are sequentially consistent, so either it sees us and waits, or
- * we see "gone".
+ * Pairs with sections_wait(): that one has stored "gone" and then reads `inside`; we write `inside`
+ * and then read. All four are sequentially consistent, so either it sees us and waits, or we see
+ * "gone". Acquire: an epoch that began after "gone" was stored shows it, too.
+ *
+ * It is also the one full barrier between what the guest wrote before its hypercall and whatever
+ * the section reads.
  */
-static inline unsigned section_enter(struct section *s, const uint32_t *phase)
+static inline void section_enter(struct section *s, const uint64_t *epoch)
 {
-	unsigned p = load_relaxed(phase) & 1;
+	exchange_seq(&s->inside, load_acquire(epoch));
+}
+
+static inline void section_leave(struct section *s)
+{
+	/* Release: what we did in there is done for whoever reads that we left. */
+	store_release(&s->inside, UINT64_C(0));
+}
+
+/* What enter returns goes to leave. */
+static inline unsigned section_enter_shared(struct shared_section *s, const uint64_t *epoch)
+{
+	unsigned p = load_relaxed(epoch) & 1;
 
 	fetch_add_seq(&s->inside[p], 1u);
 	return p;
 }
 
-static inline void section_leave(struct section *s, unsigned p)
+static inline void section_leave_shared(struct shared_section *s, unsigned p)
 {
-	/* Release: what we did in there is done for whoever reads that we left. */
+	/* Release, as above. */
 	fetch_sub_release(&s->inside[p], 1u);
 }
 
-/*
- * The same of a section that only this thread counts itself in, a vCPU's: nobody else writes
- * between our load and our store, so they need not be one step.
- */
-static inline void section_leave_own(struct section *s, unsigned p)
-{
-	store_release(&s->inside[p], load_relaxed(&s->inside[p]) - 1);
-}
-
-void section_add(struct hv *hv, struct section *s);
-void section_remove(struct hv *hv, struct section *s);
+/* Senders that had entered before the call are out. */
 void sections_wait(struct hv *hv);
 
 #endif

@@ -5,6 +5,8 @@
  */
 #include "trace.h"
 
+#include "event_abi.h"
+
 #define BUCKETS	    (MAX_PORTS / BUCKET_PORTS)
 #define BUCKET_SIZE (BUCKET_PORTS * sizeof(struct port_count))
 
@@ -87,6 +89,7 @@ static int begin(struct hv_domain *d)
 	}
 	/* Pairs with trace_count(): who finds it finds the counters of all ports that it finds. */
 	store_seq(&d->trace, t);
+	set_way(d, d->abi, true);
 	return 0;
 }
 
@@ -97,6 +100,7 @@ static void end(struct hv_domain *d)
 
 	if (!t)
 		return;
+	set_way(d, d->abi, false);
 	/* Pairs with trace_count(): senders that have found it are out after this. */
 	store_seq(&d->trace, (struct trace *)NULL);
 	sections_wait(d->hv);

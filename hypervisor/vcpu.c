@@ -46,6 +46,32 @@ _Static_assert(sizeof(struct vcpu_area) == sizeof(struct vcpu_info) &&
 		       sizeof(struct vcpu_area) == sizeof(struct compat_vcpu_info),
 	       "one size");
 
+/* Into the list of those whose sections are waited for, and whose counts are added up. */
+static void enlist(struct hv *hv, struct hv_vcpu *v)
+{
+	lock_take(hv, &hv->section_lock);
+	lock_take(hv, &hv->count_lock);
+	count_begin(v);
+	v->next = hv->vcpus;
+	hv->vcpus = v;
+	lock_drop(&hv->count_lock);
+	lock_drop(&hv->section_lock);
+}
+
+static void delist(struct hv *hv, struct hv_vcpu *v)
+{
+	struct hv_vcpu **p;
+
+	lock_take(hv, &hv->section_lock);
+	lock_take(hv, &hv->count_lock);
+	for (p = &hv->vcpus; *p != v; p = &(*p)->next)
+		;
+	*p = v->next;
+	count_end(v);
+	lock_drop(&hv->count_lock);
+	lock_drop(&hv->section_lock);
+}
+
 int vcpu_create(struct hv_domain *d, unsigned id)
 {
 	struct hv_vcpu *v = alloc(d->hv, sizeof(*v));
@@ -66,7 +92,7 @@ int vcpu_create(struct hv_domain *d, unsigned id)
 		v->info_offset = (unsigned)(id * sizeof(struct vcpu_area));
 	}
 	d->vcpu[id] = v;
-	section_add(d->hv, &v->section);
+	enlist(d->hv, v);
 	return 0;
 }
 
@@ -77,7 +103,7 @@ void vcpu_free(struct hv_domain *d, unsigned id)
 	if (!v)
 		return;
 	d->vcpu[id] = NULL;
-	section_remove(d->hv, &v->section);
+	delist(d->hv, v);
 	if (v->info_mfn != HV_NEVER)
 		mm_put_frame(d, v->info_mfn);
 	entry_free(d->hv, &v->entry);
@@ -125,20 +151,10 @@ void vcpu_resume(struct hv_vcpu *v, uint32_t reasons)
 		kick(v);
 }
 
-void vcpu_mark_pending(struct hv_vcpu *v, struct vcpu_area *info)
+void vcpu_tell_counted(struct hv_vcpu *v)
 {
-	/* Pairs with do_block(): it says that it blocks, then looks at upcall_pending. */
-	if (exchange_seq(&info->evtchn_upcall_pending, (uint8_t)1))
-		return;
-	fetch_add_relaxed(&v->counters.kicks, UINT64_C(1));
-	probe_upcall(v->domain->domid, v->id);
-	if (load_seq(&v->stopped) & STOP_BLOCKED)
-		vcpu_let_run(v, STOP_BLOCKED);
-	/*
-	 * Whatever upcall_mask reads: guests unmask with a plain store, and then look only after
-	 * they were interrupted.
-	 */
-	kick(v);
+	fetch_add_relaxed(&v->kicks, UINT64_C(1));
+	vcpu_tell(v);
 }
 
 bool vcpu_has_upcall(const struct hv_vcpu *v)

@@ -32,6 +32,21 @@ static inline uint64_t index_nospec(uint64_t i, uint64_t n)
 #endif
 }
 
+static inline uint32_t index_nospec32(uint32_t i, uint32_t n)
+{
+#if defined(__x86_64__)
+	uint32_t mask;
+
+	__asm__("cmp %[n], %[i]\n\tsbb %[mask], %[mask]"
+		: [mask] "=r"(mask)
+		: [i] "r"(i), [n] "rme"(n)
+		: "cc");
+	return i & mask;
+#else
+	return (uint32_t)index_nospec(i, n);
+#endif
+}
+
 static inline bool is_canonical(uint64_t va)
 {
 	return (uint64_t)((int64_t)(va << 16) >> 16) == va;

@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Counting the events raised for a vCPU, exactly, though anybody may raise one: each sending vCPU
- * counts on its own, in a line that only its own thread writes. What is asked for is the sum.
+ * counts on its own, in memory that only its own thread writes. What is asked for is the sum.
  * Events of single ports are counted in trace.h.
  *
- * A sender has a few cells, each of one vCPU that it sends to, and which of them that is depends on
- * that vCPU. If the cell is another's already, and on threads that are no vCPU's, the count goes to
- * the vCPU that is sent to, by an atomic addition.
+ * A vCPU that is sent to has a slot, its place in what each sender counts. There are a few tens of
+ * them in a hypervisor. Who comes later has none, and is counted for by atomic additions, as are
+ * events that no vCPU's own thread raises.
  */
 #ifndef HYPERVISOR_COUNT_H
 #define HYPERVISOR_COUNT_H
 
-#include "atomic.h"
+#include <stdint.h>
 
-struct hv;
 struct hv_vcpu;
 
 /* What became of an event: it is counted as one of these. */
@@ -23,20 +22,18 @@ enum counted {
 	COUNT_MERGED, /* was pending */
 	COUNT_MASKED, /* newly pending, but the port is masked */
 	COUNT_KINDS,
+	/* The two at once, which happens in FIFO: counted as merged, and the kick apart. */
+	COUNT_MERGED_KICKED = COUNT_KINDS,
 };
 
-#define COUNT_CELLS 6u
+#define COUNT_SLOTS 32u
 
-struct count_cell {
-	struct hv_vcpu *of;	 /* atomic; NULL: nobody's yet */
-	uint64_t n[COUNT_KINDS]; /* atomic; written by the sender's thread alone */
-};
+#define COUNT_CELLS (COUNT_SLOTS * COUNT_KINDS)
 
-/* A vCPU's, as a sender and as one that is sent to. */
+/* A vCPU's, as a sender and as one that is sent to. All atomic. */
 struct counting {
-	struct count_cell cell[COUNT_CELLS];
-	uint64_t others[COUNT_KINDS]; /* atomic: raised for it, and in nobody's cell */
-	unsigned place;		      /* of the cell that each sender has for it, in bytes */
+	uint64_t sent[COUNT_CELLS];   /* COUNT_KINDS for each slot; its own thread writes them */
+	uint64_t others[COUNT_KINDS]; /* raised for it, and counted by no sender */
 };
 
 /*
@@ -46,10 +43,7 @@ struct counting {
 void count_begin(struct hv_vcpu *v);
 void count_end(struct hv_vcpu *v);
 
-/* The sum over all that send to it. [any] */
+/* Add what all together have raised for it. [any] */
 void count_sum(const struct hv_vcpu *v, uint64_t n[COUNT_KINDS]);
-
-/* For count() below: `by` has no cell for `v`, or is no vCPU (NULL). */
-void count_otherwise(struct hv_vcpu *by, struct hv_vcpu *v, enum counted kind);
 
 #endif

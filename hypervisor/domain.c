@@ -221,6 +221,7 @@ static int make_vcpus(struct hv_domain *d, bool tick)
 			return rc;
 		timers_init(d->vcpu[i], tick);
 	}
+	set_ways(d);
 	return 0;
 }
 
@@ -269,7 +270,6 @@ int hv_domain_create(struct hv *hv, const struct hv_domain_config *cfg, struct h
 	d->eoi_map_mfn = HV_NEVER;
 	d->compat32 = cfg->compat32;
 	d->abi = abi_2l(d);
-	set_way(d, d->abi, false);
 	d->port_limit = port_limit(cfg->max_evtchn_port);
 	rc = make_parts(d, cfg);
 	if (rc == 0) {

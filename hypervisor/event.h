@@ -17,6 +17,11 @@ struct port;
 
 /* EVTCHNOP_send by this vCPU, on its own thread, on a port of its domain. */
 long event_send(struct hv_vcpu *by, uint32_t port);
+/*
+ * An event on that port, which notifies v. by: whose thread and section this is, NULL if it is not
+ * one vCPU's own. In a read section, or with the domain's lock held.
+ */
+void event_raise(struct hv_vcpu *by, struct hv_vcpu *v, uint32_t port);
 /* The port of a pirq, if it is bound: its event. [any] */
 void event_send_pirq(struct hv_domain *d, const uint32_t *port);
 /* Is that port pending? [any] */

@@ -9,31 +9,6 @@
 #include "bound.h"
 #include "event_abi.h"
 
-void event_2l_polled(struct hv_vcpu *by, struct hv_vcpu *v, uint32_t port, bool masked)
-{
-	bool kicked = !masked && select_word(v, port, v->domain->compat32);
-
-	count(by, v, masked ? COUNT_MASKED : kicked ? COUNT_KICKED : COUNT_TOLD);
-	if (kicked)
-		vcpu_tell(v);
-	poll_wake(v->domain, port);
-}
-
-/* Apart: events are counted port by port only when somebody asked for that. */
-static __attribute__((noinline)) void raise_traced(struct hv_vcpu *by, struct hv_vcpu *v,
-						   uint32_t port)
-{
-	raise_2l(by, v, port, v->domain->compat32, true);
-}
-
-EITHER_WIDTH void set_pending(struct hv_vcpu *by, struct hv_vcpu *v, uint32_t port, bool narrow)
-{
-	if (trace_wanted(v->domain))
-		raise_traced(by, v, port);
-	else
-		raise_2l(by, v, port, narrow, false);
-}
-
 /* What was there before. */
 EITHER_WIDTH bool clear_bit(void *words, uint32_t port, bool narrow)
 {
@@ -54,7 +29,7 @@ EITHER_WIDTH void unmask(struct hv_vcpu *v, uint32_t port, bool narrow)
 	/* Pairs with set_pending: the mask is cleared before pending is read. */
 	if (clear_bit(mask_of(d, narrow), port, narrow) &&
 	    test_bit(pending_of(d, narrow), port, narrow) && select_word(v, port, narrow))
-		vcpu_tell_counted(v);
+		vcpu_tell_uncounted(v);
 }
 
 /* A port that was given out under the FIFO ABI may be beyond these bits: masked, as on Xen. */
@@ -75,42 +50,42 @@ EITHER_WIDTH void look(const struct hv_domain *d, uint32_t port, struct hv_port_
 
 /* ---- one of each for each ---- */
 
-#define NAMED_ABI_2L(name, narrow, number)                                                   \
-	static void name##_set_pending(struct hv_vcpu *by, struct hv_vcpu *v, uint32_t port) \
-	{                                                                                    \
-		set_pending(by, v, port, narrow);                                            \
-	}                                                                                    \
-                                                                                             \
-	static void name##_unmask(struct hv_vcpu *v, uint32_t port)                          \
-	{                                                                                    \
-		unmask(v, port, narrow);                                                     \
-	}                                                                                    \
-                                                                                             \
-	static void name##_clear_pending(struct hv_domain *d, uint32_t port)                 \
-	{                                                                                    \
-		clear_bit(pending_of(d, narrow), port, narrow);                              \
-	}                                                                                    \
-                                                                                             \
-	static bool name##_is_pending(const struct hv_domain *d, uint32_t port)              \
-	{                                                                                    \
-		uint32_t bounded = (uint32_t)index_nospec(port, number);                     \
-                                                                                             \
-		return port < (number) && test_bit(pending_of(d, narrow), bounded, narrow);  \
-	}                                                                                    \
-                                                                                             \
-	static void name##_look(const struct hv_domain *d, uint32_t port,                    \
-				struct hv_port_info *out)                                    \
-	{                                                                                    \
-		look(d, port, out, narrow);                                                  \
-	}                                                                                    \
-                                                                                             \
-	const struct event_abi name = {                                                      \
-		.ports = (number),                                                           \
-		.set_pending = name##_set_pending,                                           \
-		.unmask = name##_unmask,                                                     \
-		.clear_pending = name##_clear_pending,                                       \
-		.is_pending = name##_is_pending,                                             \
-		.look = name##_look,                                                         \
+#define NAMED_ABI_2L(name, narrow, number)                                                  \
+	static enum counted name##_raise(struct hv_vcpu *v, uint32_t port)                  \
+	{                                                                                   \
+		return raise_2l(v, port, narrow);                                           \
+	}                                                                                   \
+                                                                                            \
+	static void name##_unmask(struct hv_vcpu *v, uint32_t port)                         \
+	{                                                                                   \
+		unmask(v, port, narrow);                                                    \
+	}                                                                                   \
+                                                                                            \
+	static void name##_clear_pending(struct hv_domain *d, uint32_t port)                \
+	{                                                                                   \
+		clear_bit(pending_of(d, narrow), port, narrow);                             \
+	}                                                                                   \
+                                                                                            \
+	static bool name##_is_pending(const struct hv_domain *d, uint32_t port)             \
+	{                                                                                   \
+		uint32_t bounded = (uint32_t)index_nospec(port, number);                    \
+                                                                                            \
+		return port < (number) && test_bit(pending_of(d, narrow), bounded, narrow); \
+	}                                                                                   \
+                                                                                            \
+	static void name##_look(const struct hv_domain *d, uint32_t port,                   \
+				struct hv_port_info *out)                                   \
+	{                                                                                   \
+		look(d, port, out, narrow);                                                 \
+	}                                                                                   \
+                                                                                            \
+	const struct event_abi name = {                                                     \
+		.ports = (number),                                                          \
+		.raise = name##_raise,                                                      \
+		.unmask = name##_unmask,                                                    \
+		.clear_pending = name##_clear_pending,                                      \
+		.is_pending = name##_is_pending,                                            \
+		.look = name##_look,                                                        \
 	}
 
 NAMED_ABI_2L(event_2l, false, EVTCHN_2L_NR_CHANNELS);

@@ -11,9 +11,6 @@
 
 #include "atomic.h"
 #include "private.h"
-#include "probe.h"
-#include "sched.h"
-#include "trace.h"
 #include "vcpu.h"
 
 #define EITHER_WIDTH static inline __attribute__((always_inline))
@@ -30,7 +27,7 @@ EITHER_WIDTH void *mask_of(const struct hv_domain *d, bool narrow)
 	return narrow ? (void *)shared32(d)->evtchn_mask : d->shared->evtchn_mask;
 }
 
-EITHER_WIDTH bool set_bit(void *words, uint32_t port, bool narrow)
+EITHER_WIDTH bool set_bit(void *words, uint64_t port, bool narrow)
 {
 	uint32_t m = UINT32_C(1) << (port % 32);
 
@@ -39,14 +36,14 @@ EITHER_WIDTH bool set_bit(void *words, uint32_t port, bool narrow)
 	return set_bit_seq(words, port);
 }
 
-EITHER_WIDTH bool test_bit(const void *words, uint32_t port, bool narrow)
+EITHER_WIDTH bool test_bit(const void *words, uint64_t port, bool narrow)
 {
 	if (narrow)
 		return (load_seq((const uint32_t *)words + port / 32) >> (port % 32)) & 1;
 	return test_bit_seq(words, port);
 }
 
-EITHER_WIDTH bool is_selected(const struct vcpu_area *info, uint32_t port, bool narrow)
+EITHER_WIDTH bool is_selected(const struct vcpu_area *info, uint64_t port, bool narrow)
 {
 	const aliased_u64 *wide = area_selector64(info);
 
@@ -55,7 +52,7 @@ EITHER_WIDTH bool is_selected(const struct vcpu_area *info, uint32_t port, bool 
 	return (load_seq(wide) >> (port / 64)) & 1;
 }
 
-EITHER_WIDTH bool select_bit(struct vcpu_area *info, uint32_t port, bool narrow)
+EITHER_WIDTH bool select_bit(struct vcpu_area *info, uint64_t port, bool narrow)
 {
 	aliased_u64 *wide = area_selector64(info);
 	uint64_t m = UINT64_C(1) << (port / 64);
@@ -72,7 +69,7 @@ EITHER_WIDTH bool select_bit(struct vcpu_area *info, uint32_t port, bool narrow)
  * The word with this port has news: say so to the vCPU, unless somebody did and it has not looked
  * yet. True: its upcall_pending went from 0 to 1, and it is not told of that yet.
  */
-EITHER_WIDTH bool select_word(struct hv_vcpu *v, uint32_t port, bool narrow)
+EITHER_WIDTH bool select_word(struct hv_vcpu *v, uint64_t port, bool narrow)
 {
 	/*
 	 * Read after the pending bit was set. If VCPUOP_register_vcpu_info moves the area just now,
@@ -94,40 +91,24 @@ EITHER_WIDTH bool select_word(struct hv_vcpu *v, uint32_t port, bool narrow)
 	return vcpu_set_pending(info);
 }
 
-/* Apart, so that who sends has no call to come back from. */
-void event_2l_polled(struct hv_vcpu *by, struct hv_vcpu *v, uint32_t port, bool masked);
-
-EITHER_WIDTH void raise_2l(struct hv_vcpu *by, struct hv_vcpu *v, uint32_t port, bool narrow,
-			   bool traced)
+/* The port has just become pending, and notifies v. What became of it, as below. */
+EITHER_WIDTH enum counted after_pending_2l(struct hv_vcpu *v, uint64_t port, bool narrow)
 {
-	struct hv_domain *d = v->domain;
-	bool masked, was_set;
-
-	if (traced)
-		trace_sent(d, port);
-	was_set = set_bit(pending_of(d, narrow), port, narrow);
-	probe_pending(d->domid, port, v->id, was_set);
-	if (was_set) {
-		count(by, v, COUNT_MERGED);
-		if (traced)
-			trace_merged(d, port);
-		return;
-	}
 	/*
 	 * Pairs with the guest's unmask, which clears the mask and then looks at pending, and with
 	 * ours in event_2l.c: either it sees our bit, or we see the port unmasked.
 	 */
-	masked = test_bit(mask_of(d, narrow), port, narrow);
-	if (poll_wanted(d)) {
-		event_2l_polled(by, v, port, masked);
-	} else if (masked) {
-		count(by, v, COUNT_MASKED);
-	} else if (!select_word(v, port, narrow)) {
-		count(by, v, COUNT_TOLD);
-	} else {
-		count(by, v, COUNT_KICKED);
-		vcpu_tell(v);
-	}
+	if (test_bit(mask_of(v->domain, narrow), port, narrow))
+		return COUNT_MASKED;
+	return select_word(v, port, narrow) ? COUNT_KICKED : COUNT_TOLD;
+}
+
+/* As event_abi.raise. */
+EITHER_WIDTH enum counted raise_2l(struct hv_vcpu *v, uint64_t port, bool narrow)
+{
+	if (set_bit(pending_of(v->domain, narrow), port, narrow))
+		return COUNT_MERGED;
+	return after_pending_2l(v, port, narrow);
 }
 
 #endif

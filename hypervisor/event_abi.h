@@ -15,9 +15,11 @@ struct event_abi {
 
 	/*
 	 * In a read section, or with the domain's lock held. `v` is the vCPU that the port
-	 * notifies; `by` whose thread and section this is, NULL if not one vCPU's own.
+	 * notifies. raise makes the port pending; called by event_raise() alone, which does what is
+	 * left to do. What became of the event: COUNT_MERGED_KICKED if upcall_pending went from 0
+	 * to 1 though it was pending.
 	 */
-	void (*set_pending)(struct hv_vcpu *by, struct hv_vcpu *v, uint32_t port);
+	enum counted (*raise)(struct hv_vcpu *v, uint32_t port);
 	void (*unmask)(struct hv_vcpu *v, uint32_t port);
 
 	/* After a wait for senders, the port unused. Domain's lock held. */
@@ -57,22 +59,20 @@ static inline const struct event_abi *domain_abi(const struct hv_domain *d)
 }
 
 /*
- * What a sender asks first, instead of asking for the ABI, and whether the domain is traced: may it
- * go one of the ways that are short, or must it ask? It holds as long as what it stands for.
+ * What a sender asks a vCPU first, instead of asking for the ABI, whether the domain is traced, and
+ * the rest: may it go one of the ways that are short, or must it ask? It holds as long as what it
+ * stands for. On a short way the vCPU has a slot (count.h).
  */
 enum way {
 	WAY_ASK,
-	WAY_2L, /* event_2l */
-	WAY_FIFO,
+	WAY_2L,	  /* event_2l */
+	WAY_FIFO, /* event_fifo, and the vCPU has its control block */
 };
 
-/* The domain's ABI or trace has changed, or is about to. Its lock held. */
-static inline void set_way(struct hv_domain *d, const struct event_abi *abi, bool traced)
-{
-	uint32_t way = abi == &event_fifo ? WAY_FIFO : abi == &event_2l ? WAY_2L : WAY_ASK;
-
-	/* Pairs with the senders' load, as the stores of abi and trace do. */
-	store_seq(&d->way, traced ? (uint32_t)WAY_ASK : way);
-}
+/*
+ * Something of that has changed (event_send.c): its ABI, its trace, a control block that came. The
+ * domain's lock held. Who takes something away does so after this, and a wait.
+ */
+void set_ways(struct hv_domain *d);
 
 #endif

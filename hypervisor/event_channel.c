@@ -77,7 +77,7 @@ static long connect_to(struct hv_vcpu *v, struct hv_domain *rd, struct evtchn_bi
 	store_relaxed(&rp->route, d->vcpu[0]);
 	store_seq(&rp->word, port_word(PORT_INTERDOMAIN, word_vcpu(rw), d->domid, (uint32_t)port));
 	/* What the other end sent before was lost: have the guest look once. */
-	domain_abi(d)->set_pending(NULL, d->vcpu[0], (uint32_t)port);
+	event_raise(NULL, d->vcpu[0], (uint32_t)port);
 	a->local_port = (uint32_t)port;
 	return 0;
 }
@@ -157,8 +157,7 @@ static long bind_pirq_locked(struct hv_vcpu *v, struct evtchn_bind_pirq *a)
 	if (port < 0)
 		return port;
 	/* The port first, as binding the pirq starts the line, and that may raise it at once. */
-	open_port(d, (uint32_t)port, port_word(PORT_PIRQ, pirq_vcpu(d, a->pirq), 0, a->pirq),
-		  NULL);
+	open_port(d, (uint32_t)port, port_word(PORT_PIRQ, pirq_vcpu(d, a->pirq), 0, a->pirq), NULL);
 	rc = pirq_bind(d, a->pirq, (uint32_t)port, a->flags & BIND_PIRQ__WILL_SHARE);
 	if (rc) {
 		/*

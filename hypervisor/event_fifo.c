@@ -19,15 +19,7 @@
 #include "lock.h"
 #include "ports.h"
 #include "probe.h"
-#include "sched.h"
-#include "trace.h"
 #include "vcpu.h"
-
-#define PENDING (1u << EVTCHN_FIFO_PENDING)
-#define MASKED	(1u << EVTCHN_FIFO_MASKED)
-#define LINKED	(1u << EVTCHN_FIFO_LINKED)
-#define BUSY	(1u << EVTCHN_FIFO_BUSY)
-#define LINK	EVTCHN_FIFO_LINK_MASK
 
 /* A queue's number, as a port keeps it. */
 static unsigned queue_id(const struct hv_vcpu *v, unsigned priority)
@@ -110,7 +102,7 @@ static bool begin_queue(struct evtchn_fifo_control_block *block, unsigned priori
 	 * Set already: whoever set it tells the guest, or has, and the guest has not cleared it
 	 * yet.
 	 */
-	return !(fetch_or_seq(&block->ready, 1u << priority) & (1u << priority));
+	return !set_bit32_seq(&block->ready, priority);
 }
 
 /*
@@ -133,7 +125,7 @@ static inline bool claim(event_word_t *word)
 		return false;
 	if (__builtin_expect(w & LINK, false))
 		fetch_and_seq(word, ~LINK);
-	return !(fetch_or_seq(word, LINKED) & LINKED);
+	return !set_bit32_seq(word, EVTCHN_FIFO_LINKED);
 }
 
 /*
@@ -143,7 +135,7 @@ static inline bool claim(event_word_t *word)
 static inline bool append(const struct fifo *f, uint32_t tail, uint32_t port, unsigned priority,
 			  struct evtchn_fifo_control_block *block)
 {
-	if (tail && tail != port && link_behind(fifo_word_known(f, tail), port))
+	if (tail && tail != port && link_behind(fifo_word(f, tail), port))
 		return false;
 	return begin_queue(block, priority, port);
 }
@@ -176,18 +168,19 @@ static void let_both_go(const struct both *b)
 }
 
 /*
- * The same as queue_port() for a port that was on another queue before. If it was the tail there,
- * it has been taken off, and that queue is empty: its next event must not be linked behind a port
- * that is on another queue. We start over only when another sender of the same port has just moved
- * it, so somebody always gets on, and nobody gives up.
+ * The port, whose word this is, was seen pending, not masked and not linked: queue it, whatever
+ * queue it was on. True: the vCPU has a new ready bit.
+ *
+ * If it was the tail of another queue it has been taken off, and that queue is empty: its next
+ * event must not be linked behind a port that is on another queue. We start over only when another
+ * sender of the same port has just moved it, so somebody always gets on, and nobody gives up.
  */
-static __attribute__((noinline)) bool queue_from_elsewhere(struct hv_vcpu *v, uint32_t port,
-							   event_word_t *word, unsigned priority,
-							   struct evtchn_fifo_control_block *block)
+static __attribute__((noinline)) bool queue_port(struct hv_vcpu *v, uint32_t port,
+						 event_word_t *word)
 {
 	struct hv_domain *d = v->domain;
 	struct port_fifo *p = port_fifo(d, port);
-	unsigned id, to = queue_id(v, priority);
+	unsigned priority = load_relaxed(&p->priority), to = queue_id(v, priority), id;
 	bool news = false;
 	struct both b;
 
@@ -202,7 +195,8 @@ static __attribute__((noinline)) bool queue_from_elsewhere(struct hv_vcpu *v, ui
 	}
 	if (claim(word)) {
 		store_relaxed(&p->queue, (uint16_t)to);
-		news = append(d->fifo, b.to_tail, port, priority, block);
+		/* Acquire: pairs with the release in map_block(). */
+		news = append(d->fifo, b.to_tail, port, priority, load_acquire(&v->block));
 		b.to_tail = port;
 		if (b.from_tail == port)
 			b.from_tail = 0;
@@ -212,33 +206,36 @@ static __attribute__((noinline)) bool queue_from_elsewhere(struct hv_vcpu *v, ui
 }
 
 /*
- * The port, whose word this is, was seen pending, not masked and not linked: queue it. True: there
- * is a new ready bit, and the vCPU's upcall_pending went from 0 to 1; it is not told of that yet.
+ * The same if it is on that queue as it was before, which most are, and nobody holds it just now;
+ * false if not. *news: as above.
  */
-static inline __attribute__((always_inline)) bool queue_port(
-	struct hv_vcpu *v, uint32_t port, event_word_t *word,
-	struct evtchn_fifo_control_block *block)
+static inline bool queue_quickly(struct hv_vcpu *v, uint32_t port, event_word_t *word, bool *news)
 {
-	struct hv_domain *d = v->domain;
-	struct port_fifo *p = port_fifo(d, port);
+	const struct port_fifo *p = port_fifo(v->domain, port);
 	unsigned priority = load_relaxed(&p->priority);
-	struct fifo_queue *q = &d->fifo->queues[v->id].of[priority];
-	uint32_t tail = hold(d->hv, q);
-	struct vcpu_area *info;
-	bool news = false;
+	struct fifo_queue *q = load_relaxed(&v->queues) + priority;
+	uint32_t tail = exchange_acquire(&q->tail, FIFO_HELD);
 
-	/* Most likely it was on this queue before. If so it stays there while we hold it. */
+	if (__builtin_expect(tail == FIFO_HELD, false))
+		return false;
+	/* It stays there while we hold it. */
 	if (__builtin_expect(load_relaxed(&p->queue) != queue_id(v, priority), false)) {
 		let_go(q, tail);
-		news = queue_from_elsewhere(v, port, word, priority, block);
-	} else if (__builtin_expect(claim(word), true)) {
-		news = append(d->fifo, tail, port, priority, block);
-		let_go(q, port);
-	} else {
-		let_go(q, tail);
-	}
-	if (!news)
 		return false;
+	}
+	*news = false;
+	if (claim(word)) {
+		*news = append(load_relaxed(&v->fifo), tail, port, priority,
+			       load_acquire(&v->block));
+		tail = port;
+	}
+	let_go(q, tail);
+	return true;
+}
+
+/* There is a new ready bit. True: upcall_pending went from 0 to 1, and the vCPU is to be told. */
+static inline bool mark_pending(struct hv_vcpu *v)
+{
 	/*
 	 * Read after the ready bit was set: if VCPUOP_register_vcpu_info moves the area just now,
 	 * either we see the new place, or the upcall_pending that it stores there makes the guest
@@ -246,7 +243,8 @@ static inline __attribute__((always_inline)) bool queue_port(
 	 *
 	 * Pairs with the guest's upcall: it clears upcall_pending, then takes the ready bits.
 	 */
-	info = load_seq(&v->info);
+	struct vcpu_area *info = load_seq(&v->info);
+
 	return info && vcpu_set_pending(info);
 }
 
@@ -255,132 +253,87 @@ static inline __attribute__((always_inline)) bool queue_port(
  * just now. As on Xen the mark stays for good: the event is raised again each time that the domain
  * adds the page anew.
  */
-static event_word_t *remember(const struct fifo *f, struct port_fifo *p, uint32_t port)
+static event_word_t *remember(struct hv_domain *d, uint32_t port)
 {
-	store_seq(&p->remembered, (uint8_t)1);
+	store_seq(&port_fifo(d, port)->remembered, (uint8_t)1);
 	/*
 	 * Pairs with add_page(): it publishes the words, then looks for marks; we leave a mark,
 	 * then look for the word. If both succeed, the event is raised twice, which is once.
 	 */
-	if (port >= load_seq(&f->words))
-		return NULL;
-	return fifo_word(f, port);
+	return fifo_word(d->fifo, port);
 }
 
-/* What there is to count of an event: whether it is one, and not the repetition of one. */
-static inline void count_if(bool wanted, struct hv_vcpu *by, struct hv_vcpu *v, enum counted kind)
-{
-	if (wanted)
-		count(by, v, kind);
-}
-
-/* The port was seen to be one for queue_port(). was_set: and pending already, before our event. */
-static inline __attribute__((always_inline)) void deliver(struct hv_vcpu *by, struct hv_vcpu *v,
-							  uint32_t port, event_word_t *word,
-							  struct evtchn_fifo_control_block *block,
-							  bool was_set, bool counts)
-{
-	bool kick = queue_port(v, port, word, block);
-
-	count_if(counts, by, v, was_set ? COUNT_MERGED : kick ? COUNT_KICKED : COUNT_TOLD);
-	if (!kick)
-		return;
-	if (was_set || !counts)
-		vcpu_tell_counted(v);
-	else
-		vcpu_tell(v);
-}
-
-/* Pending, and not to be queued now. */
-static inline void leave_it(struct hv_vcpu *by, struct hv_vcpu *v, bool was_set, bool masked,
-			    bool counts)
-{
-	count_if(counts, by, v, was_set ? COUNT_MERGED : masked ? COUNT_MASKED : COUNT_TOLD);
-}
-
-/* What seldom happens, apart: so who sends does not save registers for it. */
-static __attribute__((noinline)) void deliver_seldom(struct hv_vcpu *by, struct hv_vcpu *v,
-						     uint32_t port, event_word_t *word,
-						     bool was_set, bool counts)
+/*
+ * The port, whose word this is, is pending, and was before or not. What became of the event.
+ *
+ * What the guest does comes before or after each look; this one comes after PENDING was set.
+ * MASKED: it will unmask later, and find PENDING. LINKED: it will take the event off later, and
+ * find PENDING then. Otherwise we queue the event, also if it was pending before: the guest may
+ * have taken it off and be about to clear PENDING.
+ */
+static enum counted after_pending(struct hv_vcpu *v, uint32_t port, event_word_t *word, bool was)
 {
 	event_word_t w = load_seq(word);
+	bool kick = false;
 
-	if (w & (MASKED | LINKED))
-		leave_it(by, v, was_set, w & MASKED, counts);
-	else
-		deliver(by, v, port, word, load_acquire(&v->block), was_set, counts);
-	if (!was_set)
-		poll_wake(v->domain, port);
+	if (!(w & (MASKED | LINKED)))
+		kick = queue_port(v, port, word) && mark_pending(v);
+	if (was)
+		return kick ? COUNT_MERGED_KICKED : COUNT_MERGED;
+	if (w & MASKED)
+		return COUNT_MASKED;
+	return kick ? COUNT_KICKED : COUNT_TOLD;
 }
 
-/* counts: it is a send, and not the repetition of one; traced: also for its port alone. */
-static inline __attribute__((always_inline)) void raise(struct hv_vcpu *by, struct hv_vcpu *v,
-							uint32_t port, bool counts, bool traced)
+static enum counted raise(struct hv_vcpu *v, uint32_t port)
 {
-	struct hv_domain *d = v->domain;
-	struct fifo *f = d->fifo;
-	event_word_t *word = fifo_word(f, port);
-	struct evtchn_fifo_control_block *block;
-	event_word_t w;
-	bool was_set;
+	event_word_t *word = fifo_word(v->domain->fifo, port);
 
-	if (__builtin_expect(!word, false))
-		word = remember(f, port_fifo(d, port), port);
-	/* Acquire: pairs with the release in map_block(). */
-	block = word ? load_acquire(&v->block) : NULL;
-	if (!block) {
-		/* Remembered; or nowhere to queue it: dropped, not even pending, as on Xen. */
-		count_if(counts, by, v, COUNT_TOLD);
-		return;
-	}
-	/*
-	 * What the guest does comes before or after each of these two; we look after it is pending.
-	 * MASKED: it will unmask later, and find PENDING. LINKED: it will take the event off later,
-	 * and find PENDING then. Otherwise we queue the event, also if it was pending before: the
-	 * guest may have taken it off and be about to clear PENDING.
-	 */
-	was_set = fetch_or_seq(word, PENDING) & PENDING;
-	w = load_seq(word);
-	probe_pending(d->domid, port, v->id, was_set);
-	if (traced && was_set)
-		trace_merged(d, port);
-	if (was_set ? !(w & (MASKED | LINKED)) : poll_wanted(d))
-		deliver_seldom(by, v, port, word, was_set, counts);
-	else if (w & (MASKED | LINKED))
-		leave_it(by, v, was_set, w & MASKED, counts);
-	else
-		deliver(by, v, port, word, block, false, counts);
+	if (!word)
+		word = remember(v->domain, port);
+	/* Remembered; or nowhere to queue it: dropped, not even pending, as on Xen. */
+	if (!word || !load_acquire(&v->block))
+		return COUNT_TOLD;
+	return after_pending(v, port, word, set_bit32_seq(word, EVTCHN_FIFO_PENDING));
 }
 
-void fifo_send(struct hv_vcpu *by, struct hv_vcpu *v, uint32_t port)
+void fifo_repeat(struct hv_vcpu *v, uint32_t port)
 {
-	raise(by, v, port, true, false);
+	enum counted kind = raise(v, port);
+
+	if (kind == COUNT_KICKED || kind == COUNT_MERGED_KICKED)
+		vcpu_tell_uncounted(v);
 }
 
-void fifo_raise(struct hv_vcpu *v, uint32_t port)
+__attribute__((noinline)) long fifo_any_sent(struct hv_vcpu *by, struct hv_vcpu *v, uint64_t port,
+					     event_word_t *word, bool was)
 {
-	raise(NULL, v, port, false, false);
+	return event_sent_any(by, v, port, after_pending(v, (uint32_t)port, word, was));
 }
 
-static __attribute__((noinline)) void raise_traced(struct hv_vcpu *by, struct hv_vcpu *v,
-						   uint32_t port)
+__attribute__((noinline)) long fifo_wordless_sent(struct hv_vcpu *by, struct hv_vcpu *v,
+						  uint64_t port)
 {
-	trace_sent(v->domain, port);
-	raise(by, v, port, true, true);
+	return event_sent_any(by, v, port, raise(v, (uint32_t)port));
 }
 
-static void set_pending(struct hv_vcpu *by, struct hv_vcpu *v, uint32_t port)
+__attribute__((noinline)) long fifo_queue_sent(struct hv_vcpu *by, struct hv_vcpu *v, uint64_t port,
+					       event_word_t *word)
 {
-	if (trace_wanted(v->domain))
-		raise_traced(by, v, port);
-	else
-		fifo_send(by, v, port);
+	bool news;
+
+	if (__builtin_expect(!queue_quickly(v, (uint32_t)port, word, &news), false))
+		return fifo_any_sent(by, v, port, word, false);
+	if (news && mark_pending(v))
+		return event_sent_kick(by, v, port);
+	return event_sent(by, v, port, COUNT_TOLD);
 }
 
 static void unmask(struct hv_vcpu *v, uint32_t port)
 {
-	event_word_t *word = fifo_word(v->domain->fifo, port);
-	struct evtchn_fifo_control_block *block = load_acquire(&v->block);
+	/* Checked, but the guest's number: not so for a processor that guesses. */
+	uint32_t bounded = (uint32_t)index_nospec(port, EVTCHN_FIFO_NR_CHANNELS);
+	event_word_t *word = fifo_word(v->domain->fifo, bounded);
 	event_word_t old;
 
 	if (!word)
@@ -390,8 +343,9 @@ static void unmask(struct hv_vcpu *v, uint32_t port)
 	 * MASKED and queues the event itself.
 	 */
 	old = fetch_and_seq(word, ~MASKED);
-	if ((old & (PENDING | LINKED)) == PENDING && block && queue_port(v, port, word, block))
-		vcpu_tell_counted(v);
+	if ((old & (PENDING | LINKED)) == PENDING && load_acquire(&v->block) &&
+	    queue_port(v, port, word) && mark_pending(v))
+		vcpu_tell_uncounted(v);
 }
 
 /* LINKED and the link stay: the guest takes the port off, and finds it not pending. */
@@ -405,7 +359,8 @@ static void clear_pending(struct hv_domain *d, uint32_t port)
 
 static bool is_pending(const struct hv_domain *d, uint32_t port)
 {
-	const event_word_t *word = fifo_word(d->fifo, port);
+	uint32_t bounded = (uint32_t)index_nospec(port, EVTCHN_FIFO_NR_CHANNELS);
+	const event_word_t *word = fifo_word(d->fifo, bounded);
 
 	return word && (load_seq(word) & PENDING);
 }
@@ -460,7 +415,7 @@ static int set_priority(struct hv_domain *d, uint32_t port, uint32_t priority)
 
 const struct event_abi event_fifo = {
 	.ports = EVTCHN_FIFO_NR_CHANNELS,
-	.set_pending = set_pending,
+	.raise = raise,
 	.unmask = unmask,
 	.clear_pending = clear_pending,
 	.is_pending = is_pending,

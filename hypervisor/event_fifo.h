@@ -14,7 +14,8 @@
 
 #include "bound.h"
 #include "event_abi.h"
-#include "lock.h"
+#include "event_send.h"
+#include "sched.h"
 
 #define FIFO_PAGE_WORDS ((uint32_t)(HV_PAGE_SIZE / sizeof(event_word_t)))
 #define FIFO_PAGES	(EVTCHN_FIFO_NR_CHANNELS / FIFO_PAGE_WORDS)
@@ -37,35 +38,70 @@ struct fifo_queues {
 } __attribute__((aligned(64)));
 
 struct fifo {
-	uint32_t words;			/* atomic: ports below have an event word */
-	event_word_t *page[FIFO_PAGES]; /* published by words */
+	event_word_t *page[FIFO_PAGES]; /* atomic; event words, from port 0 on; then NULL */
 	uint64_t mfn[FIFO_PAGES];	/* held by mm_get_frame */
+	uint32_t words;			/* under the domain's lock: ports below have one */
 	struct fifo_queues queues[];	/* as many as the domain has vCPUs */
 };
 
-/* The event word of a port that is known to have one: it has been queued. */
-static inline event_word_t *fifo_word_known(const struct fifo *f, uint32_t port)
+/*
+ * The event word of a port, which is one: a number of the hypervisor's own, or bounded. NULL if its
+ * page has not been added yet.
+ */
+static inline event_word_t *fifo_word(const struct fifo *f, uint64_t port)
 {
-	return &f->page[port / FIFO_PAGE_WORDS][port % FIFO_PAGE_WORDS];
+	/* Pairs with the store in add_page(). */
+	event_word_t *page = load_seq(&f->page[port / FIFO_PAGE_WORDS]);
+
+	return page ? &page[port % FIFO_PAGE_WORDS] : NULL;
 }
 
-/* The event word of a port; NULL if its page has not been added yet. */
-static inline event_word_t *fifo_word(const struct fifo *f, uint32_t port)
-{
-	/* Acquire: pairs with the store in add_page(), after that of the page. */
-	uint32_t words = load_acquire(&f->words);
+/* The bits of a word. */
+#define PENDING (1u << EVTCHN_FIFO_PENDING)
+#define MASKED	(1u << EVTCHN_FIFO_MASKED)
+#define LINKED	(1u << EVTCHN_FIFO_LINKED)
+#define BUSY	(1u << EVTCHN_FIFO_BUSY)
+#define LINK	EVTCHN_FIFO_LINK_MASK
 
-	if (port >= words)
-		return NULL;
-	return fifo_word_known(f, (uint32_t)index_nospec(port, words));
+/* For fifo_send(). The port has become pending, and is to be queued. */
+long fifo_queue_sent(struct hv_vcpu *by, struct hv_vcpu *v, uint64_t port, event_word_t *word);
+/* It has become pending, or was; whatever is to be done, and whoever polls. */
+long fifo_any_sent(struct hv_vcpu *by, struct hv_vcpu *v, uint64_t port, event_word_t *word,
+		   bool was);
+/* There was no word. */
+long fifo_wordless_sent(struct hv_vcpu *by, struct hv_vcpu *v, uint64_t port);
+
+/*
+ * EVTCHNOP_send where the vCPU's way is WAY_FIFO, as event_send.h says. Here as the 2-level ABI's
+ * is in event_2l.h.
+ */
+static inline __attribute__((always_inline)) long fifo_send(struct hv_vcpu *by, struct hv_vcpu *v,
+							    uint64_t port)
+{
+	/* Acquire: pairs with set_ways(). */
+	event_word_t *word = fifo_word(load_acquire(&v->fifo), port);
+	event_word_t w;
+
+	if (__builtin_expect(!word, false))
+		return fifo_wordless_sent(by, v, port);
+	/* As in event_fifo.c's after_pending(). */
+	if (set_bit32_seq(word, EVTCHN_FIFO_PENDING)) {
+		if (__builtin_expect(!(load_seq(word) & (MASKED | LINKED)), false))
+			return fifo_any_sent(by, v, port, word, true);
+		return event_sent(by, v, port, COUNT_MERGED);
+	}
+	if (__builtin_expect(poll_wanted(v->domain), false))
+		return fifo_any_sent(by, v, port, word, false);
+	w = load_seq(word);
+	if (!(w & (MASKED | LINKED)))
+		return fifo_queue_sent(by, v, port, word);
+	return event_sent(by, v, port, w & MASKED ? COUNT_MASKED : COUNT_TOLD);
 }
 
 /*
- * Make the port pending and queue it; as event_abi.set_pending, where the domain is not traced.
- * In a read section, or with the domain's lock held.
+ * Make the port pending and queue it, once more: it was counted before. In a read section, or with
+ * the domain's lock held.
  */
-void fifo_send(struct hv_vcpu *by, struct hv_vcpu *v, uint32_t port);
-/* The same, not counted: it is the repetition of one that was. */
-void fifo_raise(struct hv_vcpu *v, uint32_t port);
+void fifo_repeat(struct hv_vcpu *v, uint32_t port);
 
 #endif

@@ -51,7 +51,7 @@ static void enter_fifo(struct hv_domain *d)
 	 * sets bits in shared_info any more.
 	 */
 	store_seq(&d->abi, &event_fifo);
-	set_way(d, &event_fifo, load_relaxed(&d->trace));
+	set_ways(d);
 	sections_wait(d->hv);
 	for (port = 1; port < before->ports && port_find(d, port); port++)
 		if (before->is_pending(d, port))
@@ -87,6 +87,7 @@ long event_init_control(struct hv_domain *d, struct evtchn_init_control *a)
 		return -XEN_EINVAL;
 	lock_take(d->hv, &d->lock);
 	rc = d->fifo ? map_block(to, a) : first_block(d, to, a);
+	set_ways(d);
 	lock_drop(&d->lock);
 	a->link_bits = EVTCHN_FIFO_LINK_BITS;
 	return rc;
@@ -106,17 +107,17 @@ static int add_page(struct hv_domain *d, uint64_t mfn)
 	page = mm_get_frame(d, mfn);
 	if (!page)
 		return -XEN_EINVAL;
-	f->page[slot] = page;
 	f->mfn[slot] = mfn;
+	f->words += FIFO_PAGE_WORDS;
 	/* Pairs with fifo_word(); and with remember(), which leaves a mark and then reads this. */
-	store_seq(&f->words, port + FIFO_PAGE_WORDS);
+	store_seq(&f->page[slot], page);
 	/*
 	 * As on Xen, whoever has the port now: what was remembered of a closed one is raised as
 	 * well, and dropped if the vCPU has no control block.
 	 */
 	for (; port < f->words && (p = port_find(d, port)) != NULL; port++)
 		if (load_seq(&port_fifo(d, port)->remembered))
-			fifo_raise(d->vcpu[word_vcpu(load_relaxed(&p->word))], port);
+			fifo_repeat(d->vcpu[word_vcpu(load_relaxed(&p->word))], port);
 	return 0;
 }
 
@@ -139,7 +140,7 @@ void event_fifo_leave(struct hv_domain *d)
 		return;
 	/* Pairs with the senders' load in domain_abi(). */
 	store_seq(&d->abi, abi_2l(d));
-	set_way(d, d->abi, load_relaxed(&d->trace));
+	set_ways(d);
 	sections_wait(d->hv);
 	for (i = 0; i < f->words / FIFO_PAGE_WORDS; i++)
 		mm_put_frame(d, f->mfn[i]);
@@ -149,6 +150,7 @@ void event_fifo_leave(struct hv_domain *d)
 		if (v->block)
 			mm_put_frame(d, v->block_mfn);
 		store_relaxed(&v->block, (struct evtchn_fifo_control_block *)NULL);
+		store_relaxed(&v->fifo, (struct fifo *)NULL);
 	}
 	release(d->hv, f, fifo_size(d));
 	d->fifo = NULL;

@@ -10,50 +10,162 @@
 #include "event_2l.h"
 #include "event_abi.h"
 #include "event_fifo.h"
+#include "event_send.h"
 #include "ports.h"
-#include "probe.h"
-#include "vcpu.h"
+#include "sched.h"
+#include "trace.h"
 
-/*
- * Raise an event on a port that notifies v. by: whose thread and section this is, NULL if not one
- * vCPU's own. Both are trusted: only the hypervisor writes them, and a vCPU lives as long as its
- * domain, which has disconnected all its ports and waited for the sections before it goes.
- *
- * The port may be closing at this moment. Then the closer has stored "gone" after we saw it in use,
- * and clears the bit that we set, after us.
- */
-static inline __attribute__((always_inline)) void raise_port(struct hv_vcpu *by, struct hv_vcpu *v,
-							     uint32_t port)
+/* ---- any way ---- */
+
+/* The vCPU has none of the short ways if it has no slot to be counted in, or is traced. */
+static enum way way_of(const struct hv_domain *d, const struct hv_vcpu *v)
 {
-	const struct hv_domain *d = v->domain;
-	uint32_t way = load_seq(&d->way);
+	const struct event_abi *abi = load_relaxed(&d->abi);
 
-	if (way == WAY_2L)
-		raise_2l(by, v, port, false, false);
-	else if (way == WAY_FIFO)
-		fifo_send(by, v, port);
-	else
-		domain_abi(d)->set_pending(by, v, port);
+	if (v->cells == COUNT_CELLS || trace_wanted(d))
+		return WAY_ASK;
+	if (abi == &event_2l)
+		return WAY_2L;
+	return abi == &event_fifo && v->block ? WAY_FIFO : WAY_ASK;
 }
 
+void set_ways(struct hv_domain *d)
+{
+	unsigned i;
+
+	for (i = 0; i < d->max_vcpus; i++) {
+		struct hv_vcpu *v = d->vcpu[i];
+
+		store_release(&v->fifo, d->fifo);
+		store_release(&v->queues, d->fifo ? d->fifo->queues[i].of : NULL);
+		/* Pairs with the senders' load of it, in their sections. */
+		store_seq(&v->way, (uint32_t)way_of(d, v));
+	}
+}
+
+static bool was_pending(enum counted kind)
+{
+	return kind == COUNT_MERGED || kind == COUNT_MERGED_KICKED;
+}
+
+static void finish(struct hv_vcpu *by, struct hv_vcpu *v, uint32_t port, enum counted kind)
+{
+	probe_pending(v->domain->domid, port, v->id, was_pending(kind));
+	count(by, v, was_pending(kind) ? COUNT_MERGED : kind);
+	if (kind == COUNT_MERGED_KICKED)
+		vcpu_tell_uncounted(v);
+	else if (kind == COUNT_KICKED)
+		vcpu_tell(v);
+	if (!was_pending(kind) && poll_wanted(v->domain))
+		poll_wake(v->domain, port);
+}
+
+void event_raise(struct hv_vcpu *by, struct hv_vcpu *v, uint32_t port)
+{
+	const struct hv_domain *d = v->domain;
+	enum counted kind;
+
+	trace_sent(d, port);
+	kind = domain_abi(d)->raise(v, port);
+	if (was_pending(kind))
+		trace_merged(d, port);
+	finish(by, v, port, kind);
+}
+
+/* ---- EVTCHNOP_send: all of these leave the sender's section ---- */
+
+__attribute__((noinline)) long event_sent_any(struct hv_vcpu *by, struct hv_vcpu *v, uint64_t port,
+					      enum counted kind)
+{
+	finish(by, v, (uint32_t)port, kind);
+	section_leave(&by->section);
+	return 0;
+}
+
+__attribute__((noinline)) long event_sent_kick(struct hv_vcpu *by, struct hv_vcpu *v, uint64_t port)
+{
+	(void)port;
+	probe_pending(v->domain->domid, port, v->id, false);
+	count_own(by, v, COUNT_KICKED);
+	vcpu_tell(v);
+	section_leave(&by->section);
+	return 0;
+}
+
+static __attribute__((noinline)) long polled_2l(struct hv_vcpu *by, struct hv_vcpu *v,
+						uint64_t port)
+{
+	return event_sent_any(by, v, port, after_pending_2l(v, port, false));
+}
+
+static inline __attribute__((always_inline)) long send_2l(struct hv_vcpu *by, struct hv_vcpu *v,
+							  uint64_t port)
+{
+	const struct hv_domain *d = v->domain;
+
+	if (set_bit(pending_of(d, false), port, false))
+		return event_sent(by, v, port, COUNT_MERGED);
+	if (__builtin_expect(poll_wanted(d), false))
+		return polled_2l(by, v, port);
+	switch (after_pending_2l(v, port, false)) {
+	case COUNT_MASKED:
+		return event_sent(by, v, port, COUNT_MASKED);
+	case COUNT_TOLD:
+		return event_sent(by, v, port, COUNT_TOLD);
+	default:
+		return event_sent_kick(by, v, port);
+	}
+}
+
+/* None of the short ways. */
+static __attribute__((noinline)) long send_asking(struct hv_vcpu *by, struct hv_vcpu *v,
+						  uint64_t port)
+{
+	event_raise(by, v, (uint32_t)port);
+	section_leave(&by->section);
+	return 0;
+}
+
+/* Raises nothing: unbound, as nobody is there yet, or no more: lost, as on Xen. */
+static __attribute__((noinline)) long send_nothing(struct hv_vcpu *by, uint64_t word)
+{
+	section_leave(&by->section);
+	return word_state(word) == PORT_UNBOUND ? 0 : -XEN_EINVAL;
+}
+
+/*
+ * The route and the port there are trusted: only the hypervisor writes them, and a vCPU lives as
+ * long as its domain, which has disconnected all its ports and waited for the sections before it
+ * goes.
+ *
+ * The port there may be closing at this moment. Then the closer has stored "gone" after we saw ours
+ * connected, and clears the bit that we set, after us.
+ */
 long event_send(struct hv_vcpu *by, uint32_t port)
 {
 	const struct hv_domain *d = by->domain;
 	const struct port *p = port_find_or_0(d, port);
-	long rc = 0;
-	uint64_t w;
+	struct hv_vcpu *v;
+	uint64_t w, to;
+	uint32_t way;
 
 	section_enter(&by->section, &d->hv->epoch);
 	/* Pairs with the stores of PORT_FREE in event_close.c: see section_enter(). */
 	w = load_seq(&p->word);
 	probe_send(d->domid, port, word_state(w), word_dom(w));
-	if (w & WORD_SENDS)
-		raise_port(by, load_seq(&p->route), word_number(w));
-	else if (word_state(w) != PORT_UNBOUND)
-		rc = -XEN_EINVAL; /* unbound: nobody there yet, or no more: lost, as on Xen */
-	section_leave(&by->section);
-	return rc;
+	if (__builtin_expect(!(w & WORD_SENDS), false))
+		return send_nothing(by, w);
+	v = load_seq(&p->route);
+	to = w >> WORD_NUMBER;
+	way = load_seq(&v->way);
+	if (way == WAY_2L)
+		return send_2l(by, v, to);
+	if (__builtin_expect(way < WAY_2L, false))
+		return send_asking(by, v, to);
+	return fifo_send(by, v, to);
 }
+
+/* ---- interrupts ---- */
 
 static void count_pirq(struct hv_domain *d, uint32_t port, uint64_t word)
 {
@@ -73,7 +185,7 @@ static void raise_bound(struct hv_domain *d, const uint32_t *bound, enum port_st
 	if (word_state(w) == state) {
 		if (state == PORT_PIRQ)
 			count_pirq(d, port, w);
-		domain_abi(d)->set_pending(NULL, d->vcpu[word_vcpu(w)], port);
+		event_raise(NULL, d->vcpu[word_vcpu(w)], port);
 	}
 	section_leave_shared(s, phase);
 }

@@ -185,7 +185,7 @@ long hv_hypercall(struct hv_vcpu *v, uint64_t nr, uint64_t args[6])
 	long rc;
 
 	/* Its own thread's counter: a plain addition that others may read. */
-	store_relaxed(&v->hypercalls, load_relaxed(&v->hypercalls) + 1);
+	add_own(&v->hypercalls);
 	/* It runs, so whatever it polled for is over. */
 	if (v->polling)
 		poll_end(v);

@@ -6,9 +6,9 @@
  * Order, outermost first: domain lock (of two, the lower domid's first); a line's lock (a chained
  * line's before one of its children's); hv->lock; hv->section_lock. A vCPU's timer lock, and in it
  * its runstate's, its clock lock, the lines' timer lock, hv->count_lock and a domain's mm lock are
- * innermost, and so are FIFO queues' (of two, the one of the lower vCPU, then priority, first). Senders take a
- * FIFO queue's, and a vCPU's timer and runstate locks. Whoever waits for senders may hold the first
- * four, never one of the innermost.
+ * innermost, and so are FIFO queues' (of two, the one of the lower vCPU, then priority, first).
+ * Senders take a FIFO queue's, and a vCPU's timer and runstate locks. Whoever waits for senders may
+ * hold the first four, never one of the innermost.
  */
 #ifndef HYPERVISOR_LOCK_H
 #define HYPERVISOR_LOCK_H

@@ -50,7 +50,7 @@ int hv_for_each_domain(struct hv *hv, int (*fn)(struct hv_domain *d, void *arg),
 
 static void add_counters(struct hv_counters *out, const struct hv_vcpu *v)
 {
-	uint64_t n[COUNT_KINDS];
+	uint64_t n[COUNT_KINDS] = { 0 };
 
 	count_sum(v, n);
 	out->hypercalls += load_relaxed(&v->hypercalls);
@@ -92,8 +92,7 @@ void hv_vcpu_state(const struct hv_vcpu *v, struct hv_vcpu_state *out)
 		.shut_down = stopped & STOP_SHUTDOWN,
 	};
 	/* A poll that is over is taken back by the vCPU's next hypercall only. */
-	out->polling =
-		out->blocked && port != POLL_NONE && test_bit_seq(v->domain->poll_mask, v->id);
+	out->polling = out->blocked && port != POLL_NONE;
 	if (out->polling && port != POLL_ANY)
 		out->poll_port = port;
 	if (!info)

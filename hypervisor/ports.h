@@ -11,7 +11,7 @@
 #include "bound.h"
 #include "private.h"
 
-#define PORT_STEP 64u /* valid_ports is a multiple of it, as on Xen */
+#define PORT_STEP 64u				  /* valid_ports is a multiple of it, as on Xen */
 #define MAX_PORTS (DOMAIN_BUCKETS * BUCKET_PORTS) /* 131,072: what a FIFO link can name */
 
 enum port_state {
@@ -50,22 +50,23 @@ struct port_fifo {
 };
 
 struct bucket {
+	struct port_fifo fifo[BUCKET_PORTS];
+	struct port port[BUCKET_PORTS];
 	/* a bit per port that is not to be handed out; domain's lock */
 	uint64_t used[BUCKET_PORTS / PORT_STEP];
-	struct port port[BUCKET_PORTS];
-	struct port_fifo fifo[BUCKET_PORTS];
 };
 
 #define BUSY_AT_ONCE 1024u /* ports in use by the ABI that are looked at with the lock held */
 
-#define WORD_SENDS (UINT64_C(1) << 15)
+#define WORD_SENDS  (UINT64_C(1) << 15)
+#define WORD_NUMBER 32 /* it is all from here on */
 
 static inline uint64_t port_word(enum port_state state, unsigned vcpu, domid_t dom, uint32_t number)
 {
 	bool sends = state == PORT_INTERDOMAIN || state == PORT_IPI;
 
 	return (uint64_t)state | (uint64_t)(vcpu & 0xfff) << 3 | (sends ? WORD_SENDS : 0) |
-	       (uint64_t)dom << 16 | (uint64_t)(number & 0x1ffff) << 32;
+	       (uint64_t)dom << 16 | (uint64_t)(number & 0x1ffff) << WORD_NUMBER;
 }
 
 static inline enum port_state word_state(uint64_t w)
@@ -85,7 +86,7 @@ static inline domid_t word_dom(uint64_t w)
 
 static inline uint32_t word_number(uint64_t w)
 {
-	return (uint32_t)(w >> 32);
+	return (uint32_t)(w >> WORD_NUMBER);
 }
 
 static inline bool word_usable(uint64_t w)
@@ -118,7 +119,7 @@ static inline struct port *port_find(const struct hv_domain *d, uint32_t port)
 /* The same; but port 0, which is never in use, if it is not valid. */
 static inline struct port *port_find_or_0(const struct hv_domain *d, uint32_t port)
 {
-	return port_known(d, (uint32_t)index_nospec(port, load_acquire(&d->valid_ports)));
+	return port_known(d, index_nospec32(port, load_acquire(&d->valid_ports)));
 }
 
 /* Port 0 and the first bucket; and everything gone. */

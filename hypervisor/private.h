@@ -25,6 +25,7 @@
 struct mm;
 struct event_abi;
 struct fifo;
+struct fifo_queue;
 struct pirq;
 struct irq_line;
 struct bucket;
@@ -64,8 +65,8 @@ struct hv {
 
 	struct lock section_lock, count_lock;
 	struct hv_vcpu *vcpus; /* list of all; written under both locks */
-	unsigned count_next;   /* under count_lock; count.c */
-	uint64_t epoch; /* atomic; section.c. Never 0 */
+	uint32_t count_slots;  /* those in use, a bit each; under count_lock */
+	uint64_t epoch;	       /* atomic; section.c. Never 0 */
 };
 
 /* Why a vCPU does not run: hv_vcpu.stopped is a set of these. */
@@ -156,14 +157,22 @@ static inline aliased_u64 *area_selector64(const struct vcpu_area *area)
 #define COMPAT_ROOM 64u /* bytes: no argument that is translated is larger */
 
 struct hv_vcpu {
+	/* Its own thread writes it, at each hypercall. */
+	struct section section;
+	uint64_t hypercalls; /* atomic: others read it */
+
 	/* What senders read, and hardly anybody writes. */
-	struct hv_domain *domain;
+	struct hv_domain *domain __attribute__((aligned(64)));
 	unsigned id;
-	struct vcpu_area *info; /* atomic; NULL: none (id >= XEN_LEGACY_MAX_VCPUS and not
-				   registered) */
-	struct evtchn_fifo_control_block *block; /* atomic; NULL: none. Like domain->fifo */
-	uint64_t block_mfn;			 /* its frame, held by mm_get_frame */
+	uint64_t cells;		   /* its slot's in counting.sent; COUNT_CELLS: it has none */
+	uint32_t way;		   /* atomic: event_abi.h */
+	struct vcpu_area *info;	   /* atomic; NULL: none (id >= XEN_LEGACY_MAX_VCPUS and not
+				      registered) */
+	struct fifo *fifo;	   /* atomic; its domain's, if way is WAY_FIFO */
+	struct fifo_queue *queues; /* likewise: its own there */
+	struct evtchn_fifo_control_block *block; /* atomic; NULL: none. Goes with domain->fifo */
 	void *user;
+	uint64_t block_mfn;	      /* its frame, held by mm_get_frame */
 	uint32_t virq_port[NR_VIRQS]; /* atomic; 0: not bound here */
 
 	/* What senders and this vCPU both write. */
@@ -173,13 +182,12 @@ struct hv_vcpu {
 	/* Each atomic, relaxed: kicks that no send was counted with (count.h), pirqs and eois. */
 	uint64_t kicks, pirqs, eois;
 
-	struct section section; /* its own thread's alone, as what follows */
-	struct counting counting;
-	uint64_t hypercalls; /* atomic: others read it */
+	struct counting counting __attribute__((aligned(64)));
 
 	/* This vCPU's own thread. */
 	struct hv_vcpu *next; /* hv->vcpus' list */
-	bool polling; /* poll_port and the domain's poll mask are set, since its last hypercall */
+	bool polling; /* it has a poll_port, and is one of the domain's pollers, since its last
+			 hypercall */
 	bool in_multicall;
 	bool preempted;		/* the last hypercall, which goes on with these arguments */
 	uint64_t go_on_with[6]; /* hypercall.h */
@@ -211,19 +219,18 @@ struct hv_domain {
 	struct mm *mm; /* mm.c's */
 
 	/* Events. What senders read is written under lock and published by valid_ports. */
-	uint32_t way;		     /* atomic: WAY_*, the shortest that abi and trace allow */
 	const struct event_abi *abi; /* atomic: domain_abi() */
 	struct fifo *fifo;	     /* event_fifo.h; NULL in the 2-level ABI */
 	struct trace *trace;	     /* atomic; trace.h; NULL: single ports are not counted */
 	struct shared_info *shared;  /* a compat_shared_info if compat32: shared32() */
 	uint64_t shared_mfn;	     /* its frame, HV_NEVER if it is none of the domain's memory */
-	uint32_t valid_ports; /* atomic: ports below can be looked at */
-	uint32_t port_limit;  /* the first number it may not allocate, whatever the ABI */
-	uint32_t open_ports;  /* under lock: how many are in use, or still being closed */
-	uint32_t reset_at;    /* under lock: a reset goes on here; 0: there is none half done */
+	uint32_t valid_ports;	     /* atomic: ports below can be looked at */
+	uint32_t port_limit;	     /* the first number it may not allocate, whatever the ABI */
+	uint32_t open_ports;	     /* under lock: how many are in use, or still being closed */
+	uint32_t reset_at;	  /* under lock: a reset goes on here; 0: there is none half done */
 	uint32_t full_words_full; /* free-port search, ports.c */
 	uint64_t full_words[32];
-	uint64_t poll_mask[HV_MAX_VCPUS / 64]; /* atomic: vCPUs that poll */
+	uint32_t pollers; /* atomic: how many vCPUs poll */
 
 	struct lock lock; /* ports and pirqs of this domain, vCPU initialisation, pause count,
 			     shutdown */

@@ -42,13 +42,13 @@ static void poll_begin(struct hv_vcpu *v)
 {
 	fetch_or_seq(&v->stopped, STOP_BLOCKED);
 	store_seq(&v->poll_port, POLL_ANY);
-	set_bit_seq(v->domain->poll_mask, v->id);
+	fetch_add_seq(&v->domain->pollers, 1u);
 	v->polling = true;
 }
 
 void poll_end(struct hv_vcpu *v)
 {
-	clear_bit_seq(v->domain->poll_mask, v->id);
+	fetch_sub_seq(&v->domain->pollers, 1u);
 	store_seq(&v->poll_port, POLL_NONE);
 	timers_set_poll(v, HV_NEVER);
 	v->polling = false;
@@ -60,11 +60,8 @@ void poll_wake(struct hv_domain *d, uint32_t port)
 
 	for (i = 0; i < d->max_vcpus; i++) {
 		struct hv_vcpu *v = d->vcpu[i];
-		uint32_t on;
+		uint32_t on = load_seq(&v->poll_port);
 
-		if (!test_bit_seq(d->poll_mask, i))
-			continue;
-		on = load_seq(&v->poll_port);
 		if (on == POLL_ANY || on == port)
 			vcpu_resume(v, STOP_BLOCKED);
 	}

@@ -20,12 +20,7 @@ void poll_wake(struct hv_domain *d, uint32_t port);
  */
 static inline bool poll_wanted(const struct hv_domain *d)
 {
-	uint64_t any = 0;
-	unsigned i;
-
-	for (i = 0; i < sizeof(d->poll_mask) / sizeof(d->poll_mask[0]); i++)
-		any |= load_seq(&d->poll_mask[i]);
-	return any != 0;
+	return load_seq(&d->pollers) != 0;
 }
 
 /* The vCPU's thread is back in its guest: it polls no more. On its own thread. */

@@ -89,7 +89,7 @@ static int begin(struct hv_domain *d)
 	}
 	/* Pairs with trace_count(): who finds it finds the counters of all ports that it finds. */
 	store_seq(&d->trace, t);
-	set_way(d, d->abi, true);
+	set_ways(d);
 	return 0;
 }
 
@@ -100,9 +100,9 @@ static void end(struct hv_domain *d)
 
 	if (!t)
 		return;
-	set_way(d, d->abi, false);
 	/* Pairs with trace_count(): senders that have found it are out after this. */
 	store_seq(&d->trace, (struct trace *)NULL);
+	set_ways(d);
 	sections_wait(d->hv);
 	free_trace(d->hv, t);
 }

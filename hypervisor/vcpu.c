@@ -151,7 +151,13 @@ void vcpu_resume(struct hv_vcpu *v, uint32_t reasons)
 		kick(v);
 }
 
-void vcpu_tell_counted(struct hv_vcpu *v)
+void vcpu_wake(struct hv_vcpu *v)
+{
+	vcpu_let_run(v, STOP_BLOCKED);
+	kick(v);
+}
+
+void vcpu_tell_uncounted(struct hv_vcpu *v)
 {
 	fetch_add_relaxed(&v->kicks, UINT64_C(1));
 	vcpu_tell(v);

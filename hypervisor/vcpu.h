@@ -33,40 +33,39 @@ static inline bool vcpu_set_pending(struct vcpu_area *info)
 	return !exchange_seq(&info->evtchn_upcall_pending, (uint8_t)1);
 }
 
+/* Let it run if it is blocked, and kick it. */
+void vcpu_wake(struct hv_vcpu *v);
+
 /*
- * Its upcall_pending went from 0 to 1: wake it from block or poll, and kick it. In a read section,
- * or on its own thread.
+ * Its upcall_pending went from 0 to 1: wake it from block or poll, and kick it, whatever
+ * upcall_mask reads: guests unmask with a plain store, and then look only after they were
+ * interrupted. In a read section, or on its own thread.
  */
 static inline void vcpu_tell(struct hv_vcpu *v)
 {
 	probe_upcall(v->domain->domid, v->id);
 	if (__builtin_expect(load_seq(&v->stopped) & STOP_BLOCKED, false))
-		vcpu_let_run(v, STOP_BLOCKED);
-	/*
-	 * Whatever upcall_mask reads: guests unmask with a plain store, and then look only after
-	 * they were interrupted.
-	 */
-	v->domain->hv->ops->kick(v);
+		vcpu_wake(v);
+	else
+		v->domain->hv->ops->kick(v);
 }
 
 /* The same where no send is counted. */
-void vcpu_tell_counted(struct hv_vcpu *v);
+void vcpu_tell_uncounted(struct hv_vcpu *v);
 
-/* The cell in which `by` counts for `v`, if it is that one's. */
-static inline struct count_cell *count_cell(struct hv_vcpu *by, const struct hv_vcpu *v)
+/* An event was raised for v, which has a slot; by the vCPU whose thread this is. */
+static inline void count_own(struct hv_vcpu *by, const struct hv_vcpu *v, enum counted kind)
 {
-	return (struct count_cell *)(void *)((char *)by->counting.cell + v->counting.place);
+	add_own(&by->counting.sent[v->cells + kind]);
 }
 
-/* An event was raised for v. by: the vCPU whose thread and section this is; NULL: none's. */
+/* The same by anybody. by: the vCPU whose thread this is; NULL: none's, or it is not known. */
 static inline void count(struct hv_vcpu *by, struct hv_vcpu *v, enum counted kind)
 {
-	struct count_cell *c = by ? count_cell(by, v) : NULL;
-
-	if (__builtin_expect(c && load_relaxed(&c->of) == v, true))
-		store_relaxed(&c->n[kind], load_relaxed(&c->n[kind]) + 1);
+	if (by && v->cells < COUNT_CELLS)
+		count_own(by, v, kind);
 	else
-		count_otherwise(by, v, kind);
+		fetch_add_relaxed(&v->counting.others[kind], UINT64_C(1));
 }
 
 /* Does this vCPU have an upcall to take as soon as it does not mask them? */

@@ -94,9 +94,20 @@ static inline bool set_bit32_seq(uint32_t *word, unsigned bit)
 /* The bit that was at that place of an array of 64-bit words. The caller has bounded it. */
 static inline bool set_bit_seq(uint64_t *words, uint64_t bit)
 {
+#ifdef ATOMIC_BY_INSTRUCTION
+	bool old;
+
+	/* It finds the word of an array by itself. */
+	__asm__ volatile("lock btsq %[bit], %[words]"
+			 : "=@ccc"(old), [words] "+m"(*words)
+			 : [bit] "r"(bit)
+			 : "memory");
+	return old;
+#else
 	uint64_t m = UINT64_C(1) << (bit % 64);
 
 	return fetch_or_seq(&words[bit / 64], m) & m;
+#endif
 }
 
 static inline bool clear_bit_seq(uint64_t *words, unsigned bit)

@@ -22,8 +22,9 @@ enum counted {
 	COUNT_MERGED, /* was pending */
 	COUNT_MASKED, /* newly pending, but the port is masked */
 	COUNT_KINDS,
-	/* The two at once, which happens in FIFO: counted as merged, and the kick apart. */
-	COUNT_MERGED_KICKED = COUNT_KINDS,
+	/* In FIFO also one of these, which are counted as one of the others. */
+	COUNT_MERGED_KICKED = COUNT_KINDS, /* merged, and upcall_pending went from 0 to 1 */
+	COUNT_NOWHERE,			   /* told; but it is not pending: there is no place yet */
 };
 
 #define COUNT_SLOTS 32u

@@ -29,10 +29,8 @@ EITHER_WIDTH void *mask_of(const struct hv_domain *d, bool narrow)
 
 EITHER_WIDTH bool set_bit(void *words, uint64_t port, bool narrow)
 {
-	uint32_t m = UINT32_C(1) << (port % 32);
-
 	if (narrow)
-		return fetch_or_seq((uint32_t *)words + port / 32, m) & m;
+		return set_bit32_seq((uint32_t *)words + port / 32, (unsigned)(port % 32));
 	return set_bit_seq(words, port);
 }
 
@@ -54,13 +52,9 @@ EITHER_WIDTH bool is_selected(const struct vcpu_area *info, uint64_t port, bool 
 
 EITHER_WIDTH bool select_bit(struct vcpu_area *info, uint64_t port, bool narrow)
 {
-	aliased_u64 *wide = area_selector64(info);
-	uint64_t m = UINT64_C(1) << (port / 64);
-	uint32_t m32 = UINT32_C(1) << (port / 32 % 32);
-
 	if (narrow)
-		return fetch_or_seq(&info->selector32, m32) & m32;
-	return fetch_or_seq(wide, m) & m;
+		return set_bit32_seq(&info->selector32, (unsigned)(port / 32 % 32));
+	return set_bit_seq(area_selector64(info), port / 64);
 }
 
 /* ---- raising ---- */

@@ -15,9 +15,8 @@ struct event_abi {
 
 	/*
 	 * In a read section, or with the domain's lock held. `v` is the vCPU that the port
-	 * notifies. raise makes the port pending; called by event_raise() alone, which does what is
-	 * left to do. What became of the event: COUNT_MERGED_KICKED if upcall_pending went from 0
-	 * to 1 though it was pending.
+	 * notifies. raise makes the port pending, and answers what became of the event; called in
+	 * event_send.c alone, which does what is left to do.
 	 */
 	enum counted (*raise)(struct hv_vcpu *v, uint32_t port);
 	void (*unmask)(struct hv_vcpu *v, uint32_t port);

@@ -459,18 +459,7 @@ static long op_at(struct hv_vcpu *v, uint32_t op, uint64_t va)
 	return rc;
 }
 
-static long send(struct hv_vcpu *v, uint32_t port)
-{
-	if (v->domain->hv->ops->policy && port_find(v->domain, port)) {
-		long rc = policy_ask_own(v, HV_OP_EVTCHN_SEND, port);
-
-		if (rc)
-			return rc;
-	}
-	return event_send(v, port);
-}
-
-/* What guests do most, by the shortest way. */
+/* The long way; the short one is in hypercall.c. */
 static long send_at(struct hv_vcpu *v, uint64_t va)
 {
 	struct evtchn_send a;
@@ -478,7 +467,13 @@ static long send_at(struct hv_vcpu *v, uint64_t va)
 	v->search.from = 0; /* as every operation that does not go on with it */
 	if (copy_from_guest(v, &a, va, sizeof(a)))
 		return -XEN_EFAULT;
-	return send(v, a.port);
+	if (port_find(v->domain, a.port)) {
+		long rc = policy_ask_own(v, HV_OP_EVTCHN_SEND, a.port);
+
+		if (rc)
+			return rc;
+	}
+	return event_send(v, a.port);
 }
 
 /* A search that was cut short goes on if this is the same operation, called again. */
@@ -491,8 +486,7 @@ static long search_and_run(struct hv_vcpu *v, uint32_t op, uint64_t va)
 	return op_at(v, op, va);
 }
 
-/* Apart, so that a send does not save registers for it. */
-static __attribute__((noinline)) long other_op(struct hv_vcpu *v, const uint64_t a[6])
+static long other_op(struct hv_vcpu *v, const uint64_t a[6])
 {
 	uint64_t again[6] = { (uint32_t)a[0], a[1] };
 	long rc = search_and_run(v, (uint32_t)a[0], a[1]);

@@ -24,7 +24,7 @@
 /* A queue's number, as a port keeps it. */
 static unsigned queue_id(const struct hv_vcpu *v, unsigned priority)
 {
-	return v->id * EVTCHN_FIFO_MAX_QUEUES + priority;
+	return v->first_queue + priority;
 }
 
 static struct fifo_queue *queue_of(struct fifo *f, unsigned id)
@@ -117,13 +117,13 @@ static bool begin_queue(struct evtchn_fifo_control_block *block, unsigned priori
  * until we have put it there. Only one that breaks the ABI writes these bits now; if it writes
  * LINKED, it has the event linked to nothing, and that is that.
  */
-static inline bool claim(event_word_t *word)
+static bool claim(event_word_t *word)
 {
 	event_word_t w = load_seq(word);
 
 	if ((w & (PENDING | MASKED | LINKED)) != PENDING)
 		return false;
-	if (__builtin_expect(w & LINK, false))
+	if (w & LINK)
 		fetch_and_seq(word, ~LINK);
 	return !set_bit32_seq(word, EVTCHN_FIFO_LINKED);
 }
@@ -206,8 +206,8 @@ static __attribute__((noinline)) bool queue_port(struct hv_vcpu *v, uint32_t por
 }
 
 /*
- * The same if it is on that queue as it was before, which most are, and nobody holds it just now;
- * false if not. *news: as above.
+ * The same if nothing is in the way: it goes to the queue that it was on before, nobody holds that
+ * just now, and it is to be queued. False if not, and nothing is done. *news: as above.
  */
 static inline bool queue_quickly(struct hv_vcpu *v, uint32_t port, event_word_t *word, bool *news)
 {
@@ -215,6 +215,7 @@ static inline bool queue_quickly(struct hv_vcpu *v, uint32_t port, event_word_t 
 	unsigned priority = load_relaxed(&p->priority);
 	struct fifo_queue *q = load_relaxed(&v->queues) + priority;
 	uint32_t tail = exchange_acquire(&q->tail, FIFO_HELD);
+	event_word_t w;
 
 	if (__builtin_expect(tail == FIFO_HELD, false))
 		return false;
@@ -224,7 +225,13 @@ static inline bool queue_quickly(struct hv_vcpu *v, uint32_t port, event_word_t 
 		return false;
 	}
 	*news = false;
-	if (claim(word)) {
+	/* claim(), where nothing is left of a link, as guests take them off. */
+	w = load_seq(word);
+	if (__builtin_expect((w & (PENDING | MASKED | LINKED | LINK)) != PENDING, false)) {
+		let_go(q, tail);
+		return false;
+	}
+	if (!set_bit32_seq(word, EVTCHN_FIFO_LINKED)) {
 		*news = append(load_relaxed(&v->fifo), tail, port, priority,
 			       load_acquire(&v->block));
 		tail = port;
@@ -293,16 +300,8 @@ static enum counted raise(struct hv_vcpu *v, uint32_t port)
 		word = remember(v->domain, port);
 	/* Remembered; or nowhere to queue it: dropped, not even pending, as on Xen. */
 	if (!word || !load_acquire(&v->block))
-		return COUNT_TOLD;
+		return COUNT_NOWHERE;
 	return after_pending(v, port, word, set_bit32_seq(word, EVTCHN_FIFO_PENDING));
-}
-
-void fifo_repeat(struct hv_vcpu *v, uint32_t port)
-{
-	enum counted kind = raise(v, port);
-
-	if (kind == COUNT_KICKED || kind == COUNT_MERGED_KICKED)
-		vcpu_tell_uncounted(v);
 }
 
 __attribute__((noinline)) long fifo_any_sent(struct hv_vcpu *by, struct hv_vcpu *v, uint64_t port,
@@ -317,12 +316,12 @@ __attribute__((noinline)) long fifo_wordless_sent(struct hv_vcpu *by, struct hv_
 	return event_sent_any(by, v, port, raise(v, (uint32_t)port));
 }
 
-__attribute__((noinline)) long fifo_queue_sent(struct hv_vcpu *by, struct hv_vcpu *v, uint64_t port,
+__attribute__((noinline)) long fifo_queue_sent(struct hv_vcpu *by, struct hv_vcpu *v, uint32_t port,
 					       event_word_t *word)
 {
 	bool news;
 
-	if (__builtin_expect(!queue_quickly(v, (uint32_t)port, word, &news), false))
+	if (__builtin_expect(!queue_quickly(v, port, word, &news), false))
 		return fifo_any_sent(by, v, port, word, false);
 	if (news && mark_pending(v))
 		return event_sent_kick(by, v, port);

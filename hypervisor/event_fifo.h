@@ -64,7 +64,7 @@ static inline event_word_t *fifo_word(const struct fifo *f, uint64_t port)
 #define LINK	EVTCHN_FIFO_LINK_MASK
 
 /* For fifo_send(). The port has become pending, and is to be queued. */
-long fifo_queue_sent(struct hv_vcpu *by, struct hv_vcpu *v, uint64_t port, event_word_t *word);
+long fifo_queue_sent(struct hv_vcpu *by, struct hv_vcpu *v, uint32_t port, event_word_t *word);
 /* It has become pending, or was; whatever is to be done, and whoever polls. */
 long fifo_any_sent(struct hv_vcpu *by, struct hv_vcpu *v, uint64_t port, event_word_t *word,
 		   bool was);
@@ -94,14 +94,8 @@ static inline __attribute__((always_inline)) long fifo_send(struct hv_vcpu *by, 
 		return fifo_any_sent(by, v, port, word, false);
 	w = load_seq(word);
 	if (!(w & (MASKED | LINKED)))
-		return fifo_queue_sent(by, v, port, word);
+		return fifo_queue_sent(by, v, (uint32_t)port, word);
 	return event_sent(by, v, port, w & MASKED ? COUNT_MASKED : COUNT_TOLD);
 }
-
-/*
- * Make the port pending and queue it, once more: it was counted before. In a read section, or with
- * the domain's lock held.
- */
-void fifo_repeat(struct hv_vcpu *v, uint32_t port);
 
 #endif

@@ -117,7 +117,7 @@ static int add_page(struct hv_domain *d, uint64_t mfn)
 	 */
 	for (; port < f->words && (p = port_find(d, port)) != NULL; port++)
 		if (load_seq(&port_fifo(d, port)->remembered))
-			fifo_repeat(d->vcpu[word_vcpu(load_relaxed(&p->word))], port);
+			event_repeat(d->vcpu[word_vcpu(load_relaxed(&p->word))], port);
 	return 0;
 }
 

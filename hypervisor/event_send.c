@@ -48,16 +48,31 @@ static bool was_pending(enum counted kind)
 	return kind == COUNT_MERGED || kind == COUNT_MERGED_KICKED;
 }
 
+static enum counted count_as(enum counted kind)
+{
+	if (kind == COUNT_NOWHERE)
+		return COUNT_TOLD;
+	return was_pending(kind) ? COUNT_MERGED : kind;
+}
+
+/* What is left to do: who polls is woken. */
+static void end_polls(struct hv_vcpu *v, uint32_t port, enum counted kind)
+{
+	if (kind == COUNT_NOWHERE)
+		return;
+	probe_pending(v->domain->domid, port, v->id, was_pending(kind));
+	if (!was_pending(kind) && poll_wanted(v->domain))
+		poll_wake(v->domain, port);
+}
+
 static void finish(struct hv_vcpu *by, struct hv_vcpu *v, uint32_t port, enum counted kind)
 {
-	probe_pending(v->domain->domid, port, v->id, was_pending(kind));
-	count(by, v, was_pending(kind) ? COUNT_MERGED : kind);
+	count(by, v, count_as(kind));
 	if (kind == COUNT_MERGED_KICKED)
 		vcpu_tell_uncounted(v);
 	else if (kind == COUNT_KICKED)
 		vcpu_tell(v);
-	if (!was_pending(kind) && poll_wanted(v->domain))
-		poll_wake(v->domain, port);
+	end_polls(v, port, kind);
 }
 
 void event_raise(struct hv_vcpu *by, struct hv_vcpu *v, uint32_t port)
@@ -70,6 +85,15 @@ void event_raise(struct hv_vcpu *by, struct hv_vcpu *v, uint32_t port)
 	if (was_pending(kind))
 		trace_merged(d, port);
 	finish(by, v, port, kind);
+}
+
+void event_repeat(struct hv_vcpu *v, uint32_t port)
+{
+	enum counted kind = domain_abi(v->domain)->raise(v, port);
+
+	if (kind == COUNT_KICKED || kind == COUNT_MERGED_KICKED)
+		vcpu_tell_uncounted(v);
+	end_polls(v, port, kind);
 }
 
 /* ---- EVTCHNOP_send: all of these leave the sender's section ---- */
@@ -158,11 +182,11 @@ long event_send(struct hv_vcpu *by, uint32_t port)
 	v = load_seq(&p->route);
 	to = w >> WORD_NUMBER;
 	way = load_seq(&v->way);
+	if (way > WAY_2L)
+		return fifo_send(by, v, to);
 	if (way == WAY_2L)
 		return send_2l(by, v, to);
-	if (__builtin_expect(way < WAY_2L, false))
-		return send_asking(by, v, to);
-	return fifo_send(by, v, to);
+	return send_asking(by, v, to);
 }
 
 /* ---- interrupts ---- */

@@ -50,8 +50,8 @@ struct port_fifo {
 };
 
 struct bucket {
-	struct port_fifo fifo[BUCKET_PORTS];
 	struct port port[BUCKET_PORTS];
+	struct port_fifo fifo[BUCKET_PORTS];
 	/* a bit per port that is not to be handed out; domain's lock */
 	uint64_t used[BUCKET_PORTS / PORT_STEP];
 };

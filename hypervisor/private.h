@@ -164,6 +164,7 @@ struct hv_vcpu {
 	/* What senders read, and hardly anybody writes. */
 	struct hv_domain *domain __attribute__((aligned(64)));
 	unsigned id;
+	unsigned first_queue;	   /* queue_id() of its priority 0, event_fifo.c */
 	uint64_t cells;		   /* its slot's in counting.sent; COUNT_CELLS: it has none */
 	uint32_t way;		   /* atomic: event_abi.h */
 	struct vcpu_area *info;	   /* atomic; NULL: none (id >= XEN_LEGACY_MAX_VCPUS and not

@@ -84,6 +84,7 @@ int vcpu_create(struct hv_domain *d, unsigned id)
 	}
 	v->domain = d;
 	v->id = id;
+	v->first_queue = id * EVTCHN_FIFO_MAX_QUEUES;
 	v->stopped = STOP_DOWN;
 	runstate_init(v);
 	v->info_mfn = HV_NEVER;

@@ -391,14 +391,15 @@ static void port_counters_grow(void **state)
 	struct testbed_vcpu *v = testbed_vcpu(d, 0);
 
 	assert_rc(hv_domain_trace(testbed_hv_domain(d), true), 0);
-	for (long p = 1; p <= 200; p++)
+	for (long p = 1; p <= 600; p++)
 		assert_rc(op_bind_ipi(v, 0), p);
-	for (uint32_t p = 60; p <= 200; p++)
+	for (uint32_t p = 60; p <= 600; p++)
 		assert_rc(op_send(v, p), 0);
 	assert_count(d, 59, 0, 0);
 	assert_count(d, 60, 1, 0);
 	assert_count(d, 64, 1, 0);
-	assert_count(d, 200, 1, 0);
+	assert_count(d, 256, 1, 0);
+	assert_count(d, 600, 1, 0);
 	testbed_domain_destroy(d); /* bare_teardown() looks for what is left */
 }
 
@@ -427,17 +428,17 @@ static void no_memory_for_counters(void **state)
 		assert_int_equal(testbed_blocks(b->tb), blocks);
 	}
 	assert_rc(hv_domain_trace(d, true), 0);
-	for (long p = 1; p <= 63; p++)
+	for (long p = 1; p <= 255; p++)
 		assert_rc(op_bind_ipi(b->v0, 0), p);
 	for (uint64_t n = 0; n < 2; n++) {
 		testbed_fail_alloc(b->tb, n); /* the counters', then the ports' */
 		assert_fails(op_bind_ipi(b->v0, 0), ENOMEM);
-		assert_status(b->v0, SELF, 64, "-22");
+		assert_status(b->v0, SELF, 256, "-22");
 	}
 	testbed_fail_alloc(b->tb, UINT64_MAX);
-	assert_rc(op_bind_ipi(b->v0, 0), 64);
-	assert_rc(op_send(b->v0, 64), 0);
-	assert_count(b->d0, 64, 1, 0);
+	assert_rc(op_bind_ipi(b->v0, 0), 256);
+	assert_rc(op_send(b->v0, 256), 0);
+	assert_count(b->d0, 256, 1, 0);
 }
 
 /* ---- channels at chosen ports ---- */
@@ -513,11 +514,11 @@ static void connect_at_without_memory(void **state)
 	struct hv_domain *d0 = testbed_hv_domain(b->d0);
 
 	testbed_fail_alloc(b->tb, 1);
-	assert_fails(hv_evtchn_connect_at(d0, 5, d0, 300), ENOMEM);
+	assert_fails(hv_evtchn_connect_at(d0, 5, d0, 700), ENOMEM);
 	testbed_fail_alloc(b->tb, UINT64_MAX);
 	assert_rc(op_bind_ipi(b->v0, 0), 1);
-	assert_rc(hv_evtchn_connect_at(d0, 5, d0, 300), 0);
-	assert_status(b->v0, SELF, 300, "interdomain vcpu=0 dom=0 port=5");
+	assert_rc(hv_evtchn_connect_at(d0, 5, d0, 700), 0);
+	assert_status(b->v0, SELF, 700, "interdomain vcpu=0 dom=0 port=5");
 }
 
 int main(void)

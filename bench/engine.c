@@ -142,6 +142,7 @@ int main(int argc, char **argv)
 	if (argc == 2 && strcmp(argv[1], "time") == 0) {
 		time_rows();
 		measure_cache_line();
+		measure_pairs();
 		measure_ports();
 		return 0;
 	}

@@ -6,6 +6,8 @@
 #ifndef BENCH_ENGINE_H
 #define BENCH_ENGINE_H
 
+#include <pthread.h>
+#include <sched.h>
 #include <stdint.h>
 
 #include <testbed.h>
@@ -21,7 +23,7 @@ struct engine {
 	struct hv_vcpu *sender;
 	struct shared_info *shared;			       /* of `to`, as what follows */
 	struct evtchn_fifo_control_block *block[ENGINE_VCPUS]; /* FIFO */
-	event_word_t *words;				       /* of the first 1,024 ports */
+	event_word_t *words;				       /* of all its ports */
 
 	/* engine_send.c's */
 	struct evtchn_send *args;
@@ -30,10 +32,14 @@ struct engine {
 
 /* Two domains with `pages` pages each for what they give the hypervisor. */
 void engine_create(struct engine *e, unsigned pages);
+/* The same, for more threads than one. */
+void engine_create_threads(struct engine *e, unsigned pages);
 void engine_destroy(struct engine *e);
 /* Into the FIFO ABI, with control blocks for that many vCPUs and words for that many ports. */
 void engine_fifo(struct testbed_domain *d, unsigned vcpus, uint32_t ports,
 		 struct evtchn_fifo_control_block **blocks, event_word_t **words);
+/* Channels between the two, whose ports have the same numbers at both ends: from 1 on. */
+void engine_connect(struct engine *e, uint32_t ports);
 /* EVTCHNOP_* with an argument that is read back; ends the program if it fails. */
 void engine_call(struct testbed_vcpu *v, unsigned op, void *arg, size_t n);
 
@@ -52,6 +58,20 @@ extern const struct row send_rows[];
 extern const unsigned nr_send_rows;
 extern const struct row floor_locked_op;
 
+/* ---- engine_floor.c: this thread and another, each on a processor of its own ---- */
+
+struct engine_both {
+	cpu_set_t before, there;
+	pthread_t other;
+};
+
+/* False: there is only one. Else this thread is on the first until the end. */
+bool engine_both_begin(struct engine_both *b);
+void engine_both_start(struct engine_both *b, void *(*f)(void *arg), void *arg);
+void engine_both_end(struct engine_both *b);
+/* In a busy wait, with the number of looks so far. */
+void engine_patience(unsigned looks);
+
 /* ---- engine.c ---- */
 
 uint64_t engine_now(void);			   /* ns */
@@ -63,6 +83,7 @@ void engine_print(const char *name, const char *unit, double *samples, unsigned 
 /* ---- what is measured as a whole: they print ---- */
 
 void measure_cache_line(void); /* engine_floor.c */
+void measure_pairs(void);      /* engine_pair.c */
 void measure_ports(void);      /* engine_ports.c */
 
 #endif

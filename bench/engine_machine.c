@@ -20,13 +20,14 @@ void engine_call(struct testbed_vcpu *v, unsigned op, void *arg, size_t n)
 		errx(1, "event channel operation %u: %ld", op, rc);
 }
 
-void engine_create(struct engine *e, unsigned pages)
+static void create(struct engine *e, enum testbed_time time, unsigned pages)
 {
-	*e = (struct engine){ .tb = testbed_create(TESTBED_VIRTUAL) };
+	*e = (struct engine){ .tb = testbed_create(time) };
 	if (!e->tb)
 		errx(1, "no machine");
 	e->from = testbed_domain_create(
-		e->tb, &(struct testbed_domain_config){ .id = 1, .pages = pages }, NULL);
+		e->tb, &(struct testbed_domain_config){ .id = 1, .vcpus = 2, .pages = pages },
+		NULL);
 	e->to = testbed_domain_create(
 		e->tb,
 		&(struct testbed_domain_config){ .id = 2, .vcpus = ENGINE_VCPUS, .pages = pages },
@@ -35,6 +36,27 @@ void engine_create(struct engine *e, unsigned pages)
 		errx(1, "no domain");
 	e->sender = testbed_hv_vcpu(testbed_vcpu(e->from, 0));
 	e->shared = testbed_shared_info(e->to);
+}
+
+void engine_create(struct engine *e, unsigned pages)
+{
+	create(e, TESTBED_VIRTUAL, pages);
+}
+
+void engine_create_threads(struct engine *e, unsigned pages)
+{
+	create(e, TESTBED_THREADS, pages);
+}
+
+void engine_connect(struct engine *e, uint32_t ports)
+{
+	evtchn_port_t a, b;
+
+	for (uint32_t port = 1; port <= ports; port++)
+		if (hv_evtchn_connect(testbed_hv_domain(e->from), testbed_hv_domain(e->to), &a,
+				      &b) ||
+		    a != port || b != port)
+			errx(1, "port %u is not connected", port);
 }
 
 void engine_destroy(struct engine *e)
@@ -62,5 +84,7 @@ void engine_fifo(struct testbed_domain *d, unsigned vcpus, uint32_t ports,
 		engine_call(v, EVTCHNOP_expand_array, &a, sizeof(a));
 		if (port == 0)
 			*words = page;
+		else if (page != *words + port)
+			errx(1, "the pages do not follow each other");
 	}
 }

@@ -5,8 +5,6 @@
  * is played: between batches by `reset`, within one by a plain store, where each event shall find
  * its vCPU untold.
  */
-#include <err.h>
-
 #include "../hypervisor/event.h"
 #include "engine.h"
 
@@ -25,22 +23,10 @@
 
 /* ---- the machines ---- */
 
-/* Ports have the same numbers in both domains. */
-static void connect_ports(struct engine *e, uint32_t n)
-{
-	evtchn_port_t a, b;
-
-	for (uint32_t port = 1; port <= n; port++)
-		if (hv_evtchn_connect(testbed_hv_domain(e->from), testbed_hv_domain(e->to), &a,
-				      &b) ||
-		    a != port || b != port)
-			errx(1, "port %u is not connected", port);
-}
-
 static void setup_2l(struct engine *e)
 {
 	engine_create(e, 16);
-	connect_ports(e, PORTS_2L);
+	engine_connect(e, PORTS_2L);
 	e->args = testbed_page(e->from);
 	for (unsigned i = 0; i < SELECTORS; i++)
 		e->args[i].port = 64 * (i + 1);
@@ -52,7 +38,7 @@ static void setup_fifo(struct engine *e)
 
 	engine_create(e, 16);
 	engine_fifo(e->to, ENGINE_VCPUS, PORTS_FIFO + 1, e->block, &e->words);
-	connect_ports(e, PORTS_FIFO);
+	engine_connect(e, PORTS_FIFO);
 	e->args = testbed_page(e->from);
 	v = testbed_vcpu(e->to, 0);
 	for (uint32_t i = 0; i < QUEUES; i++) {

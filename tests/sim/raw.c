@@ -151,6 +151,37 @@ static void close_two_vs_send(void)
 	world_end(&s.w);
 }
 
+/* Who raises is no vCPU's thread; all of these count themselves in one place. */
+static void raise_debug(void *arg)
+{
+	(void)arg;
+	for (unsigned i = 0; i < 2; i++)
+		hv_vcpu_virq(s.to->vcpu[0].hv, VIRQ_DEBUG);
+}
+
+static void close_virq(struct world_vcpu *v)
+{
+	world_expect(raw_close(v, s.c[0].to) == 0, "close");
+	world_expect(raw_close(v, s.old) == 0, "close");
+	expect_clean(v, s.old, "after its close");
+}
+
+/* As close_two_vs_send. */
+static void virq_close_vs_raise(void)
+{
+	struct evtchn_bind_virq a = { .virq = VIRQ_DEBUG };
+
+	begin(1, 1);
+	s.to->vcpu[0].upcall = NULL;
+	world_expect(world_evtchn(&s.to->vcpu[0], EVTCHNOP_bind_virq, &a) == 0, "bind_virq");
+	s.old = a.port;
+	sim_spawn("device-1", raise_debug, NULL);
+	sim_spawn("device-2", raise_debug, NULL);
+	world_run_vcpu(&s.to->vcpu[0], "closer", close_virq);
+	sim_run();
+	world_end(&s.w);
+}
+
 static void close_from(struct world_vcpu *v)
 {
 	world_expect(raw_close(v, s.c[0].from) == 0, "close");
@@ -437,6 +468,7 @@ const struct scenario scenarios_raw[] = {
 	{ "close_two_vs_send", close_two_vs_send, 200 },
 	{ "close_vs_close", close_vs_close, 200 },
 	{ "ipi_close_vs_send", ipi_close_vs_send, 150 },
+	{ "virq_close_vs_raise", virq_close_vs_raise, 200 },
 	{ "reset_vs_send", reset_vs_send, 550 },
 	{ "poll_vs_send", poll_vs_send, 150 },
 	{ "poll_two_vs_send", poll_two_vs_send, 200 },

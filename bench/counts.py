@@ -15,6 +15,7 @@ VERSUS = ENGINE.with_name("versus")
 ENTRIES = {
     "engine/": (ENGINE, "event_send", "engine_mark"),
     "hypercall/": (ENGINE, "hv_hypercall", "engine_mark"),
+    "loopback": (ENGINE, "hv_hypercall", "engine_mark"),  # engine/*/loopback-pair
     "guest/": (GUEST, "guest_upcall", "guest_mark"),
 }
 CALLBACKS = ("testbed_kick", "testbed_copy_from", "testbed_copy_to")

@@ -25,7 +25,7 @@ struct engine {
 	struct evtchn_fifo_control_block *block[ENGINE_VCPUS]; /* FIFO */
 	event_word_t *words;				       /* of all its ports */
 
-	/* engine_send.c's */
+	/* engine_send.c's and engine_loopback.c's */
 	struct evtchn_send *args;
 	uint32_t tail;
 };
@@ -56,6 +56,8 @@ struct row {
 
 extern const struct row send_rows[];
 extern const unsigned nr_send_rows;
+extern const struct row loopback_rows[];
+extern const unsigned nr_loopback_rows;
 extern const struct row floor_locked_op;
 
 /* ---- engine_floor.c: this thread and another, each on a processor of its own ---- */

@@ -43,7 +43,7 @@ def figures(line):
 
 def engine():
     """The hypervisor half alone, in one process: nanoseconds against a locked operation, and instructions."""
-    counted = counts("engine/", "hypercall/")
+    counted = counts("engine/", "hypercall/", "loopback")
     for line in run(ENGINE, "time").stdout.decode().splitlines():
         name, unit, values, more = figures(line)
         peer = None if name.startswith("floor/") or unit != "ns" else "floor/locked-op"

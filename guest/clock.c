@@ -150,38 +150,17 @@ int guest_set_timer(struct guest *g, uint64_t deadline)
 	return rc;
 }
 
-/* The hypervisor looks at its clock and sets the timer in one step, so nothing is in between. */
-static int set_timer_future(struct guest *g, struct guest_cpu *cpu)
-{
-	struct vcpu_set_singleshot_timer op = { .timeout_abs_ns = cpu->timer_kernel,
-						.flags = VCPU_SSHOTTMR_future };
-	int rc = (int)hypercall(g, __HYPERVISOR_vcpu_op, VCPUOP_set_singleshot_timer, cpu->nr,
-				hypercall_arg(&op));
-
-	if (!rc) {
-		cpu->timer_set = cpu->timer_kernel;
-		return 0;
-	}
-	/* Refused, it is still set to the wish that this one replaces. */
-	cpu->timer_kernel = 0;
-	(void)set_timer(g, cpu);
-	return rc;
-}
-
 int guest_set_timer_future(struct guest *g, uint64_t deadline)
 {
 	guest_flags_t flags = guest_local_irq_save(g);
 	struct guest_cpu *cpu = this_cpu(g);
+	bool passed = deadline <= guest_clock(g);
 	int rc;
 
-	cpu->timer_kernel = deadline;
-	/* If another wish comes first, it is in the future of this one, or its event is due. */
-	if (earliest(cpu) == deadline)
-		rc = set_timer_future(g, cpu);
-	else
-		rc = set_timer(g, cpu);
+	cpu->timer_kernel = passed ? 0 : deadline;
+	rc = set_timer(g, cpu);
 	guest_local_irq_restore(g, flags);
-	return rc;
+	return !rc && passed ? -XEN_ETIME : rc;
 }
 
 int guest_set_periodic_timer(struct guest *g, uint64_t first, uint64_t period)

@@ -510,8 +510,8 @@ int guest_set_timer(struct guest *g, uint64_t deadline);
 
 /*
  * The same, but one that has passed is refused: -ETIME, there will be no event for it and the
- * deadline is off. (By VCPUOP_set_singleshot_timer. If the tick or a late eoi is due before it, it
- * is not refused, and comes with that.) [any]
+ * deadline is off. The look is ours: Xen 4.17 ignores VCPU_SSHOTTMR_future. One that passes between
+ * the look and the hypercall comes at once. [any]
  */
 int guest_set_timer_future(struct guest *g, uint64_t deadline);
 

@@ -77,7 +77,8 @@ uint64_t builder_layout(struct build *b)
 	struct layout *l = &b->layout;
 	uint64_t base = b->image->virt_base, needed = 0, pages;
 
-	l->p2m = round_up(b->image->end, PAGE_SIZE);
+	l->module = round_up(b->image->end, PAGE_SIZE);
+	l->p2m = l->module + round_up(b->module_size, PAGE_SIZE);
 	l->start_info = l->p2m + round_up(l->nr_pages * sizeof(xen_pfn_t), PAGE_SIZE);
 	l->page_tables = l->start_info + PAGE_SIZE;
 	/* The tables map themselves: as many as it takes until their number maps all. */
@@ -94,20 +95,21 @@ uint64_t builder_layout(struct build *b)
 
 /* ---- contents -------------------------------------------------------------------------------- */
 
-static int load_segment(const struct build *b, const struct image_segment *seg)
+/* Bytes of a file to where the kernel has `to`. */
+static int load(const struct build *b, int fd, uint64_t offset, uint64_t size, uint64_t to)
 {
 	uint64_t done = 0;
 
-	while (done < seg->file_size) {
-		uint64_t va = seg->va + done, chunk = CHUNK * (uint64_t)PAGE_SIZE;
+	while (done < size) {
+		uint64_t va = to + done, chunk = CHUNK * (uint64_t)PAGE_SIZE;
 		uint64_t n = chunk - (va - b->image->virt_base) % chunk;
 		ssize_t got;
 
 		/* The last chunk of memory may be a partial one that keeps its place: still a run.
 		 */
-		if (n > seg->file_size - done)
-			n = seg->file_size - done;
-		got = pread(b->image->fd, host(b, va), n, (off_t)(seg->file_offset + done));
+		if (n > size - done)
+			n = size - done;
+		got = pread(fd, host(b, va), n, (off_t)(offset + done));
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got <= 0)
@@ -140,6 +142,10 @@ static void write_start_info(const struct build *b)
 	si->pt_base = b->layout.page_tables;
 	si->nr_pt_frames = b->layout.nr_page_tables;
 	si->mfn_list = b->layout.p2m;
+	if (b->module_size) {
+		si->mod_start = b->layout.module;
+		si->mod_len = b->module_size;
+	}
 	memcpy(si->cmd_line, b->cmdline, strlen(b->cmdline) + 1);
 }
 
@@ -191,10 +197,15 @@ int builder_write(const struct build *b)
 	int error;
 
 	for (i = 0; i < b->image->nr_segments; i++) {
-		error = load_segment(b, &b->image->segments[i]);
+		const struct image_segment *s = &b->image->segments[i];
+
+		error = load(b, b->image->fd, s->file_offset, s->file_size, s->va);
 		if (error)
 			return error;
 	}
+	error = load(b, b->module_fd, 0, b->module_size, b->layout.module);
+	if (error)
+		return error;
 	process_fill_hypercall_page(host(b, b->image->hypercall_page));
 	write_p2m(b);
 	write_start_info(b);

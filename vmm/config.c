@@ -40,6 +40,7 @@ static const struct config_key domain_keys[] = {
 	CONFIG_KEY(config_domain, image, KEY_STRING, .required = true),
 	CONFIG_KEY(config_domain, memory, KEY_UINT, .min = 4, .max = 16384),
 	CONFIG_KEY(config_domain, vcpus, KEY_UINT, .min = 1, .max = HV_MAX_VCPUS),
+	CONFIG_KEY(config_domain, module, KEY_STRING),
 	CONFIG_KEY(config_domain, cmdline, KEY_STRING),
 	CONFIG_KEY(config_domain, privileged, KEY_BOOL),
 	CONFIG_KEY(config_domain, max_event_channels, KEY_UINT, .min = 1, .max = 131071),
@@ -156,7 +157,7 @@ static char *image_beside_program(const char *name, const char *up, const char *
 	return path;
 }
 
-static char *image_beside_file(const struct config *cfg, const char *name, const char *suffix)
+static char *beside_file(const struct config *cfg, const char *name, const char *suffix)
 {
 	const char *slash = strrchr(cfg->path, '/');
 	int dir = slash && name[0] != '/' ? (int)(slash - cfg->path + 1) : 0;
@@ -175,7 +176,7 @@ static int resolve_image(const struct config *cfg, struct config_domain *d)
 	for (i = 0; i < (has_slash ? 1 : 6); i++) {
 		const char *suffix = i & 1 ? ".elf" : "";
 
-		d->image_path = i < 2 ? image_beside_file(cfg, d->image, suffix)
+		d->image_path = i < 2 ? beside_file(cfg, d->image, suffix)
 				      : image_beside_program(d->image, i < 4 ? "" : "/..", suffix);
 		if (readable(d->image_path))
 			return 0;
@@ -193,6 +194,19 @@ static int resolve_image(const struct config *cfg, struct config_domain *d)
 			    d->name, d->image);
 }
 
+static int resolve_module(const struct config *cfg, struct config_domain *d)
+{
+	if (!d->module)
+		return 0;
+	d->module_path = beside_file(cfg, d->module, "");
+	if (readable(d->module_path))
+		return 0;
+	return config_error(cfg, member(d->setting, "module"),
+			    "domain \"%s\": there is no file \"%s\" for its module; paths are "
+			    "relative to the machine file",
+			    d->name, d->module);
+}
+
 static int read_domain(struct config *cfg, const config_setting_t *group, void *element)
 {
 	struct config_domain *d = element, *other;
@@ -207,9 +221,9 @@ static int read_domain(struct config *cfg, const config_setting_t *group, void *
 		return config_error(cfg, member(group, "cmdline"),
 				    "cmdline has %zu bytes; leave at most %u", strlen(d->cmdline),
 				    MAX_GUEST_CMDLINE - 1);
-	if (config_read_cpuid(cfg, d))
+	if (config_read_cpuid(cfg, d) || resolve_image(cfg, d))
 		return -1;
-	return resolve_image(cfg, d);
+	return resolve_module(cfg, d);
 }
 
 /* ---- devices and their lines ----------------------------------------------------------------- */
@@ -544,6 +558,7 @@ void config_free(struct config *cfg)
 	for (i = 0; i < cfg->nr_domains; i++) {
 		free(cfg->domains[i].image_path);
 		free(cfg->domains[i].cpuid_changes);
+		free(cfg->domains[i].module_path);
 	}
 	free(cfg->domains);
 	free(cfg->devices);

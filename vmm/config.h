@@ -53,8 +53,10 @@ struct config_key {
 
 struct config_domain {
 	const char *name;
-	const char *image; /* as written */
-	char *image_path;  /* resolved */
+	const char *image;  /* as written */
+	char *image_path;   /* resolved */
+	const char *module; /* as written; NULL: none */
+	char *module_path;
 	const char *cmdline;
 	uint64_t memory; /* MiB */
 	uint64_t vcpus;

@@ -41,6 +41,8 @@ struct domain {
 	struct hv_domain *hv;
 	struct process *process;
 	struct image image;
+	int module_fd; /* -1: none */
+	uint64_t module_size;
 	struct memory ram;	      /* its frames, then one more: shared_info */
 	struct process_memory *parts; /* everything it may map */
 	unsigned nr_parts;

@@ -4,10 +4,12 @@
  * given (shared memory, devices, channels) is decided in machine.c.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "builder.h"
@@ -99,6 +101,23 @@ static int create_in_hypervisor(struct machine *m, struct domain *d)
 	return error || !m->cfg->port_counters ? error : hv_domain_trace(d->hv, true);
 }
 
+static int open_module(struct domain *d)
+{
+	struct stat st;
+
+	if (!d->cfg->module_path)
+		return 0;
+	d->module_fd = open(d->cfg->module_path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (d->module_fd >= 0 && !fstat(d->module_fd, &st) && S_ISREG(st.st_mode)) {
+		d->module_size = (uint64_t)st.st_size;
+		return 0;
+	}
+	config_error(d->machine->cfg, d->cfg->setting,
+		     "domain \"%s\": its module %s is not a file that can be read; give it one",
+		     d->cfg->name, d->cfg->module_path);
+	return 2;
+}
+
 int domain_plan(struct machine *m, struct domain *d, const struct config_domain *cfg)
 {
 	struct build b = { .image = &d->image };
@@ -109,16 +128,21 @@ int domain_plan(struct machine *m, struct domain *d, const struct config_domain 
 	d->cfg = cfg;
 	d->ram = MEMORY_NONE;
 	d->image = IMAGE_NONE;
+	d->module_fd = -1;
 	if (image_open(&d->image, cfg->image_path))
 		return 2;
+	if (open_module(d))
+		return 2;
+	b.module_size = d->module_size;
 	b.layout.nr_pages = ram_pages(d);
 	missing = builder_layout(&b);
 	if (missing) {
 		enough = cfg->memory + (missing + PAGES_PER_MIB - 1) / PAGES_PER_MIB;
-		config_error(m->cfg, cfg->setting,
-			     "domain \"%s\": %s does not fit into %llu MiB; give it memory = %llu;",
-			     cfg->name, cfg->image_path, (unsigned long long)cfg->memory,
-			     (unsigned long long)enough);
+		config_error(
+			m->cfg, cfg->setting,
+			"domain \"%s\": %s%s does not fit into %llu MiB; give it memory = %llu;",
+			cfg->name, cfg->image_path, cfg->module ? " with its module" : "",
+			(unsigned long long)cfg->memory, (unsigned long long)enough);
 		return 2;
 	}
 	snprintf(d->cmdline, sizeof(d->cmdline), "%s", cfg->cmdline);
@@ -209,6 +233,8 @@ int domain_build(struct domain *d)
 	};
 	struct build b = {
 		.image = &d->image,
+		.module_fd = d->module_fd,
+		.module_size = d->module_size,
 		.ram = &d->ram,
 		.shared_info_mfn = d->ram.mfn + ram_pages(d),
 		.privileged = d->cfg->privileged,
@@ -223,8 +249,9 @@ int domain_build(struct domain *d)
 	builder_layout(&b);
 	error = builder_write(&b);
 	if (error) {
-		message("%s: %s; it changed while it was loaded, build it again",
-			d->cfg->image_path, strerror(-error));
+		message("%s%s: %s; it changed while it was loaded, build it again",
+			d->cfg->image_path, d->cfg->module ? " or its module" : "",
+			strerror(-error));
 		return 1;
 	}
 	error = hv_pv_adopt(d->hv, builder_root(&b));
@@ -271,5 +298,7 @@ void domain_destroy(struct domain *d)
 	free(d->vcpu_timers);
 	memory_destroy(&d->ram);
 	image_close(&d->image);
+	if (d->module_fd >= 0)
+		close(d->module_fd);
 	d->state = DOMAIN_GONE;
 }

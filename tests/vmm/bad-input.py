@@ -45,6 +45,13 @@ FILES = [
     ("domain-no-group", 'domains = ( "a" );', r"%f:1: a domain is a string"),
     ("unknown-domain-key", domain('name = "a"; image = "./good"; cpus = 2;'),
      r'%f:1: unknown key "cpus"; .*vcpus'),
+    ("module-type", domain('name = "a"; image = "./good"; module = 3;'), r"%f:1: module is a number; write a string"),
+    ("no-module", domain('name = "a"; image = "./good";\nmodule = "absent";'),
+     r'%f:2: domain "a": there is no file "absent" for its module; paths'),
+    ("module-directory", domain('name = "a"; image = "./good"; module = "/";'),
+     r'%f:1: domain "a": its module /.* is not a file'),
+    ("module-big", domain('name = "a"; image = "./good"; module = "much"; memory = 8;'),
+     r'%f:1: domain "a": .*good with its module does not fit into 8 MiB; give it memory = 12;'),
     ("no-name", domain('image = "./good";'), r'%f:1: "name" is missing'),
     ("no-image-key", domain('name = "a";'), r'%f:1: "image" is missing'),
     ("name-type", domain('name = 3; image = "./good";'), r"%f:1: name is a number; write a string"),
@@ -294,6 +301,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="carillon-test-") as tmp:
         os.chdir(tmp)
         write("good", image())
+        write("much", bytes(8 << 20))
         write("big", image(segments=[segment(BASE + PAGE, elf.TEXT, mem=12 << 20)]))
         good = os.path.join(tmp, "good.cfg")
         write(good, one(""))

@@ -1,6 +1,6 @@
 # Everything a newcomer needs; meson and ninja do the work. `make run` and `make check` install what is
 # missing when they may (root on Debian).
-.PHONY: all run check check-load check-mutations check-xen check-bench bench faults soak clean
+.PHONY: all run check check-load check-mutations check-xen check-xen-slow check-bench bench faults soak clean
 .NOTPARALLEL:
 
 BUILD := build
@@ -31,6 +31,12 @@ check-xen:
 	@scripts/deps.sh xen
 	@$(MAKE) --no-print-directory all
 	@scripts/check-xen.sh
+
+# The recorded scenarios that take many minutes there: for the night.
+check-xen-slow:
+	@scripts/deps.sh xen
+	@$(MAKE) --no-print-directory all
+	@scripts/check-xen.sh --slow
 
 # Mistakes made on purpose in a copy of the sources: the simulation must find each of them.
 check-mutations:

@@ -62,7 +62,7 @@ struct argument {
 	bool read_back;
 };
 
-static long call(struct machine *m, struct argument *a, uint64_t nr)
+static long event_call(struct machine *m, struct argument *a, uint64_t nr)
 {
 	size_t n = a->skip + a->size;
 	uint32_t cmd = (uint32_t)nr;
@@ -74,11 +74,20 @@ static long call(struct machine *m, struct argument *a, uint64_t nr)
 	}
 	a->va = place(m, "arg", 0, a->sent, n);
 	if (a->skip)
-		rc = pv_hypercall(__HYPERVISOR_event_channel_op_compat, a->va, 0, 0, 0, 0);
+		rc = call(m, __HYPERVISOR_event_channel_op_compat, a->va, 0, 0);
 	else
-		rc = pv_hypercall(__HYPERVISOR_event_channel_op, nr, a->va, 0, 0, 0);
-	a->read_back = fetch(a->va, a->got, n);
+		rc = call(m, __HYPERVISOR_event_channel_op, nr, a->va, 0);
+	a->read_back = fetch(m, a->va, a->got, n);
 	return rc;
+}
+
+/* Which domain a reset was of. */
+static struct domain *target(struct machine *m, const uint8_t *bytes)
+{
+	struct evtchn_reset reset;
+
+	memcpy(&reset, bytes, sizeof(reset));
+	return reset.dom == DOMID_SELF ? m->by : domain_find(m, reset.dom);
 }
 
 /* What of it the guest's side must know (memory.c): where control blocks and event words are. */
@@ -86,21 +95,24 @@ static void note(struct machine *m, const struct argument *a, uint64_t nr, long 
 {
 	const uint8_t *bytes = a->sent + a->skip;
 	struct evtchn_init_control init;
-	uint64_t gfn;
+	struct domain *d = m->by;
 	bool lost = rc == -XEN_EFAULT && is_word(m, "arg", "RO");
+	uint64_t gfn;
 
 	if (nr == EVTCHNOP_init_control && (rc == 0 || lost)) {
 		memcpy(&init, bytes, sizeof(init));
-		if (init.vcpu > 1 || !page_of_frame(init.control_gfn))
+		if (init.vcpu >= VCPUS || !page_of_frame(m, init.control_gfn))
 			return;
-		m->fifo = true;
-		m->block[init.vcpu] = (void *)(page_of_frame(init.control_gfn) + init.offset);
-		memset(m->head[init.vcpu], 0, sizeof(m->head[0]));
-	} else if (nr == EVTCHNOP_expand_array && rc == 0 && m->nr_array < ARRAY_PAGES) {
+		d->fifo = true;
+		d->block[init.vcpu] = (void *)(page_of_frame(m, init.control_gfn) + init.offset);
+		memset(d->head[init.vcpu], 0, sizeof(d->head[0]));
+	} else if (nr == EVTCHNOP_expand_array && rc == 0 && d->nr_array < ARRAY_PAGES) {
 		memcpy(&gfn, bytes, sizeof(gfn));
-		m->array[m->nr_array++] = (void *)page_of_frame(gfn);
+		d->array[d->nr_array++] = (void *)page_of_frame(m, gfn);
 	} else if (nr == EVTCHNOP_reset && rc == 0) {
-		memory_forget(m);
+		d = target(m, bytes);
+		if (d)
+			memory_forget(d);
 	}
 }
 
@@ -176,7 +188,7 @@ static void run_raw(struct machine *m)
 		w = (uint32_t)field(m, key, 0);
 		memcpy(a.sent + a.skip + i * sizeof(w), &w, sizeof(w));
 	}
-	m->rc = call(m, &a, field(m, "nr", 0));
+	m->rc = event_call(m, &a, field(m, "nr", 0));
 	answer_number(m, "rc", m->rc);
 	note(m, &a, (uint32_t)field(m, "nr", 0), m->rc);
 }
@@ -198,7 +210,7 @@ bool run_event(struct machine *m)
 	if (find(m->action, "via"))
 		a.skip = offsetof(struct evtchn_op, u);
 	fill(m, o, a.sent + a.skip);
-	m->rc = call(m, &a, o->nr);
+	m->rc = event_call(m, &a, o->nr);
 	answer_number(m, "rc", m->rc);
 	note(m, &a, o->nr, m->rc);
 	if (m->rc >= 0 && a.read_back && !is_word(m, "arg", "RO"))

@@ -6,17 +6,25 @@
 
 #define BIT(n) (UINT32_C(1) << (n))
 
-void memory_forget(struct machine *m)
+void memory_forget(struct domain *d)
 {
-	m->fifo = false;
-	m->nr_array = 0;
-	memset(m->block, 0, sizeof(m->block));
-	memset(m->head, 0, sizeof(m->head));
+	d->fifo = false;
+	d->nr_array = 0;
+	memset(d->block, 0, sizeof(d->block));
+	memset(d->head, 0, sizeof(d->head));
 }
 
-static uint32_t *word_of(struct machine *m, uint64_t port)
+void memory_moved_info(struct machine *m, unsigned vcpu, uint64_t frame, uint32_t offset)
 {
-	return port / 1024 < m->nr_array ? &m->array[port / 1024][port % 1024] : NULL;
+	uint8_t *page = page_of_frame(m, frame);
+
+	if (page && vcpu < VCPUS)
+		m->by->info[vcpu] = (struct vcpu_info *)(page + offset);
+}
+
+static uint32_t *word_of(struct domain *d, uint64_t port)
+{
+	return port / 1024 < d->nr_array ? &d->array[port / 1024][port % 1024] : NULL;
 }
 
 static bool shared_bit(const xen_ulong_t *words, uint64_t port)
@@ -33,9 +41,9 @@ static void set_bit(xen_ulong_t *words, uint64_t port, bool on)
 				   __ATOMIC_SEQ_CST);
 }
 
-static void show_shared(struct machine *m, uint64_t port)
+static void show_shared(struct machine *m, const struct domain *d, uint64_t port)
 {
-	const struct shared_info *s = m->pv->shared_info;
+	const struct shared_info *s = d->shared;
 
 	if (port >= EVTCHN_2L_NR_CHANNELS) {
 		answer_word(m, NULL, "no-word");
@@ -45,13 +53,13 @@ static void show_shared(struct machine *m, uint64_t port)
 	answer_number(m, "masked", shared_bit(s->evtchn_mask, port));
 }
 
-static void show_port(struct machine *m, uint64_t port)
+static void show_port(struct machine *m, struct domain *d, uint64_t port)
 {
-	const uint32_t *word = word_of(m, port);
+	const uint32_t *word = word_of(d, port);
 	uint32_t w;
 
-	if (!m->fifo) {
-		show_shared(m, port);
+	if (!d->fifo) {
+		show_shared(m, d, port);
 		return;
 	}
 	if (!word) {
@@ -92,28 +100,28 @@ static void set_word(struct machine *m, uint32_t *word)
 	}
 }
 
-static void set(struct machine *m, uint64_t port)
+static void set(struct machine *m, struct domain *d, uint64_t port)
 {
-	uint32_t *word = word_of(m, port);
+	uint32_t *word = word_of(d, port);
 
-	if (m->fifo ? !word : port >= EVTCHN_2L_NR_CHANNELS) {
+	if (d->fifo ? !word : port >= EVTCHN_2L_NR_CHANNELS) {
 		answer_word(m, NULL, "no-word");
 		return;
 	}
-	if (m->fifo) {
+	if (d->fifo) {
 		set_word(m, word);
 	} else {
 		if (find(m->action, "pending"))
-			set_bit(m->pv->shared_info->evtchn_pending, port, field(m, "pending", 0));
+			set_bit(d->shared->evtchn_pending, port, field(m, "pending", 0));
 		if (find(m->action, "masked"))
-			set_bit(m->pv->shared_info->evtchn_mask, port, field(m, "masked", 0));
+			set_bit(d->shared->evtchn_mask, port, field(m, "masked", 0));
 	}
 	answer_word(m, NULL, "ok");
 }
 
-static void queue_op(struct machine *m, unsigned vcpu)
+static void queue_op(struct machine *m, struct domain *d, unsigned vcpu)
 {
-	struct evtchn_fifo_control_block *b = m->block[vcpu];
+	struct evtchn_fifo_control_block *b = d->block[vcpu];
 	uint64_t prio = field(m, "prio", 0) % EVTCHN_FIFO_MAX_QUEUES;
 	uint32_t port, old, *word;
 
@@ -130,15 +138,15 @@ static void queue_op(struct machine *m, unsigned vcpu)
 		answer_hex(m, "ready", __atomic_exchange_n(&b->ready, 0, __ATOMIC_SEQ_CST));
 		return;
 	}
-	port = m->head[vcpu][prio] ? m->head[vcpu][prio] : b->head[prio];
-	word = port ? word_of(m, port) : NULL;
+	port = d->head[vcpu][prio] ? d->head[vcpu][prio] : b->head[prio];
+	word = port ? word_of(d, port) : NULL;
 	if (!word) {
 		answer_word(m, NULL, port ? "no-word" : "empty");
 		return;
 	}
 	old = __atomic_fetch_and(word, ~(BIT(EVTCHN_FIFO_LINKED) | EVTCHN_FIFO_LINK_MASK),
 				 __ATOMIC_SEQ_CST);
-	m->head[vcpu][prio] = old & EVTCHN_FIFO_LINK_MASK;
+	d->head[vcpu][prio] = old & EVTCHN_FIFO_LINK_MASK;
 	answer_number(m, "port", port);
 	answer_number(m, "pending", old >> EVTCHN_FIFO_PENDING & 1);
 	answer_number(m, "masked", old >> EVTCHN_FIFO_MASKED & 1);
@@ -149,18 +157,24 @@ static void queue_op(struct machine *m, unsigned vcpu)
 bool run_memory(struct machine *m)
 {
 	const struct text *op = &m->action->op;
-	unsigned vcpu = (unsigned)field(m, "vcpu", 0) & 1;
-	struct vcpu_info *info = &m->pv->shared_info->vcpu_info[vcpu];
+	struct domain *d = find(m->action, "dom") ? domain_find(m, field(m, "dom", 0)) : m->by;
+	unsigned vcpu = (unsigned)field(m, "vcpu", 0) % VCPUS;
 	uint64_t port = field(m, "port", 0);
+	struct vcpu_info *info;
 
 	if (op->len < 4 || memcmp(op->at, "mem.", 4) != 0)
 		return false;
+	info = d ? d->info[vcpu] : NULL;
+	if (!info) {
+		m->unknown = true;
+		return false;
+	}
 	if (text_is(op, "mem.port"))
-		show_port(m, port);
+		show_port(m, d, port);
 	else if (text_is(op, "mem.shared"))
-		show_shared(m, port);
+		show_shared(m, d, port);
 	else if (text_is(op, "mem.set"))
-		set(m, port);
+		set(m, d, port);
 	else if (text_is(op, "mem.upcall")) {
 		answer_number(m, "pending", info->evtchn_upcall_pending);
 		answer_hex(m, "sel", info->evtchn_pending_sel);
@@ -170,7 +184,7 @@ bool run_memory(struct machine *m)
 			info->evtchn_pending_sel = 0;
 		answer_word(m, NULL, "ok");
 	} else {
-		queue_op(m, vcpu);
+		queue_op(m, d, vcpu);
 	}
 	return true;
 }

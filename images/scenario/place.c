@@ -1,42 +1,52 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Where arguments are: good memory, addresses that are none, and the edges of a hole and of memory
- * that may only be read. And the pages that scripts name.
+ * that may only be read. And the pages that scripts name. All in the memory of the domain whose
+ * line it is; another's is written through its window (build.c).
  */
 #include "scenario.h"
 
-#define PAGE  ((size_t)4096)
-#define PAGES 256u
+#define PAGE PV_PAGE_BYTES
 
-/* Three pages: writable, a hole, one that may only be read. And room for two good arguments. */
-static uint8_t edge[3 * PAGE] __attribute__((aligned(4096)));
-static uint8_t good[2][8192] __attribute__((aligned(64)));
+static uint8_t edge[2][EDGE_PAGES * PAGE] __attribute__((aligned(4096)));
+static uint8_t good[2][GOOD_PAGES * PAGE] __attribute__((aligned(64)));
 
-static struct {
-	struct text name;
-	uint8_t *page;
-	uint64_t frame;
-} pages[PAGES];
-static unsigned nr_pages;
-
-void place_init(struct pv *pv)
+/* Our own may be written by no other mapping: for so long they may be by this one. */
+static int protect(struct machine *m, unsigned slot, bool writable)
 {
-	if (pv_remap(edge + PAGE, 0))
-		pv_panic("a page cannot be unmapped");
-	if (pv_remap(edge + 2 * PAGE, pv_pte(pv_frame_of(pv, edge + 2 * PAGE), false)))
-		pv_panic("a page cannot be made read-only");
+	int r = 0;
+
+	if (m->by != &m->self)
+		return 0; /* its window can be written by */
+	for (unsigned i = EDGE_RO; i < EDGE_PAGES && !r; i++) {
+		uint8_t *p = edge[slot] + i * PAGE;
+
+		r = pv_remap(p, pv_pte(pv_frame_of(m->pv, p), writable));
+	}
+	return r;
 }
 
-/* The page has no other mapping to write it by: it may be written for so long. */
-static uint64_t place_read_only(struct machine *m, const void *bytes, size_t n)
+void place_init(struct machine *m)
 {
-	uint8_t *p = edge + 2 * PAGE;
-	uint64_t frame = pv_frame_of(m->pv, p);
+	m->by = &m->self;
+	for (unsigned slot = 0; slot < 2; slot++) {
+		if (pv_remap(edge[slot] + EDGE_HOLE * PAGE, 0))
+			pv_panic("a page cannot be unmapped");
+		if (protect(m, slot, false))
+			pv_panic("a page cannot be made read-only");
+		m->self.edge[slot] = edge[slot];
+		m->self.good[slot] = good[slot];
+	}
+}
 
-	pv_remap(p, pv_pte(frame, true));
+static uint8_t *place_read_only(struct machine *m, unsigned slot, const void *bytes, size_t n)
+{
+	uint8_t *p = m->by->edge[slot] + EDGE_RO * PAGE;
+
+	protect(m, slot, true);
 	memcpy(p, bytes, n);
-	pv_remap(p, pv_pte(frame, false));
-	return pv_arg(p);
+	protect(m, slot, false);
+	return p;
 }
 
 /* Of an argument that straddles, so many bytes are there. */
@@ -49,12 +59,13 @@ static size_t bytes_before(size_t n)
 
 uint64_t place(struct machine *m, const char *key, unsigned slot, const void *bytes, size_t n)
 {
-	uint8_t *p = good[slot];
+	const struct domain *d = m->by;
+	uint8_t *p = d->good[slot], *hole = d->edge[slot] + EDGE_HOLE * PAGE;
 
 	if (is_word(m, key, "NULL"))
 		return 0;
 	if (is_word(m, key, "UNMAPPED"))
-		return pv_arg(edge + PAGE + 64);
+		return pv_arg(hole) + 64 + d->shift;
 	if (is_word(m, key, "NONCANON"))
 		return 0x0000900000000000;
 	if (is_word(m, key, "XEN"))
@@ -62,17 +73,17 @@ uint64_t place(struct machine *m, const char *key, unsigned slot, const void *by
 	if (is_word(m, key, "TOP"))
 		return 0xfffffffffffffff0;
 	if (is_word(m, key, "RO"))
-		return place_read_only(m, bytes, n);
+		return pv_arg(place_read_only(m, slot, bytes, n)) + d->shift;
 	if (is_word(m, key, "UNALIGNED"))
 		p++;
 	else if (is_word(m, key, "EDGE"))
-		p = edge + PAGE - n;
+		p = hole - n;
 	else if (is_word(m, key, "STRADDLE")) {
-		p = edge + PAGE - bytes_before(n);
+		p = hole - bytes_before(n);
 		n = bytes_before(n);
 	}
 	memcpy(p, bytes, n);
-	return pv_arg(p);
+	return pv_arg(p) + d->shift;
 }
 
 /* Without a sum that could wrap around. */
@@ -81,46 +92,55 @@ static bool inside(uint64_t va, size_t n, const uint8_t *base, size_t size)
 	return va - pv_arg(base) < size && size - (va - pv_arg(base)) >= n;
 }
 
-bool fetch(uint64_t va, void *bytes, size_t n)
+bool fetch(const struct machine *m, uint64_t va, void *bytes, size_t n)
 {
-	bool here = inside(va, n, good[0], sizeof(good)) || inside(va, n, edge, PAGE) ||
-		    inside(va, n, edge + 2 * PAGE, PAGE);
+	const struct domain *d = m->by;
+	uint64_t at = va - d->shift;
+	bool here = false;
 
+	for (unsigned slot = 0; slot < 2; slot++)
+		here = here || inside(at, n, d->good[slot], GOOD_PAGES * PAGE) ||
+		       inside(at, n, d->edge[slot], EDGE_HOLE * PAGE) ||
+		       inside(at, n, d->edge[slot] + EDGE_RO * PAGE, (EDGE_PAGES - EDGE_RO) * PAGE);
 	if (here)
-		memcpy(bytes, (const void *)va, n);
+		memcpy(bytes, (const void *)at, n);
 	return here;
 }
 
-static uint8_t *named_page(struct machine *m, const struct text *name)
+static bool new_page(struct machine *m, struct named_page *named)
 {
-	unsigned i;
-
-	for (i = 0; i < nr_pages; i++)
-		if (pages[i].name.len == name->len &&
-		    !memcmp(pages[i].name.at, name->at, name->len))
-			return pages[i].page;
-	if (nr_pages == PAGES)
-		pv_panic("the script names more than %u pages", PAGES);
-	pages[i].name = *name;
-	pages[i].page = pv_alloc(m->pv, PAGE);
-	if (!pages[i].page)
-		pv_panic("no memory for a page");
-	pages[i].frame = pv_frame_of(m->pv, pages[i].page);
-	nr_pages++;
-	return pages[i].page;
+	if (m->by != &m->self)
+		return build_page(m->by, m->by->nr_pages, named);
+	named->page = pv_alloc(m->pv, PAGE);
+	if (named->page)
+		named->frame = pv_frame_of(m->pv, named->page);
+	return named->page;
 }
 
 uint64_t named_frame(struct machine *m, const struct text *name)
 {
+	struct domain *d = m->by;
+	struct named_page *named;
+
 	if (text_is(name, "pagetable"))
-		return pv_frame_of(m->pv, (const void *)m->pv->start_info->pt_base);
-	return pv_frame_of(m->pv, named_page(m, name));
+		return d == &m->self ? pv_frame_of(m->pv, (void *)m->pv->start_info->pt_base)
+				     : build_table_frame(d);
+	for (named = d->page; named < d->page + d->nr_pages; named++)
+		if (named->name.len == name->len && !memcmp(named->name.at, name->at, name->len))
+			return named->frame;
+	if (d->nr_pages == NAMED_PAGES || !new_page(m, named))
+		pv_panic("the script names too many pages");
+	named->name = *name;
+	d->nr_pages++;
+	return named->frame;
 }
 
-uint8_t *page_of_frame(uint64_t frame)
+uint8_t *page_of_frame(const struct machine *m, uint64_t frame)
 {
-	for (unsigned i = 0; i < nr_pages; i++)
-		if (pages[i].frame == frame)
-			return pages[i].page;
+	const struct domain *d = m->by;
+
+	for (unsigned i = 0; i < d->nr_pages; i++)
+		if (d->page[i].frame == frame)
+			return d->page[i].page;
 	return NULL;
 }

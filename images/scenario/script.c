@@ -76,7 +76,7 @@ static bool same_text(const struct text *a, const struct text *b)
 	return a->len == b->len && !memcmp(a->at, b->at, a->len);
 }
 
-static bool plain_number(const struct text *t, uint64_t *out)
+bool text_number(const struct text *t, uint64_t *out)
 {
 	bool hex = t->len > 2 && t->at[0] == '0' && t->at[1] == 'x';
 	bool minus = t->len > 1 && t->at[0] == '-';
@@ -149,7 +149,7 @@ static void read_action(const char *at, const char *end, struct action *a)
 		else if (!a->op.len && (t.at[t.len - 1] == ':' || t.at[t.len - 1] == '&'))
 			a->caller = t;
 		else if (!a->op.len && t.len > 7 && !memcmp(t.at, "repeat=", 7))
-			plain_number(&(struct text){ t.at + 7, t.len - 7 }, &a->repeat);
+			text_number(&(struct text){ t.at + 7, t.len - 7 }, &a->repeat);
 		else if (!a->op.len)
 			a->op = t;
 		else
@@ -201,7 +201,7 @@ static bool symbol(const struct text *t, uint64_t *out)
 	}
 	if (!named(&name, out))
 		return false;
-	if (rest.len && !plain_number(&rest, &n))
+	if (rest.len && !text_number(&rest, &n))
 		return false;
 	*out += n;
 	return true;
@@ -219,7 +219,7 @@ static bool value_of(struct machine *m, struct text t, uint64_t *out)
 		*out = named_frame(m, &(struct text){ t.at + 5, t.len - 5 });
 		return true;
 	}
-	if (t.at[0] == '$' ? symbol(&t, out) : plain_number(&t, out)) {
+	if (t.at[0] == '$' ? symbol(&t, out) : text_number(&t, out)) {
 		*out += plus;
 		return true;
 	}
@@ -239,6 +239,23 @@ const struct token *find(const struct action *a, const char *key)
 	return NULL;
 }
 
+/* Scripts call this domain 0. Where it is another, the two change places. */
+static uint64_t domid_here(const struct machine *m, const char *key, uint64_t value)
+{
+	static const char *const keys[] = { "dom", "remote_dom", "domid", "u.dom" };
+
+	struct text name = { key, 0 };
+
+	if (value != 0 && value != m->self.id)
+		return value;
+	while (key[name.len])
+		name.len++;
+	for (unsigned i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (text_is(&name, keys[i]))
+			return m->self.id - value;
+	return value;
+}
+
 uint64_t field(struct machine *m, const char *key, uint64_t otherwise)
 {
 	const struct token *t = find(m->action, key);
@@ -246,7 +263,7 @@ uint64_t field(struct machine *m, const char *key, uint64_t otherwise)
 
 	if (t && !value_of(m, t->value, &value))
 		m->unknown = true;
-	return value;
+	return domid_here(m, key, value);
 }
 
 bool is_word(const struct machine *m, const char *key, const char *word)
@@ -292,6 +309,8 @@ void answer_number(struct machine *m, const char *key, int64_t value)
 {
 	char text[32];
 
+	if (key)
+		value = (int64_t)domid_here(m, key, (uint64_t)value);
 	pv_snprintf(text, sizeof(text), "%ld", (long)value);
 	put(m, key, text);
 	if (key)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Nothing in include/xen may be missing from list.h (or stand there without being in include/xen).
 
-Usage: complete.py INCLUDE_XEN LIST_H [--print]
+Usage: complete.py INCLUDE_XEN LIST_H [HEADER...] [--print]
 Reads the headers as text, not through the compiler: what a conditional hides is found too. With
 --print, writes the entries that list.h should have, in the headers' order, for pasting.
 """
@@ -110,9 +110,10 @@ def main():
     headers = sorted(include.rglob('*.h'))
     if not headers:
         fail(f'no headers in {include}')
+    headers += [pathlib.Path(name) for name in sys.argv[3:] if name != '--print']
     wanted = {}
     for header in headers:
-        where = header.relative_to(include)
+        where = header.relative_to(include) if header.is_relative_to(include) else header.name
         if '--print' in sys.argv:
             print(f'\n/* {where} */')
         for entry, name in entries(header.read_text()):

@@ -22,6 +22,12 @@
 #include <xen/vcpu.h>
 #include <xen/version.h>
 
+/* These are for tools; the hypervisor's own view of them wants more of its headers. */
+#undef __XEN__
+#define __XEN_TOOLS__ 1
+#include <xen/domctl.h>
+#include <xen/sysctl.h>
+
 #if defined(CARILLON_XEN_XEN_H) || !defined(__XEN_PUBLIC_XEN_H__)
 #error "oracle.c must see the system's Xen headers and only those"
 #endif

@@ -17,6 +17,8 @@
 #include <xen/vcpu.h>
 #include <xen/version.h>
 
+#include "../../images/scenario/control.h"
+
 #if !defined(CARILLON_XEN_XEN_H) || defined(__XEN_PUBLIC_XEN_H__)
 #error "ours.c must see include/xen and only that"
 #endif

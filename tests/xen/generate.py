@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Writes a random scenario of one domain: event channel operations of every kind on a few ports, the
-guest's side of both ABIs, bad arguments; at the end the state of all. No answers: those of two
-hypervisors are compared. usage: generate.py SEED LINES"""
+"""Writes a random scenario: event channel operations of every kind on a few ports, the guest's side of
+both ABIs, bad arguments; at the end the state of all. Of one domain, or of more that connect to each
+other, are paused, reset, destroyed and made anew. No answers: those of two hypervisors are compared.
+usage: generate.py SEED LINES [DOMAINS]"""
 import random
 import sys
 
@@ -17,9 +18,13 @@ MARKS = ["masked=1", "masked=0", "pending=0", "pending=1", "masked=1 pending=0"]
 
 
 class Script:
-    def __init__(self, seed):
+    def __init__(self, seed, domains):
         self.r = random.Random(seed)
         self.lines = ["@env platform=bare abi=2l vcpus=2"]
+        self.domains = domains
+        self.by = 0  # whose line the next is
+        self.lives = [0] * domains  # how often each has been made: its pages' names
+        self.arrays = [0] * domains
 
     def port(self):
         return self.r.choice(EDGES) if self.r.random() < 0.12 else self.r.randint(1, 30)
@@ -28,10 +33,20 @@ class Script:
         return self.r.choice([2, 3, 0x80000000, 0xffffffff]) if self.r.random() < 0.08 else self.r.randint(0, 1)
 
     def dom(self):
+        if self.domains > 1 and self.r.random() < 0.4:
+            return self.r.randrange(self.domains)
         return self.r.choice(DOMIDS) if self.r.random() < 0.3 else "SELF"
 
+    def remote(self):
+        """Who may connect: with several domains mostly another one."""
+        return self.r.randrange(self.domains) if self.domains > 1 and self.r.random() < 0.7 else self.dom()
+
     def say(self, line):
-        self.lines.append(line + " -> ?")
+        by = f"d{self.by}: " if self.by else ""
+        self.lines.append(by + line + " -> ?")
+
+    def page(self, kind, n):
+        return f"page:{kind}{self.lives[self.by]}x{n}"
 
     def call(self, line):
         if self.r.random() < 0.04:
@@ -55,8 +70,8 @@ class Script:
         r = self.r
         some = r.randint(1, 30)
         choices = [
-            (10, lambda: self.call(f"alloc_unbound dom={self.dom()} remote_dom={self.dom()}")),
-            (10, lambda: self.call(f"bind_interdomain remote_dom={self.dom()} remote_port={self.port()}")),
+            (10, lambda: self.call(f"alloc_unbound dom={self.dom()} remote_dom={self.remote()}")),
+            (10, lambda: self.call(f"bind_interdomain remote_dom={self.remote()} remote_port={self.port()}")),
             (6, lambda: self.call(f"bind_ipi vcpu={self.vcpu()}")),
             (5, lambda: self.call(f"bind_virq virq={r.choice(VIRQS)} vcpu={self.vcpu()}")),
             (3, lambda: self.call(f"bind_pirq pirq={r.choice(LINES + (0, 1, 16, 17, 1000, 0xffffffff))} "
@@ -70,10 +85,10 @@ class Script:
             (6, lambda: self.call(f"unmask port={self.port()}")),
             (0.5, lambda: self.call(f"reset dom={r.choice(['SELF', 'SELF', 0, 5, 'IO', 'IDLE'])}")),
             (0.5, lambda: self.call("reset_cont dom=SELF")),
-            (2, lambda: self.call(f"init_control control_gfn=page:c{r.randint(0, 9)} "
+            (2, lambda: self.call(f"init_control control_gfn={self.page('c', r.randint(0, 9))} "
                                   f"offset={r.choice([0, 0, 8, 512, 1024, 4024, 4025, 4, 4032, 4096])} "
                                   f"vcpu={self.vcpu()}")),
-            (1.5, lambda: self.call(f"expand_array array_gfn=page:a{len(self.lines) // 400}x{r.randint(0, 3)}")),
+            (1.5, lambda: self.call(f"expand_array array_gfn={self.new_array()}")),
             (4, lambda: self.call(f"set_priority port={self.port()} "
                                   f"priority={r.choice([0, 1, 3, 6, 7, 8, 14, 15, 16, 0xffffffff])}")),
             (4, lambda: self.say(f"mem.set port={some} {r.choice(MARKS)}")),
@@ -86,7 +101,63 @@ class Script:
         ]
         r.choices([f for _, f in choices], [w for w, _ in choices])[0]()
 
+    def new_array(self):
+        """Now and then a page that is none yet; a domain that was made has few."""
+        if self.r.random() < 0.3 and self.arrays[self.by] < 30:
+            self.arrays[self.by] += 1
+        return self.page("a", self.arrays[self.by])
+
+    def start(self, dom):
+        self.by = 0
+        self.lives[dom] += 1
+        self.arrays[dom] = 0
+        self.say(f"env.domain_start id={dom} vcpus=2")
+
+    def connect(self):
+        """A channel between two domains, made as guests do; both ends' numbers are known by luck only."""
+        one, other = self.r.sample(range(self.domains), 2)
+        name = f"$c{len(self.lines)}"
+        self.by = one
+        self.lines.append((f"d{one}: " if one else "") + f"alloc_unbound dom=SELF remote_dom={other} -> rc=0 port={name}")
+        self.by = other
+        self.say(f"bind_interdomain remote_dom={one} remote_port={name}")
+        self.by = self.r.choice([one, other])
+        self.say(f"send port={name}")
+        self.by = 0
+        self.say(f"status dom={one} port={name}")
+
+    def domain_event(self):
+        dom = self.r.randrange(1, self.domains)
+        what = self.r.random()
+        self.by = 0
+        if what < 0.15:
+            self.say(f"env.domain_destroy id={dom}")
+            self.say(f"alloc_unbound dom=SELF remote_dom={dom}")
+            self.say(f"bind_interdomain remote_dom={dom} remote_port={self.port()}")
+            self.start(dom)
+        elif what < 0.5:
+            self.say(f"env.domain_pause id={dom}")
+            self.say(f"reset dom={dom}")
+            self.say(f"alloc_unbound dom={dom} remote_dom={self.remote()}")
+            self.say(f"mem.port dom={dom} port={self.r.randint(1, 30)}")
+            self.say(f"env.domain_unpause id={dom}")
+        elif what < 0.6:
+            self.say(f"reset dom={dom}")
+        else:
+            self.connect()
+
+    def next(self):
+        if self.domains > 1 and self.r.random() < 0.04:
+            self.domain_event()
+            return
+        self.by = self.r.randrange(self.domains)
+        self.step()
+
     def end(self):
+        for self.by in range(self.domains):
+            self.look_at_all()
+
+    def look_at_all(self):
         for port in range(1, 66):
             self.say(f"status dom=SELF port={port}")
             self.say(f"mem.port port={port}")
@@ -97,15 +168,17 @@ class Script:
                 self.say(f"mem.queue vcpu={vcpu} prio={prio}")
 
 
-def generate(seed, lines):
-    s = Script(seed)
+def generate(seed, lines, domains=1):
+    s = Script(seed, domains)
     for line in LINES[::2]:
         s.say(f"env.map_gsi gsi={line} pirq={line}")
+    for dom in range(1, domains):
+        s.start(dom)
     while len(s.lines) < lines:
-        s.step()
+        s.next()
     s.end()
     return "\n".join(s.lines) + "\n"
 
 
 if __name__ == "__main__":
-    sys.stdout.write(generate(int(sys.argv[1]), int(sys.argv[2])))
+    sys.stdout.write(generate(*map(int, sys.argv[1:])))

@@ -460,8 +460,6 @@ static long compat_physdev_op_compat(struct hv_vcpu *v, const uint64_t a[6])
 
 	if (copy_from_guest(v, &op, a[0], sizeof(op)))
 		return -XEN_EFAULT;
-	if (op.cmd < PHYSDEVOP_IRQ_UNMASK_NOTIFY || op.cmd > PHYSDEVOP_alloc_irq_vector)
-		return -XEN_ENOSYS;
 	return compat_physdev_op(
 		v, (const uint64_t[6]){ op.cmd, a[0] + offsetof(struct compat_physdev_op, u) });
 }

@@ -225,7 +225,7 @@ static int map_pirq(struct hv_vcpu *v, struct hv_domain *d, struct physdev_map_p
 	case MAP_PIRQ_TYPE_GSI:
 		line = line_of_index(v, m->index);
 		if (!line)
-			return -XEN_EINVAL;
+			return m->index ? -XEN_EINVAL : -XEN_EPERM;
 		lock_take(d->hv, &d->lock);
 		rc = map_gsi(v, d, line, &m->pirq);
 		lock_drop(&d->lock);
@@ -412,14 +412,15 @@ long do_physdev_op(struct hv_vcpu *v, const uint64_t a[6])
 	return physdev_op_at(v, (uint32_t)a[0], a[1]);
 }
 
-/* The old entry: number and argument in one structure, for the oldest operations only. */
+/*
+ * The old entry: number and argument in one structure. Xen lets the newer operations through as
+ * well, and reads beyond the structure what they have more.
+ */
 long do_physdev_op_compat(struct hv_vcpu *v, const uint64_t a[6])
 {
 	struct physdev_op op;
 
 	if (copy_from_guest(v, &op, a[0], sizeof(op)))
 		return -XEN_EFAULT;
-	if (op.cmd < PHYSDEVOP_IRQ_UNMASK_NOTIFY || op.cmd > PHYSDEVOP_alloc_irq_vector)
-		return -XEN_ENOSYS;
 	return physdev_op_at(v, op.cmd, a[0] + offsetof(struct physdev_op, u));
 }

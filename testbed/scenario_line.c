@@ -141,9 +141,9 @@ void run_physdev(struct call *c)
 	long rc;
 
 	skip = old ? skip : 0;
+	l = nr ? layout_of(nr, narrow) : &any;
 	if (!nr)
 		nr = (unsigned)call_field(c, "nr", 0);
-	l = layout_of(nr, narrow);
 	fill(c, l, bytes + skip);
 	cmd = nr;
 	if (old)

@@ -5,7 +5,6 @@
  */
 #include "scenario.h"
 
-#include <xen/physdev.h>
 #include <xen/vcpu.h>
 
 #include "control.h"
@@ -116,7 +115,8 @@ static long create(struct machine *m, uint64_t id)
 	struct domain *d = free_slot(m);
 	long rc;
 
-	if (!d || field(m, "bits", 64) != 64) {
+	/* Id 0 would be any that is free. */
+	if (!d || id == 0 || field(m, "bits", 64) != 64) {
 		m->unknown = true;
 		return 0;
 	}
@@ -203,31 +203,11 @@ static long virq_handler(struct machine *m, uint64_t id)
 	return domctl(XEN_DOMCTL_set_virq_handler, id);
 }
 
-static void run_map_gsi(struct machine *m)
-{
-	struct physdev_map_pirq map = { .domid = DOMID_SELF, .type = MAP_PIRQ_TYPE_GSI };
-	uint64_t at;
-
-	map.index = (int)field(m, "gsi", 0);
-	map.pirq = (int)field(m, "pirq", UINT64_MAX);
-	at = place(m, "arg", 0, &map, sizeof(map));
-	m->rc = call(m, __HYPERVISOR_physdev_op, PHYSDEVOP_map_pirq, at, 0);
-	answer_number(m, "rc", m->rc);
-	if (m->rc < 0)
-		return;
-	fetch(m, at, &map, sizeof(map));
-	answer_number(m, "pirq", map.pirq);
-}
-
 bool run_control(struct machine *m)
 {
 	const struct text *op = &m->action->op;
 	uint64_t id = field(m, "id", 0);
 
-	if (text_is(op, "env.map_gsi")) {
-		run_map_gsi(m);
-		return true;
-	}
 	if (m->self.id != 0 || op->len < 4 || memcmp(op->at, "env.", 4) != 0)
 		return false; /* not the control domain */
 	if (text_is(op, "env.domain_create")) {

@@ -79,7 +79,9 @@ static bool run_one(struct machine *m)
 	if (m->caller->polling && !text_is(&m->action->op, "join") &&
 	    (m->action->op.len < 4 || memcmp(m->action->op.at, "mem.", 4) != 0))
 		m->unknown = true;
-	return !m->unknown && (run_event(m) || run_memory(m) || run_other(m) || run_control(m)) &&
+	return !m->unknown &&
+	       (run_event(m) || run_physdev(m) || run_memory(m) || run_other(m) ||
+		run_control(m)) &&
 	       !m->unknown;
 }
 

@@ -23,7 +23,6 @@ NOT_FROM = [
     (r"^(env\.(domain|set_virq)|d[1-9])", "other domains are the control domain's to make"),
     (r"^env\.debug_key", "there is no hypervisor console to press a key at"),
     (r"^env\.line|^mem\.bit", "no domain drives its own lines"),
-    (r"^(\w+: )?physdev\.", "operations that the image does not have"),
     (r"^d0&", "vCPU 0 runs the script: it cannot poll and go on"),
 ]
 LEAST_RUN = 20  # files: this test shall not pass because it finds nothing to run

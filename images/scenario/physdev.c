@@ -22,10 +22,10 @@ struct operation {
 	struct member member[MEMBERS];
 };
 
-#define AT(type, field, is_out)                                                     \
-	{                                                                           \
-		.name = #field, .offset = offsetof(struct physdev_##type, field),   \
-		.size = sizeof(((struct physdev_##type *)0)->field), .out = is_out, \
+#define AT(type, field, is_out)                                                       \
+	{                                                                             \
+		.name = #field, .offset = offsetof(struct physdev_##type, field),     \
+		.size = sizeof(((struct physdev_##type *)0)->field), .out = (is_out), \
 	}
 #define IN(type, field)	 AT(type, field, false)
 #define OUT(type, field) AT(type, field, true)

@@ -114,13 +114,18 @@ class Script:
         self.say(f"env.domain_start id={dom} vcpus=2")
 
     def connect(self):
-        """A channel between two domains, made as guests do; both ends' numbers are known by luck only."""
+        """A channel between two domains, made as guests do. Now and then one end sleeps until the other sends."""
         one, other = self.r.sample(range(self.domains), 2)
         name = f"$c{len(self.lines)}"
         self.by = one
-        self.lines.append((f"d{one}: " if one else "") + f"alloc_unbound dom=SELF remote_dom={other} -> rc=0 port={name}")
-        self.by = other
-        self.say(f"bind_interdomain remote_dom={one} remote_port={name}")
+        self.lines.append(f"d{one}: alloc_unbound dom=SELF remote_dom={other} -> rc=0 port={name}")
+        self.lines.append(f"d{other}: bind_interdomain remote_dom={one} remote_port={name} -> rc=0 local_port={name}o")
+        if one and self.r.random() < 0.5:
+            self.lines.append(f"d{one}& poll ports={name} timeout_ms=1500 -> ?")
+            self.by = other
+            self.say(f"send port={name}o")
+            self.by = one
+            self.say("join")
         self.by = self.r.choice([one, other])
         self.say(f"send port={name}")
         self.by = 0

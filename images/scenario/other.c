@@ -119,7 +119,8 @@ static void run_join(struct machine *m)
 		m->unknown = true;
 		return;
 	}
-	/* Unless the script says how long: a starved host is no reason, a lost wake-up stays one. */
+	/* Unless the script says how long: a starved host is no reason, a lost wake-up stays one.
+	 */
 	until = guest_clock(m->pv->guest) + field(m, "wait_ms", 15000) * MS;
 	do
 		relax(m);

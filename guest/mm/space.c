@@ -110,20 +110,19 @@ static long switched(struct guest *g, long result, void *arg)
 /* In a section. */
 static int queue_switch(struct guest *g, struct mm_cpu *c, struct guest_space *space)
 {
-	struct guest_space *before;
+	struct guest_space *wanted = c->wanted, *before = c->before;
 	int rc;
 
-	/* One at a time, so that it is always clear what is held. */
-	if (c->wanted != c->loaded)
-		batch_flush(g);
-	before = c->wanted;
-	if (before == space)
+	if (wanted == space)
 		return 0;
 	c->wanted = space;
 	c->before = c->current;
 	rc = mm_ext(g, MMUEXT_NEW_BASEPTR, space->root, NULL, switched, NULL);
-	if (rc)
-		c->wanted = before;
+	if (rc) {
+		/* In a flush: what is being made there may still be told that it failed. */
+		c->wanted = wanted;
+		c->before = before;
+	}
 	return rc;
 }
 
@@ -132,6 +131,12 @@ static int use(struct guest *g, struct mm_cpu *c, struct guest_space *space)
 	unsigned cpu = this_cpu(g)->nr;
 	int rc;
 
+	/*
+	 * One switch at a time, so that it is always clear what is held. Before we hold: what is
+	 * left by the one that is queued may be this space.
+	 */
+	if (c->wanted != c->loaded)
+		batch_flush(g);
 	hold(space, cpu);
 	/* Pairs with guest_space_destroy. */
 	rc = load_sc(&space->state) == SPACE_OPEN ? queue_switch(g, c, space) : -XEN_EINVAL;
@@ -172,11 +177,15 @@ int guest_space_use(struct guest *g, struct guest_space *space)
 void guest_space_lazy(struct guest *g)
 {
 	guest_flags_t flags;
+	struct mm_cpu *c;
 
 	if (!load_acquire(&g->mm))
 		return;
 	flags = guest_local_irq_save(g);
-	mm_this(g)->current = NULL;
+	c = mm_this(g);
+	c->current = NULL;
+	/* Also if a switch that is queued fails. */
+	c->before = NULL;
 	guest_local_irq_restore(g, flags);
 }
 

@@ -382,6 +382,72 @@ static void fails_when_made(void **state)
 	assert_rc(guest_space_destroy(m->g, &m->s), 0);
 }
 
+/*
+ * Away and back in one section: the CPU holds the space that it is back in, so it is flushed there
+ * and made to leave.
+ */
+static void away_and_back(void **state)
+{
+	struct mm *m = *state;
+	struct testbed_vcpu *before;
+	guest_flags_t flags;
+	uint64_t calls;
+
+	assert_rc(guest_space_create(m->g, &m->t, m->root[1]), 0);
+	before = testbed_on(m->v[1]);
+	assert_rc(guest_space_use(m->g, &m->s), 0);
+	flags = guest_batch_begin(m->g);
+	assert_rc(guest_space_use(m->g, &m->t), 0);
+	assert_rc(guest_space_use(m->g, &m->s), 0);
+	assert_int_equal(guest_batch_end(m->g, flags), 0);
+	testbed_on(before);
+	calls = traps(m).calls;
+	assert_rc(guest_space_flush(m->g, &m->s), 0);
+	assert_int_equal(traps(m).calls, calls + 1);
+	assert_rc(guest_space_destroy(m->g, &m->s), 0);
+	assert_int_equal(count(m).shot_down, 1);
+	assert_null(current_on(m, 1));
+	assert_true(is_data(m, m->root[0]));
+	assert_rc(guest_space_destroy(m->g, &m->t), 0);
+}
+
+static long uses_another(struct guest *g, long result, void *arg)
+{
+	struct mm *m = arg;
+
+	(void)result;
+	assert_fails(guest_space_use(g, &m->t), EDEADLK);
+	return 0;
+}
+
+/* What is told before a switch that fails, and wants another itself, changes nothing. */
+static void fails_behind_a_done(void **state)
+{
+	struct mm *m = *state;
+	guest_flags_t flags;
+
+	assert_rc(guest_space_create(m->g, &m->t, m->root[1]), 0);
+	assert_rc(mmuext(m, MMUEXT_UNPIN_TABLE, m->root[0]), 0);
+	*(uint64_t *)m->page[0] = m->root[1] << 12 | 0x67;
+	flags = guest_batch_begin(m->g);
+	assert_rc(guest_batch_after(m->g, uses_another, m), 0);
+	assert_rc(guest_space_use(m->g, &m->s), 0); /* queued */
+	assert_int_equal(guest_batch_end(m->g, flags), -XEN_EINVAL);
+	assert_null(guest_space_current(m->g));
+
+	/* Nor does it bring back what was left lazily meanwhile. */
+	assert_rc(guest_space_use(m->g, &m->t), 0);
+	flags = guest_batch_begin(m->g);
+	assert_rc(guest_space_use(m->g, &m->s), 0);
+	guest_space_lazy(m->g);
+	assert_int_equal(guest_batch_end(m->g, flags), -XEN_EINVAL);
+	assert_null(guest_space_current(m->g));
+	assert_rc(guest_space_destroy(m->g, &m->t), 0);
+	*(uint64_t *)m->page[0] = 0;
+	assert_rc(mmuext(m, MMUEXT_PIN_L4_TABLE, m->root[0]), 0);
+	assert_rc(guest_space_destroy(m->g, &m->s), 0);
+}
+
 /* ---- flushes ---- */
 
 static void flushes(void **state)
@@ -424,6 +490,8 @@ int main(void)
 		SMP(refused_in_handlers),
 		SMP(queued),
 		SMP(fails_when_made),
+		SMP(away_and_back),
+		SMP(fails_behind_a_done),
 		SMP(flushes),
 	};
 

@@ -25,6 +25,7 @@ enum counted {
 	/* In FIFO also one of these, which are counted as one of the others. */
 	COUNT_MERGED_KICKED = COUNT_KINDS, /* merged, and upcall_pending went from 0 to 1 */
 	COUNT_NOWHERE,			   /* told; but it is not pending: there is no place yet */
+	COUNT_MERGED_NOWHERE,		   /* merged into one of these */
 };
 
 #define COUNT_SLOTS 32u

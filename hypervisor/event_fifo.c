@@ -258,11 +258,11 @@ static inline bool mark_pending(struct hv_vcpu *v)
 /*
  * The port has no word: remember its event until it has one. NULL, or the word if its page has come
  * just now. As on Xen the mark stays for good: the event is raised again each time that the domain
- * adds the page anew.
+ * adds the page anew. *was: it was there before, so this event and that one come as one.
  */
-static event_word_t *remember(struct hv_domain *d, uint32_t port)
+static event_word_t *remember(struct hv_domain *d, uint32_t port, bool *was)
 {
-	store_seq(&port_fifo(d, port)->remembered, (uint8_t)1);
+	*was = exchange_seq(&port_fifo(d, port)->remembered, (uint8_t)1);
 	/*
 	 * Pairs with add_page(): it publishes the words, then looks for marks; we leave a mark,
 	 * then look for the word. If both succeed, the event is raised twice, which is once.
@@ -295,11 +295,14 @@ static enum counted after_pending(struct hv_vcpu *v, uint32_t port, event_word_t
 static enum counted raise(struct hv_vcpu *v, uint32_t port)
 {
 	event_word_t *word = fifo_word(v->domain->fifo, port);
+	bool was = false;
 
 	if (!word)
-		word = remember(v->domain, port);
-	/* Remembered; or nowhere to queue it: dropped, not even pending, as on Xen. */
-	if (!word || !load_acquire(&v->block))
+		word = remember(v->domain, port, &was);
+	if (!word)
+		return was ? COUNT_MERGED_NOWHERE : COUNT_NOWHERE;
+	/* Nowhere to queue it: dropped, not even pending, as on Xen. */
+	if (!load_acquire(&v->block))
 		return COUNT_NOWHERE;
 	return after_pending(v, port, word, set_bit32_seq(word, EVTCHN_FIFO_PENDING));
 }

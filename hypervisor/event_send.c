@@ -45,7 +45,7 @@ void set_ways(struct hv_domain *d)
 
 static bool was_pending(enum counted kind)
 {
-	return kind == COUNT_MERGED || kind == COUNT_MERGED_KICKED;
+	return kind == COUNT_MERGED || kind == COUNT_MERGED_KICKED || kind == COUNT_MERGED_NOWHERE;
 }
 
 static enum counted count_as(enum counted kind)
@@ -58,7 +58,7 @@ static enum counted count_as(enum counted kind)
 /* What is left to do: who polls is woken. */
 static void end_polls(struct hv_vcpu *v, uint32_t port, enum counted kind)
 {
-	if (kind == COUNT_NOWHERE)
+	if (kind == COUNT_NOWHERE || kind == COUNT_MERGED_NOWHERE)
 		return;
 	probe_pending(v->domain->domid, port, v->id, was_pending(kind));
 	if (!was_pending(kind) && poll_wanted(v->domain))

@@ -526,6 +526,32 @@ static void status_and_counters(void **state)
 	assert_true(info.masked);
 }
 
+/*
+ * An event without a place is remembered once; the next ones are merged into that, as is what was
+ * pending in the 2-level ABI already.
+ */
+static void counts_before_there_are_words(void **state)
+{
+	struct bare *b = *state;
+	struct hv_domain *d = testbed_hv_domain(b->d0);
+	struct fifo_view f = { .d = b->d0 };
+	struct hv_counters was, is;
+
+	bind_ipis(b->v0, 1, 2);
+	assert_rc(op_send(b->v0, 1), 0);
+	give_block(&f, 0, 0);
+	hv_domain_counters(d, &was);
+	assert_rc(op_send(b->v0, 1), 0);
+	for (unsigned i = 0; i < 3; i++)
+		assert_rc(op_send(b->v0, 2), 0);
+	hv_domain_counters(d, &is);
+	assert_int_equal(is.sends - was.sends, 4);
+	assert_int_equal(is.merged - was.merged, 3);
+	give_page(&f, NULL);
+	assert_word(&f, 1, "PL>2");
+	assert_word(&f, 2, "PL");
+}
+
 /* What a broken guest writes costs it its own events at most, and no other queue's. */
 static void hostile_words(void **state)
 {
@@ -610,6 +636,7 @@ int main(void)
 		bare_test(closed_tail),
 		bare_test(polls),
 		bare_test(status_and_counters),
+		bare_test(counts_before_there_are_words),
 		bare_test(hostile_words),
 		bare_test(hostile_pages),
 	};

@@ -200,18 +200,27 @@ static void count_ticks(struct guest_cpu *cpu, uint64_t now)
 }
 
 /*
- * The hypervisor's timer is one. When it has been reached it is over; what the kernel had asked for
- * is over too if its time has come: its handlers are about to be called, and ask guest_timer_take.
+ * What the kernel had asked for is over if its time has come: its handlers are about to be called,
+ * and ask guest_timer_take.
  */
-void clock_expired(struct guest_cpu *cpu, uint64_t now)
+static void count_expired(struct guest_cpu *cpu, uint64_t now)
 {
 	if (cpu->timer_kernel && cpu->timer_kernel <= now) {
 		cpu->timer_kernel = 0;
 		cpu->oneshot_over = true;
 	}
 	count_ticks(cpu, now);
-	if (cpu->timer_set <= now)
-		cpu->timer_set = 0;
+}
+
+/*
+ * The hypervisor's timer is one, and the event may be its end, whatever our clock says: where the
+ * hypervisor's is a little ahead it comes before our time. So it counts as over, and is set again.
+ */
+void clock_expired(struct guest_cpu *cpu, uint64_t now)
+{
+	count_expired(cpu, now);
+	cpu->timer_set = 0;
+	cpu->timer_renewed = true;
 }
 
 int guest_timer_take(struct guest *g, struct guest_timer_event *event)
@@ -220,7 +229,10 @@ int guest_timer_take(struct guest *g, struct guest_timer_event *event)
 	struct guest_cpu *cpu = this_cpu(g);
 	int rc;
 
-	clock_expired(cpu, guest_clock(g));
+	count_expired(cpu, guest_clock(g));
+	if (!cpu->timer_renewed)
+		cpu->timer_set = 0;
+	cpu->timer_renewed = false;
 	*event = (struct guest_timer_event){ .oneshot = cpu->oneshot_over, .ticks = cpu->ticks };
 	cpu->oneshot_over = false;
 	cpu->ticks = 0;
@@ -237,6 +249,7 @@ void clock_cpu_reset(struct guest_cpu *cpu)
 	cpu->tick_next = 0;
 	cpu->ticks = 0;
 	cpu->oneshot_over = false;
+	cpu->timer_renewed = false;
 }
 
 void clock_cpu_die(struct guest *g, struct guest_cpu *cpu)

@@ -55,6 +55,7 @@ struct guest_cpu {
 	/* What has come and guest_timer_take has not told yet. */
 	uint64_t ticks;
 	bool oneshot_over;
+	bool timer_renewed; /* by late eois, since the event that guest_timer_take is asked of */
 	/* events/late.c: eois that are delayed, by when they are due. Any CPU removes its own. */
 	struct lock late_lock;
 	struct irq_desc *late;

@@ -497,9 +497,10 @@ void guest_wallclock(struct guest *g, uint64_t *sec, uint32_t *nsec);
 /*
  * Each CPU has one timer, whose event is VIRQ_TIMER of that CPU: bind it as any other, then arm it
  * here on that CPU. One deadline and one periodic tick share it, and late eois do too, so a handler
- * may be called though none of its own is due: guest_timer_take tells. A CPU that goes
- * (guest_cpu_die, guest_cpu_dead) and guest_resume turn everything off, and the kernel arms it
- * again when it wants to.
+ * may be called though none of its own is due: guest_timer_take tells. So it may a moment before
+ * its time, where the hypervisor's clock is ahead of guest_clock; guest_timer_take then arms the
+ * timer again. A CPU that goes (guest_cpu_die, guest_cpu_dead) and guest_resume turn everything
+ * off, and the kernel arms it again when it wants to.
  */
 
 /*
@@ -535,8 +536,8 @@ struct guest_timer_event {
 };
 
 /*
- * For the handler of VIRQ_TIMER: which of its own is due. Arms the next tick, so a kernel with a
- * periodic one calls it in each run. What the hypercall answered, if one was made. [any]
+ * For the handler of VIRQ_TIMER: which of its own is due. Arms what is still to come, so a kernel
+ * with a periodic tick calls it in each run. What the hypercall answered, if one was made. [any]
  */
 int guest_timer_take(struct guest *g, struct guest_timer_event *event);
 

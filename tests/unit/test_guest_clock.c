@@ -201,6 +201,34 @@ static void periodic_ticks(void **state)
 	assert_int_equal(r.runs, 104);
 }
 
+/*
+ * The hypervisor's clock may be a little ahead of what the guest computes: its timer then comes
+ * before the guest's deadline, and is over. It is armed again.
+ */
+static void comes_too_early(void **state)
+{
+	struct guests *m = *state;
+	struct hv *hv = testbed_hv(m->tb);
+	struct ticks t = { 0 };
+	struct record r = { .answer = GUEST_IRQ_HANDLED, .also = take_ticks, .arg = &t };
+
+	assert_true(guest_bind_virq_to_irqhandler(m->a, VIRQ_TIMER, 0, record_run, 0, "t", &r) > 0);
+	guest_local_irq_enable(m->a);
+	hv_set_clock(hv, testbed_cycles(m->tb), testbed_now(m->tb), 0x7fff0000u, 0);
+	assert_rc(guest_set_timer(m->a, 20 * MS), 0);
+	assert_true(testbed_step(m->tb));
+	assert_int_equal(testbed_now(m->tb), 20 * MS);
+	assert_true(guest_clock(m->a) < 20 * MS);
+	assert_int_equal(r.runs, 1);
+	assert_int_equal(t.oneshots, 0);
+	hv_set_clock(hv, testbed_cycles(m->tb), testbed_now(m->tb), 0x80000000u, 0);
+	testbed_advance(m->tb, MS);
+	assert_int_equal(r.runs, 2);
+	assert_int_equal(t.oneshots, 1);
+	testbed_advance(m->tb, 10 * MS);
+	assert_int_equal(r.runs, 2);
+}
+
 /* The other CPU's tick is its own, and goes with it. */
 static void tick_of_a_cpu_that_goes(void **state)
 {
@@ -429,6 +457,7 @@ int main(void)
 		guests_test(from_cpu_to_cpu),
 		guests_test(deadline_in_the_future),
 		guests_test(periodic_ticks),
+		guests_test(comes_too_early),
 		guests_test(tick_of_a_cpu_that_goes),
 		guests_test(tick_after_resume),
 		guests_test(halt_until_the_timer),

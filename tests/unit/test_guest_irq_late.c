@@ -324,6 +324,26 @@ static void the_kernel_has_its_timer(void **state)
 	assert_int_equal(wait_of(&l, &r, GUEST_EOI_SPURIOUS), 64);
 }
 
+/* The hypervisor's clock is a little ahead, so its timer comes before the eoi is due by ours. */
+static void a_timer_too_early(void **state)
+{
+	struct guests *m = *state;
+	struct hv *hv = testbed_hv(m->tb);
+	struct record r = RECORD;
+	struct late l;
+
+	late_connect(&l, m);
+	assert_rc(guest_request_irq(m->a, l.irq, record_run, 0, "late", &r), 0);
+	guest_local_irq_enable(m->a);
+	storm(&l, &r, 5); /* 16 ms from now */
+	hv_set_clock(hv, testbed_cycles(m->tb), testbed_now(m->tb), 0x7fff0000u, 0);
+	assert_true(testbed_step(m->tb));
+	assert_true(port_masked(m->a, l.port));
+	hv_set_clock(hv, testbed_cycles(m->tb), testbed_now(m->tb), 0x80000000u, 0);
+	testbed_advance(m->tb, MS);
+	assert_false(port_masked(m->a, l.port));
+}
+
 /* A timer that fired before there was anything late here. */
 static void a_deadline_from_before(void **state)
 {
@@ -432,12 +452,12 @@ static void delayed_by_a_cpu_that_dies(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		guests_test(masked_until_the_eoi),	 guests_test(eoi_in_the_handler),
-		guests_test(a_storm_is_delayed),	 guests_test(shown_in_the_table),
-		guests_test(delays_in_any_order),	 guests_test(closed_while_delayed),
-		guests_test(the_kernel_has_its_timer),	 guests_test(a_deadline_from_before),
-		guests_test(one_way_or_the_other),	 guests_test(moved_while_owed),
-		guests_test(delayed_by_a_cpu_that_dies),
+		guests_test(masked_until_the_eoi),     guests_test(eoi_in_the_handler),
+		guests_test(a_storm_is_delayed),       guests_test(shown_in_the_table),
+		guests_test(delays_in_any_order),      guests_test(closed_while_delayed),
+		guests_test(the_kernel_has_its_timer), guests_test(a_deadline_from_before),
+		guests_test(a_timer_too_early),	       guests_test(one_way_or_the_other),
+		guests_test(moved_while_owed),	       guests_test(delayed_by_a_cpu_that_dies),
 	};
 
 	return cmocka_run_group_tests_name("guest_irq_late", tests, NULL, NULL);

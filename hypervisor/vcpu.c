@@ -239,10 +239,17 @@ static int check_guest_context(struct hv_vcpu *v, const struct vcpu_guest_contex
 	for (i = 0; i < 16; i++)
 		frames[i] = c->gdt_frames[i];
 	rc = mm_set_gdt(v, frames, (unsigned)c->gdt_ents);
-	if (!rc)
-		rc = mm_set_ldt(v, c->ldt_base, c->ldt_ents);
 	if (rc)
-		mm_unload_root(v);
+		goto unload;
+	rc = mm_set_ldt(v, c->ldt_base, c->ldt_ents);
+	if (rc)
+		goto drop_gdt;
+	return 0;
+
+drop_gdt:
+	(void)mm_set_gdt(v, frames, 0);
+unload:
+	mm_unload_root(v);
 	return rc;
 }
 

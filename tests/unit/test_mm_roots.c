@@ -218,7 +218,13 @@ static void starts_vcpus_on_one(void **state)
 	c->gdt_frames[0] = mfn(L1);
 	assert_int_equal(call(m, nr, VCPUOP_initialise, 1, va(ARGS), 0), -XEN_EINVAL);
 	assert_data(m, COPY);
-	c->gdt_ents = 0;
+	lock_pages(m, 5, 1);
+	c->gdt_frames[0] = mfn(5);
+	c->ldt_ents = 1;
+	c->ldt_base = va(6); /* mapped writable */
+	assert_int_equal(call(m, nr, VCPUOP_initialise, 1, va(ARGS), 0), -XEN_EINVAL);
+	assert_data(m, COPY);
+	assert_int_equal(map(m, va(5), leaf(5, RW)), 0);
 	assert_int_equal(pin(m, COPY), 0);
 	memset(c, 0, sizeof(*c));
 	c->ctrlreg[3] = xen_pfn_to_cr3(mfn(COPY));

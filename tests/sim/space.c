@@ -65,6 +65,18 @@ static void destroy(struct world_vcpu *v)
 	s.gone = true;
 }
 
+/* In one section: which it holds in the end is the one that it is back in. */
+static void away_and_back(struct guest *g)
+{
+	guest_flags_t flags = guest_batch_begin(g);
+	int rc;
+
+	world_expect(guest_space_use(g, NULL) == 0, "use of the kernel's");
+	rc = guest_space_use(g, &s.space);
+	world_expect(rc == 0 || rc == -XEN_EINVAL, "use: %d", rc);
+	world_expect(guest_batch_end(g, flags) == 0, "a switch");
+}
+
 static void switch_often(struct world_vcpu *v)
 {
 	struct guest *g = v->d->guest;
@@ -81,6 +93,7 @@ static void switch_often(struct world_vcpu *v)
 	}
 	rc = guest_space_use(g, &s.space);
 	world_expect(rc == 0 || rc == -XEN_EINVAL, "use: %d", rc);
+	away_and_back(g);
 }
 
 static void shoot_vs_switch(void)

@@ -284,9 +284,11 @@ static long bind_vcpu(struct hv_vcpu *v, const struct evtchn_bind_vcpu *a)
 	lock_drop(&d->lock);
 	if (!moves)
 		return -XEN_EINVAL;
-	/* When the guest hears that it moved, no sender notifies the old vCPU any more. */
-	if (word_vcpu(w) != to->id)
-		sections_wait(d->hv);
+	/*
+	 * When the guest hears that it moved, no sender notifies the old vCPU any more. Also where
+	 * it was there already: another vCPU may have moved it just now, and still wait.
+	 */
+	sections_wait(d->hv);
 	return 0;
 }
 

@@ -75,6 +75,35 @@ static void send_vs_migrate(void)
 	finish(2);
 }
 
+/* Two move the port at once, to the same vCPU: both hear so when nobody notifies the old one. */
+static void move_to_one(struct world_vcpu *v)
+{
+	struct vcpu_info *old = &v->d->shared->vcpu_info[0];
+
+	world_expect(raw_bind_vcpu(v, s.c[0].to, 1) == 0, "bind_vcpu");
+	__atomic_store_n(&old->evtchn_upcall_pending, 0, __ATOMIC_SEQ_CST);
+	for (unsigned i = 0; i < 3; i++) {
+		sim_point();
+		world_expect(!__atomic_load_n(&old->evtchn_upcall_pending, __ATOMIC_SEQ_CST),
+			     "the old vCPU is notified after the move");
+	}
+}
+
+static void send_once(struct world_vcpu *v)
+{
+	world_expect(world_send(v, s.c[0].from) == 0, "send failed");
+}
+
+static void two_move_one(void)
+{
+	begin(3, 1);
+	world_run_vcpu(&s.from->vcpu[0], "sender", send_once);
+	world_run_vcpu(&s.to->vcpu[1], "mover-1", move_to_one);
+	world_run_vcpu(&s.to->vcpu[2], "mover-2", move_to_one);
+	sim_run();
+	world_end(&s.w);
+}
+
 /* ---- closing ---- */
 
 static void send_old(struct world_vcpu *v)
@@ -464,6 +493,7 @@ static void pause_vs_send(void)
 
 const struct scenario scenarios_raw[] = {
 	{ "send_vs_migrate", send_vs_migrate, 500 },
+	{ "two_move_one", two_move_one, 200 },
 	{ "close_vs_send", close_vs_send, 500 },
 	{ "close_two_vs_send", close_two_vs_send, 200 },
 	{ "close_vs_close", close_vs_close, 200 },

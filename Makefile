@@ -1,6 +1,7 @@
 # Everything a newcomer needs; meson and ninja do the work. `make run` and `make check` install what is
 # missing when they may (root on Debian).
-.PHONY: all run check check-load check-mutations check-xen check-xen-slow check-bench bench faults soak clean
+.PHONY: all run check check-load check-models check-mutations check-xen check-xen-slow check-bench fuzz bench faults soak
+.PHONY: clean
 .NOTPARALLEL:
 
 BUILD := build
@@ -54,6 +55,16 @@ faults:
 SOAK_SECONDS := 60
 soak:
 	@scripts/long.sh soak $(SOAK_SECONDS)
+
+# The protocols as models: every interleaving of them, by spin.
+check-models:
+	@scripts/deps.sh models
+	@tests/models/check.py build
+
+# The hypercall boundary and what is read from files, by libFuzzer: FUZZ_SECONDS for each target.
+fuzz:
+	@scripts/deps.sh check
+	@scripts/fuzz.sh
 
 bench:
 	@scripts/deps.sh bench

@@ -1,12 +1,13 @@
 #!/bin/sh
 # Install the Debian packages that a target needs, if any is missing and we may.
-# usage: deps.sh build|check|bench|xen ...
+# usage: deps.sh build|check|bench|xen|models ...
 set -eu
 
 build="gcc libc6-dev make meson ninja-build pkg-config python3 libconfig-dev libelf-dev zlib1g-dev systemtap-sdt-dev"
 check="$build git clang clang-format clang-tidy libclang-rt-14-dev libcmocka-dev libxen-dev patch"
 bench="$build hyperfine valgrind"
 xen="$build qemu-system-x86"
+models="gcc libc6-dev python3 spin"
 
 wanted=
 for set in "$@"; do
@@ -15,7 +16,8 @@ for set in "$@"; do
     check) wanted="$wanted $check" ;;
     bench) wanted="$wanted $bench" ;;
     xen) wanted="$wanted $xen" ;;
-    *) echo "deps.sh: unknown set '$set': use build, check, bench or xen" >&2; exit 2 ;;
+    models) wanted="$wanted $models" ;;
+    *) echo "deps.sh: unknown set '$set': use build, check, bench, xen or models" >&2; exit 2 ;;
     esac
 done
 

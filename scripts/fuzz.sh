@@ -24,7 +24,7 @@ unpack() { # target: the corpus that it works in
 
 flags() { # target
     case $1 in
-    scenario) echo "-max_len=4096 -timeout=20" ;;
+    scenario) echo "-max_len=1500 -timeout=20" ;;
     machine-file) echo "-max_len=4096 -timeout=10" ;;
     image) echo "-max_len=8192 -timeout=10" ;;
     *) echo "-max_len=1500 -timeout=20" ;;

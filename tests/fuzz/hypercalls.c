@@ -394,6 +394,7 @@ static void vcpu_op(struct machine *x, struct input *in)
 
 static void rebirth(struct machine *x, unsigned dom)
 {
+	mutator_forget(); /* its pages go */
 	if (x->d[dom])
 		testbed_domain_destroy(x->d[dom]);
 	domain_create(x, dom);

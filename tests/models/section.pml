@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hypervisor/section.c and section.h: two senders come and go, two closers each take something away
- * and wait. After its wait no sender that found a closer's thing may still be in there.
+ * hypervisor/section.c and section.h: a vCPU and two other threads come and go as senders, two
+ * closers each take something away and wait. After its wait no sender that found a closer's thing
+ * may still be in there.
  *
  * MUTATE=n makes a mistake on purpose; check.py expects that each is found.
  */
@@ -9,64 +10,88 @@
 #define MUTATE 0
 #endif
 
-#define SENDERS 2
+#define OTHERS	2		/* threads that are no vCPU's */
 #define CLOSERS 2
+#define SENDS	2		/* of each sender */
 
-bit phase;			/* hv->phase, its lowest bit */
-byte inside[SENDERS * 2];	/* section.inside[], by sender and phase */
+byte epoch = 1;			/* hv->epoch */
+byte vcpu_inside;		/* a vCPU's section.inside */
+byte shared_inside[2];		/* shared_section.inside[] */
 bit there[CLOSERS] = 1;		/* can still be found */
 bit freed[CLOSERS];		/* its closer has waited */
 bit section_lock;
 
-active [SENDERS] proctype Sender() {
-	bit p, found[CLOSERS];
+/* What was looked up is used. */
+inline look_and_use() {
+	found[0] = there[0];
+	found[1] = there[1];
+	assert(!found[0] || !freed[0]);
+	assert(!found[1] || !freed[1]);
+	d_step { found[0] = 0; found[1] = 0 }
+}
+
+active proctype Vcpu() {
+	byte e, n;
+	bit found[CLOSERS];
 
 	do
-	:: 	p = phase;				/* section_enter(): load */
+	:: n < SENDS ->
+		e = epoch;			/* section_enter(): load_acquire */
+		vcpu_inside = e;		/* exchange_seq */
+		look_and_use();
+		vcpu_inside = 0;		/* section_leave() */
+		n++
+	:: else -> break
+	od
+}
+
+active [OTHERS] proctype Other() {
+	bit p, found[CLOSERS];
+	byte n;
+
+	do
+	:: n < SENDS ->
+		p = epoch & 1;			/* section_enter_shared(): load_relaxed */
 #if MUTATE == 1 /* looks before it is counted */
 		found[0] = there[0];
 		found[1] = there[1];
-		inside[_pid * 2 + p]++;
-#else
-		inside[_pid * 2 + p]++;			/* fetch_add_seq */
-		found[0] = there[0];
-		found[1] = there[1];
-#endif
-		/* What was found is used. */
+		shared_inside[p]++;
 		assert(!found[0] || !freed[0]);
 		assert(!found[1] || !freed[1]);
-		inside[_pid * 2 + p]--;			/* section_leave() */
-		p = 0; found[0] = 0; found[1] = 0
+#else
+		shared_inside[p]++;		/* fetch_add_seq */
+		look_and_use();
+#endif
+		shared_inside[p]--;		/* section_leave_shared() */
+		n++
+	:: else -> break
 	od
 }
 
 active [CLOSERS] proctype Closer() {
-	bit old;
-	byte s, i;
-	byte me = _pid - SENDERS;
+	byte e, me = _pid - OTHERS - 1;
 
-#if MUTATE == 2 /* waits before it takes it away */
-	skip;
-#else
+#if MUTATE != 2 /* waits before it takes it away */
 	there[me] = 0;
 #endif
 	atomic { !section_lock -> section_lock = 1 };
-	do
-#if MUTATE == 3 /* only one phase */
-	:: i < 1 ->
+	e = epoch;
+	epoch = e + 1;
+#if MUTATE == 3 /* only who entered in the last epoch is waited for */
+	vcpu_inside != e;
 #else
-	:: i < 2 ->
+	(vcpu_inside == 0 || vcpu_inside > e);	/* wait_vcpus() */
 #endif
-		old = phase;
-		phase = 1 - old;
-		do
-		:: s < SENDERS -> inside[s * 2 + old] == 0; s++	/* wait_phase() */
-		:: else -> break
-		od;
-		s = 0;
-		i++
-	:: else -> break
-	od;
+	/* wait_shared() */
+	shared_inside[e & 1] == 0;
+#if MUTATE != 4 /* one of the two counts only */
+	if
+	:: shared_inside[(e + 1) & 1] == 0
+	:: shared_inside[(e + 1) & 1] != 0 ->
+		epoch = e + 2;
+		shared_inside[(e + 1) & 1] == 0
+	fi;
+#endif
 	section_lock = 0;
 #if MUTATE == 2
 	there[me] = 0;

@@ -19,7 +19,7 @@ void cpuid_answer(const struct cpuid_policy *policy, const struct hv_vcpu *v, ui
 
 	/* A leaf that the processor does not have answers with another's: then it is nothing. */
 	*out = (struct hv_cpuid){ 0, 0, 0, 0 };
-	if (leaf <= __get_cpuid_max(leaf & 0x80000000u, NULL))
+	if (leaf <= (uint32_t)__get_cpuid_max(leaf & 0x80000000u, NULL))
 		__cpuid_count(leaf, subleaf, out->eax, out->ebx, out->ecx, out->edx);
 	hv_vcpu_cpuid(v, leaf, subleaf, out);
 	for (i = 0; i < policy->nr; i++) {

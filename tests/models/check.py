@@ -12,10 +12,13 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 # model, defines of the case, the mistakes that this case finds
 CASES = [
-    ("section", {}, [1, 2, 3]),
+    ("section", {}, [1, 2, 3, 4]),
     ("two_level", {"CASE": 1}, [1, 3, 4, 5, 6]),
     ("two_level", {"CASE": 2}, [7]),
     ("two_level", {"CASE": 3}, [2, 8]),
+    ("fifo", {"CASE": 1}, [1, 2, 3, 4, 5, 6]),
+    ("fifo", {"CASE": 2, "SENDS": 2, "LESS_SENDS": 1}, [7]),
+    ("fifo", {"CASE": 3, "SENDS": 1, "LESS_SENDS": 1}, [8]),
 ]
 
 

@@ -16,8 +16,14 @@
 #ifndef CASE
 #define CASE 1
 #endif
+/* of the two senders */
 #ifndef SENDS
-#define SENDS 2
+#define SENDS	   2
+#define LESS_SENDS 2
+#endif
+
+#ifndef WRITES
+#define WRITES 1		/* of a guest that breaks the ABI */
 #endif
 
 #define PORTS	3		/* 1 .. PORTS; 0 is none */
@@ -47,7 +53,7 @@ byte places[PORTS + 1];		/* on how many queues it is, as the hypervisor links it
 
 /* hold(), hold_later() */
 inline hold(q, t) {
-#if MUTATE == 8 /* nobody is kept out */
+#if MUTATE == 2 /* nobody is kept out */
 	t = tail[q]
 #else
 	d_step { tail[q] != HELD -> t = tail[q]; tail[q] = HELD }
@@ -67,11 +73,6 @@ inline begin(q, p) {
 		upcall[CPU(q)] = 1
 	fi;
 	head[q] = p
-#elif MUTATE == 2 /* the ready bit is looked at, and set only if it is clear, with the head in between */
-	if
-	:: ready[q] -> head[q] = p
-	:: !ready[q] -> head[q] = p; ready[q] = 1; upcall[CPU(q)] = 1
-	fi
 #else
 	head[q] = p;
 	if
@@ -128,6 +129,9 @@ inline queue(p) {
 		fi
 #endif
 	od;
+#if MUTATE == 8 /* what is last on the queue is asked of the guest */
+	mine = head[q];
+#endif
 	/* claim() */
 	if
 	:: d_step { P[p] && !M[p] && !L[p] -> link[p] = 0; L[p] = 1; places[p]++; old = last[p]; last[p] = q };
@@ -166,7 +170,7 @@ proctype Sender(bit id) {
 	bit q, was, linked, old;
 
 	do
-	:: n < SENDS ->
+	:: n < (id -> LESS_SENDS : SENDS) ->
 		atomic {
 			n++;
 			if
@@ -281,11 +285,11 @@ proctype Vandal() {
 	byte n, p, v;
 
 	do
-	:: n < 2 ->
+	:: n < WRITES ->
 		atomic {
 			n++;
 			select(p : 1 .. PORTS);
-			select(v : 0 .. PORTS)
+			select(v : 0 .. PORTS + 1)	/* also no port */
 		};
 		if
 		:: d_step { L[p] = 1; link[p] = v }

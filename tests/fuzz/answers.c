@@ -210,13 +210,9 @@ static unsigned take_dom(struct input *in)
 	return doms[take8(in) % (sizeof(doms) / sizeof(doms[0]))];
 }
 
-static void init_control(struct pair *x, struct input *in)
+static void init_control(struct pair *x, uint32_t vcpu, uint32_t offset)
 {
-	uint8_t b = take8(in);
-	struct evtchn_init_control a = {
-		.vcpu = b % 3u,
-		.offset = b < 192 ? 0 : take16(in) % 4200u,
-	};
+	struct evtchn_init_control a = { .vcpu = vcpu, .offset = offset };
 	void *frame = x->frame[x->me][x->frames_used[x->me] % FRAMES];
 	long rc;
 
@@ -334,7 +330,8 @@ static void step(struct pair *x, struct input *in)
 		return;
 	case 25:
 	case 26:
-		init_control(x, in);
+		port = take8(in);
+		init_control(x, port % 3, port < 192 ? 0 : take16(in) % 4200u);
 		return;
 	case 27:
 	case 28:
@@ -371,6 +368,21 @@ static void step(struct pair *x, struct input *in)
 		same("send", op_send(x->v, port), model_send(m, x->me, port));
 }
 
+/* So far a guest soon gets; from here it is a short way to where queues meet. */
+static void begin(struct pair *x, uint8_t how)
+{
+	for (x->me = 0; x->me < MODEL_DOMAINS; x->me++) {
+		x->v = testbed_vcpu(x->d[x->me], 0);
+		for (uint32_t id = 0; how & 1 && id < MODEL_VCPUS; id++)
+			init_control(x, id, 0);
+		if (how & 1)
+			expand_array(x);
+		for (uint32_t i = 0; how & 2 && i < 4; i++)
+			same("bind_ipi", op_bind_ipi(x->v, i % 2),
+			     model_bind_ipi(&x->m, x->me, i % 2));
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = { data, data + size };
@@ -392,6 +404,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		testbed_vcpu_boot(testbed_vcpu(x->d[dom], 1));
 	}
 	compare(x);
+	begin(x, take8(&in));
 	while (more(&in)) {
 		step(x, &in);
 		compare(x);

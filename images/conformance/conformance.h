@@ -17,12 +17,14 @@
 #define NEEDS_FIFO 0x1u
 #define NEEDS_2L   0x2u
 #define NEEDS_CPUS 0x4u /* two at least */
-#define NEEDS_REQUEST                                                                           \
-	0x8u		 /* runs only if only= names it: it fails, to show that failing is seen \
-			  */
-#define NEEDS_LINE 0x10u /* a hardware line of the machine file */
-#define NEEDS_REAL 0x20u /* a processor that does more than QEMU's own does without KVM */
-#define NEEDS_TS   0x40u /* FPU_TASKSWITCH, which a process cannot have */
+#define NEEDS_REQUEST                                                                              \
+	0x8u		    /* runs only if only= names it: it fails, to show that failing is seen \
+			     */
+#define NEEDS_LINE    0x10u /* a hardware line of the machine file */
+#define NEEDS_REAL    0x20u /* a processor that does more than QEMU's own does without KVM */
+#define NEEDS_TS      0x40u /* FPU_TASKSWITCH, which a process cannot have */
+#define NEEDS_LOADING 0x80u /* descriptor tables that the processor uses */
+#define NEEDS_PORTS   0x100u /* I/O ports of a machine */
 
 /*
  * It runs on CPU 0 in task context, events enabled, and leaves everything as it was: no port, no
@@ -39,9 +41,10 @@ struct area {
 	const struct check *checks; /* ended by one without a name */
 };
 
-extern const struct area area_boot, area_entry, area_trap, area_call, area_memory, area_event,
-	area_bind, area_abi, area_poll, area_irq, area_flow, area_handle, area_smp, area_hotplug,
-	area_time, area_line, area_reset, area_self;
+extern const struct area area_boot, area_entry, area_trap, area_nmi, area_segment, area_cpuid,
+	area_call, area_memory, area_batch, area_space, area_event, area_bind, area_abi, area_poll,
+	area_irq, area_flow, area_handle, area_smp, area_hotplug, area_time, area_line, area_rtc,
+	area_reset, area_self;
 
 /* ---- main.c ------------------------------------------------------------------------------- */
 
@@ -62,8 +65,9 @@ struct conf {
 	bool fifo;
 	uint64_t patience; /* ms that a wait may last */
 	struct conf_cpu cpu[MAX_CPUS];
-	volatile uint32_t *stop; /* a VIRQ_TIMER writes 1 there; NULL: nowhere */
-	char why[200];		 /* of the check that runs: what was wrong first; empty: nothing */
+	volatile uint32_t *stop;     /* a VIRQ_TIMER writes 1 there; NULL: nowhere */
+	void (*volatile tick)(void); /* and calls this; NULL: nothing */
+	char why[200]; /* of the check that runs: what was wrong first; empty: nothing */
 };
 
 extern struct conf conf;
@@ -167,6 +171,7 @@ struct trapped {
 	bool masked;			 /* the upcall mask in the handler */
 	uint64_t resume;		 /* where to go on; 0: behind nothing, it is not expected */
 	void (*also)(struct pv_frame *); /* in the handler; may change the frame */
+	void (*nmi)(void);		 /* in an NMI, of any CPU; NULL: it is not expected */
 };
 extern struct trapped trapped;
 
@@ -192,6 +197,11 @@ bool writable(volatile void *p); /* and write there, what was there */
 
 /* At rest: what the guest half has sent of IPIs, calls and work has all been handled. */
 bool smp_counters_agree(void);
+
+/* ---- segment.c, rtc.c --------------------------------------------------------------------- */
+
+bool descriptors_are_loaded(void);
+bool io_ports_are_there(void);
 
 /* ---- line.c ------------------------------------------------------------------------------- */
 

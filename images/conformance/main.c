@@ -13,9 +13,10 @@
 struct conf conf;
 
 static const struct area *const areas[] = {
-	&area_boot, &area_entry, &area_trap, &area_call,    &area_memory, &area_event,
-	&area_bind, &area_abi,	 &area_poll, &area_irq,	    &area_flow,	  &area_handle,
-	&area_smp,  &area_time,	 &area_line, &area_hotplug, &area_self,	  &area_reset,
+	&area_boot, &area_entry,  &area_trap,  &area_nmi,     &area_segment, &area_cpuid,
+	&area_call, &area_memory, &area_batch, &area_space,   &area_event,   &area_bind,
+	&area_abi,  &area_poll,	  &area_irq,   &area_flow,    &area_handle,  &area_smp,
+	&area_time, &area_line,	  &area_rtc,   &area_hotplug, &area_self,    &area_reset,
 };
 #define AREAS (sizeof(areas) / sizeof(areas[0]))
 
@@ -98,6 +99,8 @@ static enum guest_irqreturn timer(struct guest *g, unsigned irq, void *dev)
 	c->ticks++;
 	if (conf.stop)
 		*conf.stop = 1;
+	if (conf.tick)
+		conf.tick();
 	return GUEST_IRQ_HANDLED;
 }
 
@@ -167,6 +170,9 @@ static void start(struct start_info *si)
 	r = guest_stop_periodic_tick(conf.g, 0);
 	if (r)
 		pv_panic("Bail out! the periodic tick does not stop: %d", r);
+	r = pv_space_init(conf.pv);
+	if (r)
+		pv_panic("Bail out! no address spaces: %d", r);
 	places_init();
 	traps_init();
 	for (unsigned cpu = 1; cpu < conf.nr_cpus; cpu++) {
@@ -215,6 +221,10 @@ static const char *missing(unsigned needs)
 		return "QEMU's processor without KVM does not do this";
 	if ((needs & NEEDS_TS) && !fpu_can_be_switched_off())
 		return "the place cannot switch the FPU off (docs/differences.md)";
+	if ((needs & NEEDS_LOADING) && !descriptors_are_loaded())
+		return "the place does not load descriptors (docs/differences.md)";
+	if ((needs & NEEDS_PORTS) && !io_ports_are_there())
+		return "the place has no I/O ports";
 	if ((needs & NEEDS_LINE) && !line_is_there())
 		return "no line= on the command line: only a machine file gives one";
 	return NULL;

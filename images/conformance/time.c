@@ -33,6 +33,51 @@ static void never_goes_back(void)
 		task_wait(cpu);
 }
 
+#define PASSES 4000u
+
+/* What one CPU has read goes to another one, which must not read less; and back. */
+static struct {
+	uint64_t clock, back;
+	uint32_t turn;
+} baton;
+
+static bool baton_is_here(unsigned side)
+{
+	uint64_t give_up = guest_clock(conf.g) + PATIENCE;
+
+	for (unsigned n = 1; __atomic_load_n(&baton.turn, __ATOMIC_ACQUIRE) % 2 != side; n++) {
+		if (n % 1024)
+			continue;
+		if (guest_clock(conf.g) > give_up)
+			return EXPECT(!"the clock is handed over");
+		nap();
+	}
+	return true;
+}
+
+static void relay(void *arg)
+{
+	for (unsigned i = 0; i < PASSES / (conf.nr_cpus - 1); i++) {
+		if (!baton_is_here(arg ? 1 : 0))
+			return;
+		baton.back += guest_clock(conf.g) < baton.clock;
+		baton.clock = guest_clock(conf.g);
+		__atomic_fetch_add(&baton.turn, 1, __ATOMIC_RELEASE);
+	}
+}
+
+static void never_goes_back_from_cpu_to_cpu(void)
+{
+	for (unsigned cpu = 1; cpu < conf.nr_cpus; cpu++) {
+		memset(&baton, 0, sizeof(baton));
+		task_start(cpu, relay, &baton);
+		relay(NULL);
+		task_wait(cpu);
+		EXPECT_EQ(baton.turn, PASSES / (conf.nr_cpus - 1) * 2);
+		EXPECT_EQ(baton.back, 0);
+	}
+}
+
 static void goes_on(void)
 {
 	uint64_t began = guest_clock(conf.g);
@@ -249,8 +294,137 @@ static void periodic_bad(void)
 	EXPECT_EQ(guest_stop_periodic_tick(conf.g, GUEST_MAX_CPUS), -XEN_EINVAL);
 }
 
+/* ---- the guest half's tick ---------------------------------------------------------------- */
+
+#define TICKS 100u
+
+/* Of each CPU; its handler's, while it ticks. */
+static struct ticker {
+	uint64_t first, period; /* 0: it does not tick */
+	uint64_t most_late, missed;
+	volatile uint64_t count, deadline, deadlines;
+} tickers[MAX_CPUS];
+
+static uint64_t due(const struct ticker *t, uint64_t now)
+{
+	return now < t->first ? 0 : (now - t->first) / t->period + 1;
+}
+
+/* All ticks are told that were due before it was asked, and none that is not due after that. */
+static void take(void)
+{
+	struct ticker *t = &tickers[guest_this_cpu(conf.g)];
+	uint64_t before = guest_clock(conf.g), after, late;
+	struct guest_timer_event e;
+
+	EXPECT_EQ(guest_timer_take(conf.g, &e), 0);
+	after = guest_clock(conf.g);
+	if (!t->period)
+		return;
+	late = after - (t->first + t->count * t->period);
+	if (e.ticks && late > t->most_late)
+		t->most_late = late;
+	if (e.ticks > 1)
+		t->missed += e.ticks - 1;
+	t->count += e.ticks;
+	EXPECT(t->count >= due(t, before));
+	EXPECT(t->count <= due(t, after));
+	if (!e.oneshot)
+		return;
+	EXPECT(t->deadline && t->deadline <= after);
+	t->deadline = 0;
+	t->deadlines++;
+}
+
+/* CPUs tick in other phases. */
+static struct ticker *tick_begin(uint64_t period)
+{
+	unsigned cpu = guest_this_cpu(conf.g);
+	struct ticker *t = &tickers[cpu];
+	guest_flags_t flags = guest_local_irq_save(conf.g);
+	struct guest_timer_event before;
+
+	EXPECT_EQ(guest_timer_take(conf.g, &before), 0); /* what was over before is not ours */
+	*t = (struct ticker){ .period = period };
+	t->first = guest_clock(conf.g) + period + cpu * period / MAX_CPUS;
+	EXPECT_EQ(guest_set_periodic_timer(conf.g, t->first, period), 0);
+	guest_local_irq_restore(conf.g, flags);
+	return t;
+}
+
+static void tick_end(struct ticker *t)
+{
+	guest_flags_t flags = guest_local_irq_save(conf.g);
+	uint64_t count;
+
+	t->period = 0;
+	EXPECT_EQ(guest_set_periodic_timer(conf.g, 0, 0), 0);
+	guest_local_irq_restore(conf.g, flags);
+	count = conf.cpu[guest_this_cpu(conf.g)].ticks;
+	nap_until(guest_clock(conf.g) + 5 * MS);
+	/* One may have been on its way. */
+	EXPECT(conf.cpu[guest_this_cpu(conf.g)].ticks <= count + 1);
+}
+
+static void tick(void *arg)
+{
+	struct ticker *t = tick_begin(MS);
+
+	(void)arg;
+	WAIT_FOR(t->count >= TICKS);
+	tick_end(t);
+}
+
+static void no_tick_lost_or_early(void)
+{
+	uint64_t late = 0, missed = 0;
+
+	conf.tick = take;
+	for (unsigned cpu = 1; cpu < conf.nr_cpus; cpu++)
+		task_start(cpu, tick, NULL);
+	tick(NULL);
+	for (unsigned cpu = 1; cpu < conf.nr_cpus; cpu++)
+		task_wait(cpu);
+	conf.tick = NULL;
+	for (unsigned cpu = 0; cpu < conf.nr_cpus; cpu++) {
+		late = tickers[cpu].most_late > late ? tickers[cpu].most_late : late;
+		missed += tickers[cpu].missed;
+	}
+	comment("a tick of 1 ms was at most %lu us late; %lu were told together with the next",
+		late / 1000, missed);
+}
+
+static void deadlines_between_ticks(void)
+{
+	struct ticker *t;
+
+	conf.tick = take;
+	t = tick_begin(3 * MS);
+	for (unsigned i = 0; i < 20; i++) {
+		guest_flags_t flags = guest_local_irq_save(conf.g);
+
+		t->deadline = guest_clock(conf.g) + i * MS / 4 + 1;
+		EXPECT_EQ(guest_set_timer(conf.g, t->deadline), 0);
+		guest_local_irq_restore(conf.g, flags);
+		WAIT_FOR(!t->deadline);
+		EXPECT_EQ(t->deadlines, i + 1);
+	}
+	WAIT_FOR(t->count >= 5);
+	EXPECT_EQ(t->deadlines, 20);
+	tick_end(t);
+	conf.tick = NULL;
+}
+
+static void tick_bad(void)
+{
+	EXPECT_EQ(guest_set_periodic_timer(conf.g, 1, GUEST_MIN_PERIOD - 1), -XEN_EINVAL);
+	EXPECT_EQ(guest_set_periodic_timer(conf.g, 0, MS), -XEN_EINVAL);
+	EXPECT_EQ(guest_set_timer_future(conf.g, guest_clock(conf.g)), -XEN_ETIME);
+}
+
 static const struct check checks[] = {
 	{ "never_goes_back", never_goes_back, 0 },
+	{ "never_goes_back_from_cpu_to_cpu", never_goes_back_from_cpu_to_cpu, NEEDS_CPUS },
 	{ "goes_on", goes_on, 0 },
 	{ "page_is_consistent", page_is_consistent, 0 },
 	{ "wallclock_goes_on", wallclock_goes_on, 0 },
@@ -265,6 +439,9 @@ static const struct check checks[] = {
 	{ "single_shot_bad", single_shot_bad, 0 },
 	{ "periodic", periodic, 0 },
 	{ "periodic_bad", periodic_bad, 0 },
+	{ "no_tick_lost_or_early", no_tick_lost_or_early, 0 },
+	{ "deadlines_between_ticks", deadlines_between_ticks, 0 },
+	{ "tick_bad", tick_bad, 0 },
 	{ 0 },
 };
 

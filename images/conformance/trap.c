@@ -35,6 +35,10 @@ static bool hook(struct pv *pv, struct pv_frame *frame)
 	uint64_t resume = trapped.resume;
 
 	(void)pv;
+	if (frame->vector == 2 && trapped.nmi) {
+		trapped.nmi();
+		return true;
+	}
 	if (!resume)
 		return false;
 	trapped.frame = *frame;

@@ -1,22 +1,25 @@
 #!/usr/bin/env python3
-"""The hypervisor half against real Xen: the same scenarios are replayed by `carillon replay` and run by
-images/scenario as the control domain of Debian's Xen 4.17 (tools/xen-qemu). Every line's answer must be
-the same, and be what the file says. Recorded scenarios, our own, and random ones (generate.py).
+"""Both halves against real Xen. The hypervisor half: the same scenarios are replayed by `carillon replay`
+and run by images/scenario as the control domain of Debian's Xen 4.17 (tools/xen-qemu). Every line's answer
+must be the same, and be what the file says. Recorded scenarios, our own, and random ones (generate.py).
+The guest half: images/conformance (conformance.py). NAME is a scenario's, or one that begins with
+conformance.
 
 Our own files say in a line of theirs that Xen has confirmed them, "# certified: Xen VERSION", which
 --certify writes, or "# not certified: WHY".
 
-usage: run.py CARILLON IMAGE OUTDIR [--seeds N] [--lines N] [--first-seed N] [--slow] [--certify] [NAME...]"""
+usage: run.py CARILLON IMAGES OUTDIR [--seeds N] [--lines N] [--first-seed N] [--slow] [--certify] [NAME...]"""
 import argparse
 import pathlib
 import re
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "scenarios"))
+import conformance
 from answers import TOP, compare, env, printed, replayed
 from generate import generate
+from xen import boot, version
 
 BOOT_SECONDS = 300  # never reached by a boot that works: seconds on an idle machine
 SLOW_SECONDS = 3600
@@ -35,34 +38,31 @@ def on_xen(image, script, log, seconds):
     # With two, and enough irqs, there are as many pirqs as on the machine of the recordings, 440.
     pirqs = re.search(r"\bnr_pirqs\b", script.read_text())
     machine = ["--cpus", "2", "--xen-options", "nr_irqs=1024"] if pirqs else ["--cpus", "1"]
-    command = [TOP / "tools/xen-qemu", "--quiet", "--vcpus", env(script, "vcpus", "2"), "--module", script,
-               "--log", log, "--timeout", str(seconds), *machine, image, "abi=2l"]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    if done.returncode:
-        return None, None, done.stderr.strip().splitlines()[-1]
-    text = log.read_text(errors="replace")
+    _, text, trouble = boot(image, ["abi=2l"], log, seconds,
+                            ["--vcpus", env(script, "vcpus", "2"), "--module", script, *machine])
+    if trouble:
+        return None, None, trouble
     answers = printed(text)
     if answers is None:
         return None, None, f"no end of the scenario: see {log}"
-    version = re.search(r"^\(XEN\) Xen version (\S+) \((.*?)\)", text, re.M)
-    return answers, f"{version[1]} ({version[2]})" if version else "?", None
+    return answers, version(text), None
 
 
 def is_own(script):
     return script.name.startswith("own-")
 
 
-def certify(script, version):
+def certify(script, xen):
     """Write the mark, below the comment that opens the file."""
     text = MARK.sub("", script.read_text())
     opening = re.match(r"(?:#.*\n)*", text)[0]
-    script.write_text(f"{opening}# certified: Xen {version}\n{text[len(opening):]}")
+    script.write_text(f"{opening}# certified: Xen {xen}\n{text[len(opening):]}")
 
 
 def run_one(args, script):
     """Whether it passed, and what to print of it."""
     slow = env(script, "slow", None)
-    theirs, version, trouble = on_xen(args.image, script, args.outdir / f"{script.stem}.log",
+    theirs, xen, trouble = on_xen(args.images / "scenario", script, args.outdir / f"{script.stem}.log",
                                       SLOW_SECONDS if slow else BOOT_SECONDS)
     if trouble:
         return False, f"FAIL {script.stem}: {trouble}"
@@ -73,7 +73,7 @@ def run_one(args, script):
     if not as_said and script.parent != args.outdir:
         return False, f"FAIL {script.stem}: Xen and the replay agree, but not with what the file says"
     if is_own(script) and args.certify:
-        certify(script, version)
+        certify(script, xen)
     mark = MARK.search(script.read_text())
     if is_own(script) and (not mark or mark[1]):
         return False, f"FAIL {script.stem}: agrees, but says nothing of that: --certify writes it"
@@ -114,10 +114,23 @@ def random_ones(args):
             yield path, None
 
 
+def of_scenarios(args):
+    for script, trouble in [*recorded(args), *([] if args.names or args.slow else random_ones(args))]:
+        yield (lambda text: (False, text), trouble) if trouble else (run_one, args, script)
+
+
+def all_jobs(args):
+    """Functions and their arguments; each says whether it passed, and what to print of it."""
+    for name, work in [] if args.slow else conformance.jobs(args):
+        if not args.names or any(n.startswith("conformance") and name.startswith(n) for n in args.names):
+            yield conformance.run, name, *work
+    yield from of_scenarios(args)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("carillon")
-    parser.add_argument("image")
+    parser.add_argument("images", type=pathlib.Path)
     parser.add_argument("outdir", type=pathlib.Path)
     parser.add_argument("names", nargs="*")
     parser.add_argument("--seeds", type=int, default=2)
@@ -127,15 +140,16 @@ def main():
     parser.add_argument("--certify", action="store_true", help="write into our own files that Xen confirms them")
     args = parser.parse_args()
     args.outdir.mkdir(parents=True, exist_ok=True)
-    scripts = [*recorded(args), *([] if args.names or args.slow else random_ones(args))]
+    args.conformance = args.images / "conformance"
+    jobs = list(all_jobs(args))
     passed = 0
     # Two at a time: each waits for a clock most of the time.
     with ThreadPoolExecutor(2) as pool:
-        for good, text in pool.map(lambda s: (False, s[1]) if s[1] else run_one(args, s[0]), scripts):
+        for good, text in pool.map(lambda job: job[0](*job[1:]), jobs):
             passed += good
             print(text, flush=True)
-    print(f"{passed} passed, {len(scripts) - passed} failed")
-    sys.exit(0 if scripts and passed == len(scripts) else 1)
+    print(f"{passed} passed, {len(jobs) - passed} failed")
+    sys.exit(0 if jobs and passed == len(jobs) else 1)
 
 
 main()

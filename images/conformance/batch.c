@@ -229,6 +229,7 @@ static void nothing_is_no_trap(void)
 	after = counters();
 	EXPECT_EQ(after.traps, before.traps);
 	EXPECT_EQ(after.calls, before.calls);
+	EXPECT_EQ(after.failed, before.failed);
 }
 
 /* ---- sections ----------------------------------------------------------------------------- */

@@ -1,8 +1,8 @@
+# SPDX-License-Identifier: MIT
 """images/conformance as the control domain's kernel on real Xen: every check passes, or is skipped for a
 reason that docs/conformance.md gives for Xen. The very file that is booted is then run by
 `carillon run`, and has the same list of checks there. run.py calls this."""
 import hashlib
-import pathlib
 import re
 import subprocess
 import sys

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """conformance.py's judgement of what the image printed: what must fail a boot does. There is no Xen here."""
 import sys
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A boot of an image on real Xen by tools/xen-qemu, for whoever reads what it printed. What the image
 is, and what its words mean, is not here."""
 import pathlib

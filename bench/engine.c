@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "engine.h"
 
@@ -17,34 +16,6 @@
 #define OPS_PER_SAMPLE 20000u
 #define COUNT_BATCHES  4u
 #define MAX_ROWS       16u
-
-uint64_t engine_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-double engine_median(double *samples, unsigned n)
-{
-	qsort(samples, n, sizeof(*samples), compare);
-	return samples[n / 2];
-}
-
-void engine_print(const char *name, const char *unit, double *samples, unsigned n, const char *more)
-{
-	double median = engine_median(samples, n);
-
-	printf("%s %s %.2f %.2f %.2f %s\n", name, unit, median, samples[0], samples[n - 1], more);
-}
 
 /* ---- rows ---- */
 
@@ -57,14 +28,14 @@ static void reset(const struct row *row, struct engine *e)
 /* ns of some rounds, with what is measured or with the resets alone. */
 static double rounds_of(const struct row *row, struct engine *e, bool with)
 {
-	uint64_t start = engine_now();
+	uint64_t start = figures_now();
 
 	for (unsigned i = 0; i < OPS_PER_SAMPLE / row->ops; i++) {
 		reset(row, e);
 		if (with)
 			row->batch(e);
 	}
-	return (double)(engine_now() - start);
+	return (double)(figures_now() - start);
 }
 
 struct timing {
@@ -89,7 +60,7 @@ static void print_timing(struct timing *t)
 
 	for (unsigned k = 0; k < SAMPLES; k++)
 		t->samples[k] = (t->samples[k] - t->resets) / ops;
-	engine_print(t->row->name, "ns", t->samples, SAMPLES, "");
+	figures_print(t->row->name, "ns", t->samples, SAMPLES, "");
 }
 
 /* A sample of each in turn, so that all see the same noise of the machine. */

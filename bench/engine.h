@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the files of the engine benchmark share: a machine of two domains in the testbed, rows that
- * are measured, and how figures are printed. The rows themselves are in engine_*.c.
+ * What the files of the engine benchmark share: a machine of two domains in the testbed, and rows
+ * that are measured. The rows themselves are in engine_*.c.
  */
 #ifndef BENCH_ENGINE_H
 #define BENCH_ENGINE_H
@@ -11,6 +11,8 @@
 #include <stdint.h>
 
 #include <testbed.h>
+
+#include "figures.h"
 
 #define ENGINE_VCPUS 4u /* of the domain that receives */
 
@@ -73,14 +75,6 @@ void engine_both_start(struct engine_both *b, void *(*f)(void *arg), void *arg);
 void engine_both_end(struct engine_both *b);
 /* In a busy wait, with the number of looks so far. */
 void engine_patience(unsigned looks);
-
-/* ---- engine.c ---- */
-
-uint64_t engine_now(void);			   /* ns */
-double engine_median(double *samples, unsigned n); /* sorts them */
-/* A line for run.py: name, unit, median, minimum, maximum, and more in its words. */
-void engine_print(const char *name, const char *unit, double *samples, unsigned n,
-		  const char *more);
 
 /* ---- what is measured as a whole: they print ---- */
 

@@ -109,14 +109,14 @@ void measure_cache_line(void)
 	atomic_store(&hot, 0);
 	engine_both_start(&b, answer, NULL);
 	for (unsigned k = 0; k < SAMPLES; k++) {
-		uint64_t start = engine_now();
+		uint64_t start = figures_now();
 
 		for (; i < (k + 1) * TRIPS; i++) {
 			atomic_store(&hot, 2 * i + 1);
 			look_for(2 * i + 2);
 		}
-		samples[k] = (double)(engine_now() - start) / TRIPS;
+		samples[k] = (double)(figures_now() - start) / TRIPS;
 	}
 	engine_both_end(&b);
-	engine_print("floor/cache-line-round-trip", "ns", samples, SAMPLES, "");
+	figures_print("floor/cache-line-round-trip", "ns", samples, SAMPLES, "");
 }

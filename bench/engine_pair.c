@@ -83,11 +83,11 @@ static double one_round(struct pair *p, unsigned round)
 	uint64_t start;
 
 	reset(p);
-	start = engine_now();
+	start = figures_now();
 	atomic_store(&p->go, round);
 	send_all(p, 0);
 	wait_until(&p->arrived, round);
-	return (double)(engine_now() - start);
+	return (double)(figures_now() - start);
 }
 
 static double alone(struct pair *p)
@@ -95,9 +95,9 @@ static double alone(struct pair *p)
 	uint64_t start;
 
 	reset(p);
-	start = engine_now();
+	start = figures_now();
 	send_all(p, 0);
-	return (double)(engine_now() - start) / FRESH;
+	return (double)(figures_now() - start) / FRESH;
 }
 
 static void measure_senders(const char *name, bool fifo)
@@ -121,8 +121,8 @@ static void measure_senders(const char *name, bool fifo)
 	for (unsigned i = 0; i < ROUNDS; i++)
 		samples[i] = one_round(p, i + 1) / (2 * FRESH);
 	engine_both_end(&p->both);
-	snprintf(more, sizeof(more), "alone=%.2f", engine_median(single, ROUNDS));
-	engine_print(name, "ns", samples, ROUNDS, more);
+	snprintf(more, sizeof(more), "alone=%.2f", figures_median(single, ROUNDS));
+	figures_print(name, "ns", samples, ROUNDS, more);
 	engine_destroy(&p->e);
 out:
 	free(p);
@@ -197,16 +197,16 @@ static void measure_trip(const char *name, bool fifo)
 	engine_connect(&t->e, 1);
 	engine_both_start(&t->both, answer, t);
 	for (unsigned i = 0; i < SAMPLES; i++) {
-		uint64_t start = engine_now();
+		uint64_t start = figures_now();
 
 		for (unsigned k = 0; k < TRIPS; k++) {
 			event_send(testbed_hv_vcpu(t->end[0].vcpu), 1);
 			take(&t->end[0]);
 		}
-		samples[i] = (double)(engine_now() - start) / TRIPS;
+		samples[i] = (double)(figures_now() - start) / TRIPS;
 	}
 	engine_both_end(&t->both);
-	engine_print(name, "ns", samples, SAMPLES, "");
+	figures_print(name, "ns", samples, SAMPLES, "");
 	engine_destroy(&t->e);
 out:
 	free(t);

@@ -62,13 +62,13 @@ static void close_one(struct engine *e, uint32_t port)
 
 static void all_ports(struct engine *e, one_port *f, uint32_t ports, struct series *s, unsigned run)
 {
-	uint64_t at[TENTHS + 1] = { engine_now() };
+	uint64_t at[TENTHS + 1] = { figures_now() };
 	uint32_t port = 1;
 
 	for (unsigned i = 1; i <= TENTHS; i++) {
 		for (; port <= (uint64_t)ports * i / TENTHS; port++)
 			f(e, port);
-		at[i] = engine_now();
+		at[i] = figures_now();
 	}
 	s->per_port[run] = (double)(at[TENTHS] - at[0]) / ports;
 	s->last_to_first[run] = (double)(at[TENTHS] - at[TENTHS - 1]) / (double)(at[1] - at[0]);
@@ -103,8 +103,8 @@ static void print_series(const char *name, struct series *s, unsigned runs)
 	if (!name)
 		return;
 	snprintf(more, sizeof(more), "last_to_first_tenth=%.2f",
-		 engine_median(s->last_to_first, runs));
-	engine_print(name, "ns", s->per_port, runs, more);
+		 figures_median(s->last_to_first, runs));
+	figures_print(name, "ns", s->per_port, runs, more);
 }
 
 void measure_ports(void)
@@ -122,6 +122,6 @@ void measure_ports(void)
 		print_series(size->close, &s[2], size->runs);
 		/* of the largest: what a domain has in any case is spread over most ports */
 		if (size->allocate)
-			engine_print("engine/bytes-per-port", "B", bytes, size->runs, "");
+			figures_print("engine/bytes-per-port", "B", bytes, size->runs, "");
 	}
 }

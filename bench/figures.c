@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Times, medians, and the lines for run.py: figures.h. */
-#define _GNU_SOURCE
 #include "figures.h"
 
 #include <err.h>

@@ -4,7 +4,6 @@
  * that goes to the other thread and comes back; and calls from all to all at once. The hypervisor
  * is played here too: a send sets the 2-level bits that the other CPU, spinning, looks at.
  */
-#define _GNU_SOURCE
 #include <err.h>
 #include <pthread.h>
 #include <sched.h>

@@ -5,7 +5,6 @@
  * while 4,096 others are being handled, by priority, by 2-level's turns, and by epoll's order. All
  * on one thread, no domain is another process: what crossing over costs is in run.py's process/.
  */
-#define _GNU_SOURCE
 #include <err.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -347,17 +347,6 @@ static void priority_vs_upcall(enum guest_abi abi)
 
 /* ---- each on both ABIs ---- */
 
-#define ON_BOTH(name)                 \
-	static void name##_2l(void)   \
-	{                             \
-		name(GUEST_ABI_2L);   \
-	}                             \
-	static void name##_fifo(void) \
-	{                             \
-		name(GUEST_ABI_FIFO); \
-	}                             \
-	_Static_assert(1, "a semicolon")
-
 ON_BOTH(send_vs_unmask);
 ON_BOTH(send_vs_flags);
 ON_BOTH(two_senders);

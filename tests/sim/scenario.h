@@ -17,6 +17,18 @@ struct scenario {
 	unsigned length; /* steps, about */
 };
 
+/* From a body that takes an enum guest_abi: name_2l and name_fifo. */
+#define ON_BOTH(name)                 \
+	static void name##_2l(void)   \
+	{                             \
+		name(GUEST_ABI_2L);   \
+	}                             \
+	static void name##_fifo(void) \
+	{                             \
+		name(GUEST_ABI_FIFO); \
+	}                             \
+	_Static_assert(1, "a semicolon")
+
 /* One list per file. */
 extern const struct scenario scenarios_guest[], scenarios_guest_fifo[], scenarios_fifo[],
 	scenarios_smp[], scenarios_space[], scenarios_waits[], scenarios_raw[];

@@ -223,17 +223,6 @@ static void clock_from_cpu_to_cpu(void)
 
 /* ---- each on both ABIs ---- */
 
-#define ON_BOTH(name)                 \
-	static void name##_2l(void)   \
-	{                             \
-		name(GUEST_ABI_2L);   \
-	}                             \
-	static void name##_fifo(void) \
-	{                             \
-		name(GUEST_ABI_FIFO); \
-	}                             \
-	_Static_assert(1, "a semicolon")
-
 ON_BOTH(affinity_vs_send);
 ON_BOTH(call_storm);
 ON_BOTH(down_vs_send);

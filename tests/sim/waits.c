@@ -182,17 +182,6 @@ static void late_eoi_vs_send(enum guest_abi abi)
 
 /* ---- each on both ABIs ---- */
 
-#define ON_BOTH(name)                 \
-	static void name##_2l(void)   \
-	{                             \
-		name(GUEST_ABI_2L);   \
-	}                             \
-	static void name##_fifo(void) \
-	{                             \
-		name(GUEST_ABI_FIFO); \
-	}                             \
-	_Static_assert(1, "a semicolon")
-
 ON_BOTH(spin_lock);
 ON_BOTH(work_from_two);
 ON_BOTH(late_eoi_vs_send);

@@ -40,11 +40,7 @@ def soak(seconds, rng):
         while time.monotonic() - begin < seconds * 0.9:
             alive = [i for i in range(faults.DOMAINS) if i not in victims[:dead]]
             chosen = [pids["d%d" % i] for i in rng.sample(alive, rng.randrange(1, 4))]
-            for pid in chosen:
-                os.kill(pid, signal.SIGSTOP)
-            time.sleep(rng.random() * 0.05)
-            for pid in chosen:
-                os.kill(pid, signal.SIGCONT)
+            faults.stand_still(chosen, rng.random() * 0.05)
             time.sleep(rng.random() * 0.3)
             memory.append(anonymous_kib(p.pid))
             # They die in the first half, so that the second has nothing new.

@@ -114,14 +114,4 @@ static inline void assert_settled(const struct guest_smp_counters *c)
 	assert_int_equal(c->works, c->ipi[GUEST_IPI_WORK].sent + c->ipi[GUEST_IPI_WORK].merged);
 }
 
-/* A test with each ABI. */
-#define both(f)                                                           \
-	{ #f " (2l)", f, NULL, NULL, &(enum guest_abi){ GUEST_ABI_2L } }, \
-	{                                                                 \
-#f " (fifo)", f, NULL, NULL, &(enum guest_abi)            \
-		{                                                         \
-			GUEST_ABI_FIFO                                    \
-		}                                                         \
-	}
-
 #endif

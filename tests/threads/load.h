@@ -75,4 +75,14 @@ static inline void rendezvous(struct testbed_vcpu *v, atomic_uint *arrived, unsi
 	testbed_point(v);
 }
 
+/* A test with each ABI, which its state points to. */
+#define both(f)                                                           \
+	{ #f " (2l)", f, NULL, NULL, &(enum guest_abi){ GUEST_ABI_2L } }, \
+	{                                                                 \
+#f " (fifo)", f, NULL, NULL, &(enum guest_abi)            \
+		{                                                         \
+			GUEST_ABI_FIFO                                    \
+		}                                                         \
+	}
+
 #endif

@@ -548,15 +548,6 @@ static void fixed_number_under_load(void **state)
 	assert_int_equal(testbed_destroy(tb), 0);
 }
 
-#define both(f)                                                           \
-	{ #f " (2l)", f, NULL, NULL, &(enum guest_abi){ GUEST_ABI_2L } }, \
-	{                                                                 \
-#f " (fifo)", f, NULL, NULL, &(enum guest_abi)            \
-		{                                                         \
-			GUEST_ABI_FIFO                                    \
-		}                                                         \
-	}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {

@@ -358,15 +358,6 @@ static void many_on_a_queue(void **state)
 	free(m);
 }
 
-#define both(f)                                                           \
-	{ #f " (2l)", f, NULL, NULL, &(enum guest_abi){ GUEST_ABI_2L } }, \
-	{                                                                 \
-#f " (fifo)", f, NULL, NULL, &(enum guest_abi)            \
-		{                                                         \
-			GUEST_ABI_FIFO                                    \
-		}                                                         \
-	}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {

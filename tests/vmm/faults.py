@@ -155,18 +155,21 @@ def moment_fault(rng):
                         % (victim, victim), told), told)
 
 
+def stand_still(pids, seconds):
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    time.sleep(seconds)
+    for pid in pids:
+        os.kill(pid, signal.SIGCONT)
+
+
 def moment_stop(rng):
     """SIGSTOP and SIGCONT, of one or all: nobody dies of it, and nothing is lost."""
     with machine() as f:
         p = start(f.name)
         pids = list(all_domains(p).values())
         for _ in range(rng.randrange(1, 6)):
-            chosen = rng.sample(pids, rng.choice((1, DOMAINS)))
-            for pid in chosen:
-                os.kill(pid, signal.SIGSTOP)
-            time.sleep(rng.random() * 0.01)
-            for pid in chosen:
-                os.kill(pid, signal.SIGCONT)
+            stand_still(rng.sample(pids, rng.choice((1, DOMAINS))), rng.random() * 0.01)
             time.sleep(rng.random() * 0.003)
         _, events = settle(p, b"", range(DOMAINS))
         check(events == DOMAINS * SENDS, events)

@@ -25,12 +25,6 @@ static inline struct hv_domain *domain_lookup(const struct hv *hv, domid_t id)
 	return page ? load_seq(&page->domain[id % DOMAIN_PAGE]) : NULL;
 }
 
-/* One that is known to be in the table as long as this section lasts. */
-static inline struct hv_domain *domain_known(const struct hv *hv, domid_t id)
-{
-	return load_seq(&load_acquire(&hv->domains[id / DOMAIN_PAGE])->domain[id % DOMAIN_PAGE]);
-}
-
 /* For everybody else: it is not freed before domain_put(). */
 struct hv_domain *domain_get(struct hv *hv, domid_t id);
 void domain_put(struct hv_domain *d);

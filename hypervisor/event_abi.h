@@ -7,6 +7,8 @@
 #ifndef HYPERVISOR_EVENT_ABI_H
 #define HYPERVISOR_EVENT_ABI_H
 
+#include <carillon/hypervisor_look.h>
+
 #include "atomic.h"
 #include "private.h"
 

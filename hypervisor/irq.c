@@ -6,6 +6,8 @@
  */
 #include "irq.h"
 
+#include <carillon/hypervisor_look.h>
+
 #include "atomic.h"
 #include "bound.h"
 #include "event.h"

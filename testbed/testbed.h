@@ -23,6 +23,7 @@
 
 #include <carillon/guest.h>
 #include <carillon/hypervisor.h>
+#include <carillon/hypervisor_look.h>
 #include <xen/compat32.h>
 
 struct testbed;

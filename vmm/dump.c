@@ -7,7 +7,7 @@
  *
  * All goes on meanwhile: a line is of one moment, two lines are not.
  */
-#include <carillon/hypervisor.h>
+#include <carillon/hypervisor_look.h>
 
 #include "dump.h"
 

@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 
 #include <carillon/hypervisor.h>
+#include <carillon/hypervisor_look.h>
 
 #include "clock.h"
 #include "config.h"

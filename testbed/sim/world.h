@@ -14,6 +14,7 @@
 
 #include <carillon/guest.h>
 #include <carillon/hypervisor.h>
+#include <carillon/hypervisor_look.h>
 
 #include "engine.h"
 

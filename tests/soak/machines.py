@@ -18,17 +18,10 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "vmm"))
 import faults
-from running import check, nothing_left, start
+from running import check, memory_kib, nothing_left, start
 
 faults.DOMAINS = 8  # as many as may share a region
 VICTIMS = 3
-
-
-def anonymous_kib(pid):
-    for line in pathlib.Path("/proc/%d/status" % pid).read_text().splitlines():
-        if line.startswith("RssAnon:"):
-            return int(line.split()[1])
-    raise AssertionError("no RssAnon")
 
 
 def soak(seconds, rng):
@@ -42,7 +35,7 @@ def soak(seconds, rng):
             chosen = [pids["d%d" % i] for i in rng.sample(alive, rng.randrange(1, 4))]
             faults.stand_still(chosen, rng.random() * 0.05)
             time.sleep(rng.random() * 0.3)
-            memory.append(anonymous_kib(p.pid))
+            memory.append(memory_kib(p.pid, "RssAnon"))
             # They die in the first half, so that the second has nothing new.
             if dead < VICTIMS and time.monotonic() - begin > seconds * 0.1 * (dead + 1):
                 os.kill(pids["d%d" % victims[dead]], signal.SIGKILL)

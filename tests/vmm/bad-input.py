@@ -13,7 +13,7 @@ import sys
 import tempfile
 
 import elf
-from elf import BASE, PAGE, R, W, X, image, notes, segment
+from elf import BASE, PAGE, R, W, image, notes, segment
 
 GOOD_DOMAIN = '{ name = "a"; image = "./good"; }'
 TWO = '( { name = "a"; image = "./good"; }, { name = "b"; image = "./good"; } )'

@@ -14,7 +14,7 @@ import sys
 
 import running
 import tap as reading
-from running import EXAMPLES, check, main, run, settings
+from running import EXAMPLES, check, main, one_domain, run
 
 CONFORMANCE = os.path.join(EXAMPLES, "conformance.cfg")
 running.TIMEOUT = 300  # a wait in vain ends before, with words
@@ -29,7 +29,7 @@ NO_IO = "the place has no I/O ports"
 
 
 def conformance(vcpus, words):
-    return run(*settings("domains.[0].vcpus=%d" % vcpus, "domains.[0].cmdline=" + words), CONFORMANCE)
+    return run(*one_domain(CONFORMANCE, vcpus, words))
 
 
 def tap(err):

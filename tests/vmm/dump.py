@@ -22,7 +22,7 @@ import threading
 import time
 
 from running import (EXAMPLES, PIPE, TIMEOUT, check, clean, domains, finish, greet, main, read_until,
-                     rot13, settings, start)
+                     rot13, scratch, settings, start)
 
 LINES = os.path.join(EXAMPLES, "lines.cfg")
 END = rb"carillon: End of the dump.*\n"
@@ -68,10 +68,6 @@ class Dump:
 def ask(p):
     p.send_signal(signal.SIGUSR1)
     return Dump(read_until(p.stderr, END))
-
-
-def scratch():
-    return tempfile.TemporaryDirectory(prefix="carillon-test-")
 
 
 # ---- what it says --------------------------------------------------------------------------------

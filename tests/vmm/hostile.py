@@ -21,7 +21,8 @@ import sys
 import tempfile
 import time
 
-from running import CARILLON, check, clean, finish, main, nothing_left, read_until, run, start
+from running import (CARILLON, check, clean, finish, main, memory_kib, nothing_left, read_until, run,
+                     start)
 
 IMAGE = os.path.abspath(sys.argv[2])
 CANARY = "/tmp/carillon-canary"
@@ -176,8 +177,7 @@ def test_memory_of_the_monitor():
     with Machine("plan tables=100 rounds=4000", memory=64) as path:
         p = start(path)
         text = read_until(p.stderr, b"bad: hostile: OK|crashed|good: hostile: OK\n.*linking answered")
-        with open("/proc/%d/status" % p.pid, encoding="ascii") as f:
-            peak = int(re.search(r"VmHWM:\s*(\d+)", f.read()).group(1))
+        peak = memory_kib(p.pid, "VmHWM")
         _, _, err = finish(p)
         err = clean(text) + err
         check("bad: hostile: linking answered -%d" % ENOMEM in err, err)

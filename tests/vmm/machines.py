@@ -16,14 +16,13 @@ import signal
 import stat
 import subprocess
 import sys
-import tempfile
 import termios
 import threading
 import time
 import tty
 
 from running import (CARILLON, EXAMPLES, PIPE, check, checked, clean, domains, finish, greet, main,
-                     nothing_left, read_until, rot13, run, settings, start)
+                     nothing_left, read_until, rot13, run, scratch, settings, start)
 
 HELLO = os.path.join(EXAMPLES, "hello.cfg")
 WINDOW = 65536  # of pipe.cfg's device
@@ -32,10 +31,6 @@ NOBODY = 65534
 
 def text(size):
     return (b"The quick brown fox. " * (size // 21 + 1))[:size]
-
-
-def scratch():
-    return tempfile.TemporaryDirectory(prefix="carillon-test-")
 
 
 # ---- the pipe: sizes -----------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import signal
 import sys
 import tempfile
 
-from running import check, clean, domains, finish, main, read_until, settings, start
+from running import check, clean, domains, finish, main, memory_kib, read_until, settings, start
 
 IMAGES = os.path.abspath(sys.argv[2])
 HOSTILE = os.path.abspath(sys.argv.pop(3))
@@ -34,12 +34,6 @@ PAIR = """
 DONE = rb"ping: measure: %d rounds.*\n" % ROUNDS
 
 
-def status(pid, *keys):
-    with open("/proc/%d/status" % pid, encoding="ascii") as f:
-        values = dict(line.split(":", 1) for line in f)
-    return [int(values[key].split()[0]) for key in keys]
-
-
 class Beside:
     """The pair beside this domain. Ended from outside when both are through, if it did not end."""
 
@@ -53,7 +47,7 @@ class Beside:
                 if not re.search(wanted, text):
                     text += read_until(p.stderr, wanted)
             # The table of the hypervisor's memory, threads' stacks and so on: not the guests' pages
-            self.anonymous, = status(p.pid, "RssAnon") if p.poll() is None else [0]
+            self.anonymous = memory_kib(p.pid, "RssAnon") if p.poll() is None else 0
             self.look(p)
             p.send_signal(signal.SIGINT)
             self.code, _, err = finish(p)

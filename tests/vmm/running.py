@@ -12,6 +12,7 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 CARILLON = os.path.abspath(sys.argv[1])
@@ -37,6 +38,15 @@ def clean(err):
 
 def settings(*pairs):
     return [word for pair in pairs for word in ("--set", pair)]
+
+
+def one_domain(example, vcpus, cmdline):
+    """What to run: a file of one domain, with these."""
+    return *settings("domains.[0].vcpus=%d" % vcpus, "domains.[0].cmdline=" + cmdline), example
+
+
+def scratch():
+    return tempfile.TemporaryDirectory(prefix="carillon-test-")
 
 
 def run(*args, data=b"", **kwargs):
@@ -116,6 +126,12 @@ def domains(p, n):
             return found
         time.sleep(0.005)
     raise AssertionError("no domains")
+
+
+def memory_kib(pid, kind):
+    """A line of its status, as RssAnon or VmHWM."""
+    with open("/proc/%d/status" % pid, encoding="ascii") as f:
+        return int(re.search(r"^%s:\s*(\d+) kB$" % kind, f.read(), re.M).group(1))
 
 
 def processor_ticks(pid):

@@ -10,13 +10,9 @@ import os
 import re
 import sys
 
-from running import EXAMPLES, check, main, run, settings
+from running import EXAMPLES, check, main, one_domain, run
 
 SMP = os.path.join(EXAMPLES, "smp.cfg")
-
-
-def smp(vcpus, cmdline):
-    return settings("domains.[0].vcpus=%d" % vcpus, "domains.[0].cmdline=" + cmdline)
 
 
 def counts(err, cpus, rounds, cycles):
@@ -55,7 +51,7 @@ def test_example():
 
 def test_one_to_eight():
     for cpus in (1, 2, 3, 8):
-        code, _, err = run(*smp(cpus, "rounds=40 cycles=2"), SMP)
+        code, _, err = run(*one_domain(SMP, cpus, "rounds=40 cycles=2"))
         check(code == 0, cpus, code, err)
         counts(err, cpus, 40, 2)
         check(table_cpus(err) == cpus, err)
@@ -63,21 +59,21 @@ def test_one_to_eight():
 
 def test_each_abi():
     for abi in ("2l", "fifo"):
-        code, _, err = run(*smp(4, "rounds=40 cycles=2 abi=" + abi), SMP)
+        code, _, err = run(*one_domain(SMP, 4, "rounds=40 cycles=2 abi=" + abi))
         check(code == 0, abi, code, err)
         counts(err, 4, 40, 2)
 
 
 def test_no_more_than_max_cpus():
     """Of six vCPUs the kernel finds all, and takes as many as it is told to."""
-    code, _, err = run(*smp(6, "rounds=20 cycles=1 max_cpus=3"), SMP)
+    code, _, err = run(*one_domain(SMP, 6, "rounds=20 cycles=1 max_cpus=3"))
     check(code == 0, code, err)
     counts(err, 3, 20, 1)
     check(table_cpus(err) == 3, err)
 
 
 def test_many_cycles():
-    code, _, err = run(*smp(3, "rounds=5 cycles=40"), SMP)
+    code, _, err = run(*one_domain(SMP, 3, "rounds=5 cycles=40"))
     check(code == 0, code, err)
     counts(err, 3, 5, 40)
 

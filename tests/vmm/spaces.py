@@ -11,13 +11,9 @@ import os
 import re
 import sys
 
-from running import EXAMPLES, check, main, run, settings
+from running import EXAMPLES, check, main, one_domain, run
 
 SPACES = os.path.join(EXAMPLES, "spaces.cfg")
-
-
-def spaces(vcpus, cmdline):
-    return settings("domains.[0].vcpus=%d" % vcpus, "domains.[0].cmdline=" + cmdline)
 
 
 def numbers(pattern, err):
@@ -48,20 +44,20 @@ def test_example():
 
 def test_one_to_eight():
     for cpus in range(1, 9):
-        code, _, err = run(*spaces(cpus, "rounds=20 storms=100"), SPACES)
+        code, _, err = run(*one_domain(SPACES, cpus, "rounds=20 storms=100"))
         check(code == 0, cpus, code, err)
         counts(err, cpus, 20, 100)
 
 
 def test_each_abi():
     for abi in ("2l", "fifo"):
-        code, _, err = run(*spaces(4, "rounds=20 storms=50 abi=" + abi), SPACES)
+        code, _, err = run(*one_domain(SPACES, 4, "rounds=20 storms=50 abi=" + abi))
         check(code == 0, abi, code, err)
         counts(err, 4, 20, 50)
 
 
 def test_many_times():
-    code, _, err = run(*spaces(3, "rounds=500 storms=1000"), SPACES)
+    code, _, err = run(*one_domain(SPACES, 3, "rounds=500 storms=1000"))
     check(code == 0, code, err)
     counts(err, 3, 500, 1000)
 

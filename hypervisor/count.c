@@ -11,12 +11,12 @@
 void count_begin(struct hv_vcpu *v)
 {
 	uint32_t *used = &v->domain->hv->count_slots;
-	unsigned slot;
+	uint64_t slot;
 
 	v->cells = COUNT_CELLS;
 	if (*used == UINT32_MAX)
 		return;
-	slot = (unsigned)__builtin_ctz(~*used);
+	slot = (uint64_t)__builtin_ctz(~*used);
 	*used |= 1u << slot;
 	v->cells = slot * COUNT_KINDS;
 }

@@ -28,7 +28,7 @@ enum counted {
 	COUNT_MERGED_NOWHERE,		   /* merged into one of these */
 };
 
-#define COUNT_SLOTS 32u
+#define COUNT_SLOTS UINT64_C(32)
 
 #define COUNT_CELLS (COUNT_SLOTS * COUNT_KINDS)
 

@@ -5,13 +5,9 @@
  * runs at a time. Afterwards the guest takes off what it is told of, and nothing may be left
  * pending.
  */
-#include <pthread.h>
-
 #include "../unit/fifo.h"
 #include "points.h"
-
-/* More accesses than any operation makes. */
-#define ENOUGH 40000u
+#include "turns.h"
 
 struct meeting {
 	const char *name;
@@ -22,15 +18,8 @@ struct meeting {
 };
 
 static struct {
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	unsigned turn;	       /* 0: nobody meets; 1, 2: this operation runs */
-	unsigned countdown[3]; /* by operation: it stops when this becomes 0 */
-	unsigned spent;
 	bool first_over, second_over;
-} m = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
-
-static _Thread_local unsigned me;
+} m;
 
 /* The world of one meeting. */
 static struct testbed *tb;
@@ -38,29 +27,6 @@ static struct testbed_domain *d;
 static struct testbed_vcpu *v0, *v1, *v2;
 static struct fifo_view f;
 static unsigned handled[64];
-
-static void give_turn(unsigned to)
-{
-	pthread_mutex_lock(&m.lock);
-	m.turn = to;
-	pthread_cond_broadcast(&m.changed);
-	pthread_mutex_unlock(&m.lock);
-}
-
-static void await_turn(void)
-{
-	pthread_mutex_lock(&m.lock);
-	while (m.turn != me)
-		pthread_cond_wait(&m.changed, &m.lock);
-	pthread_mutex_unlock(&m.lock);
-}
-
-static void let_go(void)
-{
-	m.spent = 0;
-	give_turn(3 - me);
-	await_turn();
-}
 
 /*
  * They stop where they were told to. Whoever makes too many accesses spins on what the other
@@ -70,7 +36,7 @@ void test_point(void)
 {
 	if (!me || m.first_over || m.second_over)
 		return;
-	if (++m.spent == ENOUGH || (m.countdown[me] && --m.countdown[me] == 0))
+	if (++turns.spent == ENOUGH || (turns.countdown[me] && --turns.countdown[me] == 0))
 		let_go();
 }
 
@@ -393,16 +359,16 @@ static bool meet(const struct meeting *t, unsigned k, unsigned j)
 	make_world();
 	me = 0;
 	t->before();
-	m.turn = 1;
-	m.countdown[1] = k;
-	m.countdown[2] = j;
-	m.spent = 0;
+	turns.turn = 1;
+	turns.countdown[1] = k;
+	turns.countdown[2] = j;
+	turns.spent = 0;
 	m.first_over = m.second_over = false;
 	assert_int_equal(pthread_create(&thread, NULL, second_thread, (void *)t), 0);
 	me = 1;
 	t->first();
 	m.first_over = true;
-	stopped = m.countdown[1] == 0;
+	stopped = turns.countdown[1] == 0;
 	if (!m.second_over) {
 		give_turn(2);
 		await_turn();

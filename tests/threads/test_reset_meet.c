@@ -4,58 +4,26 @@
  * Each is stopped before its k-th atomic access, for the k around the end, where the domain leaves
  * the FIFO ABI. Deterministic: two threads of which one runs at a time.
  */
-#include <pthread.h>
-
 #include "../unit/fifo.h"
 #include "points.h"
-
-/* More accesses than any operation makes: who makes more spins on what the other one holds. */
-#define ENOUGH 40000u
+#include "turns.h"
 
 /* The last port of the table: beyond the 2-level ABI's, and in the reset's last step. */
 #define LAST	 5055u
 #define STEPS	 19u
 #define MID_SCAN 340u
 
+/* By vCPU + 1. */
 static struct {
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	unsigned turn;
-	unsigned countdown[3]; /* by vCPU + 1; 0: it does not stop */
 	unsigned after_opening;
-	unsigned spent, made[3], in_time;
+	unsigned made[3], in_time;
 	bool opened, over[3];
-} m = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
-
-static _Thread_local unsigned me;
+} m;
 
 static struct testbed *tb;
 static struct testbed_domain *d, *other;
 static uint64_t arg;
 static long result[3];
-
-static void give_turn(unsigned to)
-{
-	pthread_mutex_lock(&m.lock);
-	m.turn = to;
-	pthread_cond_broadcast(&m.changed);
-	pthread_mutex_unlock(&m.lock);
-}
-
-static void await_turn(void)
-{
-	pthread_mutex_lock(&m.lock);
-	while (m.turn != me)
-		pthread_cond_wait(&m.changed, &m.lock);
-	pthread_mutex_unlock(&m.lock);
-}
-
-static void let_go(void)
-{
-	m.spent = 0;
-	give_turn(3 - me);
-	await_turn();
-}
 
 /* Too late if the second has ended the reset: the port is none of the 2-level ABI's. */
 static void open_last(void)
@@ -66,7 +34,7 @@ static void open_last(void)
 	rc = hv_evtchn_connect_at(testbed_hv_domain(d), LAST, testbed_hv_domain(other), 1);
 	assert_true(rc == 0 || rc == -XEN_ENOSPC);
 	m.in_time += rc == 0;
-	m.countdown[1] = m.after_opening;
+	turns.countdown[1] = m.after_opening;
 }
 
 void test_point(void)
@@ -76,9 +44,9 @@ void test_point(void)
 	m.made[me]++;
 	if (m.over[3 - me])
 		return;
-	if (++m.spent == ENOUGH) {
+	if (++turns.spent == ENOUGH) {
 		let_go();
-	} else if (m.countdown[me] && --m.countdown[me] == 0) {
+	} else if (turns.countdown[me] && --turns.countdown[me] == 0) {
 		let_go();
 		if (me == 1 && !m.opened)
 			open_last();
@@ -158,11 +126,11 @@ static void meet(unsigned j, unsigned k)
 	pthread_t thread;
 
 	begin();
-	m.turn = 1;
-	m.spent = m.made[1] = m.made[2] = 0;
+	turns.turn = 1;
+	turns.spent = m.made[1] = m.made[2] = 0;
 	m.over[1] = m.over[2] = m.opened = false;
-	m.countdown[1] = MID_SCAN;
-	m.countdown[2] = j;
+	turns.countdown[1] = MID_SCAN;
+	turns.countdown[2] = j;
 	m.after_opening = k;
 	assert_rc(pthread_create(&thread, NULL, second_thread, NULL), 0);
 	me = 1;

@@ -42,7 +42,8 @@ static void compare_bound(const struct hv_port_info *i, const struct model_port 
 		     i->remote_port, p->number);
 		/* fall through */
 	case EVTCHNSTAT_unbound:
-		MUST(i->remote_dom == p->dom, "port %u: domain %u, %u", port, i->remote_dom, p->dom);
+		MUST(i->remote_dom == p->dom, "port %u: domain %u, %u", port, i->remote_dom,
+		     p->dom);
 		break;
 	case EVTCHNSTAT_virq:
 		MUST(i->irq == p->number, "port %u: virq %u, %u", port, i->irq, p->number);
@@ -56,7 +57,8 @@ static void compare_port(const struct pair *x, unsigned dom, uint32_t port)
 	const struct model_port *p = &d->port[port];
 	struct hv_port_info i;
 
-	MUST(hv_port_info(testbed_hv_domain(x->d[dom]), port, &i) == 0, "port %u is not there", port);
+	MUST(hv_port_info(testbed_hv_domain(x->d[dom]), port, &i) == 0, "port %u is not there",
+	     port);
 	if (port)
 		compare_bound(&i, p, port);
 	MUST(i.fifo == d->fifo, "domain %u: FIFO %d, %d", dom, i.fifo, d->fifo);

@@ -113,8 +113,8 @@ static void pages_changed(struct machine *x)
 	for (unsigned dom = 0; dom < DOMAINS; dom++) {
 		if (!x->d[dom])
 			continue;
-		mutator_page(dom == 2 ? (void *)testbed_shared_info32(x->d[dom]) :
-					(void *)testbed_shared_info(x->d[dom]));
+		mutator_page(dom == 2 ? (void *)testbed_shared_info32(x->d[dom])
+				      : (void *)testbed_shared_info(x->d[dom]));
 		for (unsigned i = 0; i < FRAMES; i++)
 			mutator_page(x->frame[dom][i]);
 		/* where hypercall arguments are */
@@ -303,13 +303,16 @@ static void fifo(struct machine *x, struct input *in)
 static void any(struct machine *x, struct input *in)
 {
 	static const uint8_t numbers[] = {
-		__HYPERVISOR_set_trap_table, __HYPERVISOR_mmu_update,	    __HYPERVISOR_set_gdt,
-		__HYPERVISOR_stack_switch,   __HYPERVISOR_set_callbacks,    __HYPERVISOR_update_descriptor,
-		__HYPERVISOR_memory_op,	     __HYPERVISOR_multicall,	    __HYPERVISOR_set_timer_op,
-		__HYPERVISOR_xen_version,    __HYPERVISOR_console_io,	    __HYPERVISOR_vcpu_op,
-		__HYPERVISOR_mmuext_op,	     __HYPERVISOR_nmi_op,	    __HYPERVISOR_sched_op,
-		__HYPERVISOR_callback_op,    __HYPERVISOR_event_channel_op, __HYPERVISOR_physdev_op,
-		__HYPERVISOR_sched_op_compat, __HYPERVISOR_update_va_mapping,
+		__HYPERVISOR_set_trap_table,   __HYPERVISOR_mmu_update,
+		__HYPERVISOR_set_gdt,	       __HYPERVISOR_stack_switch,
+		__HYPERVISOR_set_callbacks,    __HYPERVISOR_update_descriptor,
+		__HYPERVISOR_memory_op,	       __HYPERVISOR_multicall,
+		__HYPERVISOR_set_timer_op,     __HYPERVISOR_xen_version,
+		__HYPERVISOR_console_io,       __HYPERVISOR_vcpu_op,
+		__HYPERVISOR_mmuext_op,	       __HYPERVISOR_nmi_op,
+		__HYPERVISOR_sched_op,	       __HYPERVISOR_callback_op,
+		__HYPERVISOR_event_channel_op, __HYPERVISOR_physdev_op,
+		__HYPERVISOR_sched_op_compat,  __HYPERVISOR_update_va_mapping,
 	};
 	uint8_t which = take8(in), bytes[512];
 	uint64_t nr = which < 250 ? numbers[which % sizeof(numbers)] : take64(in);
@@ -374,8 +377,8 @@ static void sched(struct machine *x, struct input *in)
 		poll.ports = testbed_place(x->v, take_where(in), 1, ports, sizeof(ports));
 		args[1] = testbed_place(x->v, AT_OK, 0, &poll, sizeof(poll));
 	} else {
-		args[1] = testbed_place(x->v, take_where(in), 0, bytes,
-					take_bytes(x, in, bytes, 32));
+		args[1] =
+			testbed_place(x->v, take_where(in), 0, bytes, take_bytes(x, in, bytes, 32));
 	}
 	call(x, __HYPERVISOR_sched_op, args);
 }

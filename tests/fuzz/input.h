@@ -57,9 +57,9 @@ static inline uint64_t take64(struct input *in)
 /* A byte that says where the interesting values of a port are. */
 static inline uint32_t take_port(struct input *in)
 {
-	static const uint32_t edges[] = { 63,	 64,	 65,	 127,	 128,	 1023,	     1024,
-					  1025,	 4095,	 4096,	 8192,	 131070, 131071,     131072,
-					  262144, 0x80000000, 0xffffffff };
+	static const uint32_t edges[] = { 63,	  64,	  65,	  127,	      128,	 1023,
+					  1024,	  1025,	  4095,	  4096,	      8192,	 131070,
+					  131071, 131072, 262144, 0x80000000, 0xffffffff };
 	uint8_t b = take8(in);
 
 	return b < 224 ? b % 40u : edges[(b - 224u) % (sizeof(edges) / sizeof(edges[0]))];

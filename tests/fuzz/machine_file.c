@@ -13,7 +13,8 @@
 
 static void check(const struct config *cfg)
 {
-	MUST(cfg->nr_domains >= 1 && cfg->nr_domains <= CONFIG_MAX_DOMAINS, "a file that was taken");
+	MUST(cfg->nr_domains >= 1 && cfg->nr_domains <= CONFIG_MAX_DOMAINS,
+	     "a file that was taken");
 	MUST(cfg->foreground < cfg->nr_domains, "a file that was taken");
 	for (unsigned i = 0; i < cfg->nr_domains; i++) {
 		const struct config_domain *d = &cfg->domains[i];
@@ -25,19 +26,23 @@ static void check(const struct config *cfg)
 	for (unsigned i = 0; i < cfg->nr_devices; i++) {
 		const struct config_device *d = &cfg->devices[i];
 
-		MUST(d->type && d->nr_owners >= 1 && d->nr_owners <= CONFIG_MAX_OWNERS, "a file that was taken");
+		MUST(d->type && d->nr_owners >= 1 && d->nr_owners <= CONFIG_MAX_OWNERS,
+		     "a file that was taken");
 		for (unsigned k = 0; k < d->nr_owners; k++)
 			MUST(d->owners[k] < cfg->nr_domains, "a file that was taken");
-		MUST(d->lines[0] < HV_MAX_LINES && d->lines[1] < HV_MAX_LINES, "a file that was taken");
+		MUST(d->lines[0] < HV_MAX_LINES && d->lines[1] < HV_MAX_LINES,
+		     "a file that was taken");
 	}
 	for (unsigned i = 0; i < cfg->nr_shared; i++) {
-		MUST(cfg->shared[i].nr_owners <= CONFIG_MAX_OWNERS && cfg->shared[i].pages, "a file that was taken");
+		MUST(cfg->shared[i].nr_owners <= CONFIG_MAX_OWNERS && cfg->shared[i].pages,
+		     "a file that was taken");
 		for (unsigned k = 0; k < cfg->shared[i].nr_owners; k++)
 			MUST(cfg->shared[i].owners[k] < cfg->nr_domains, "a file that was taken");
 	}
 	for (unsigned i = 0; i < cfg->nr_channels; i++)
 		MUST(cfg->channels[i].ends[0] < cfg->nr_domains &&
-		     cfg->channels[i].ends[1] < cfg->nr_domains, "a file that was taken");
+			     cfg->channels[i].ends[1] < cfg->nr_domains,
+		     "a file that was taken");
 }
 
 /* libconfig's scanner keeps a half-read string of a file that ends in the middle of it. */

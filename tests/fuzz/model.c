@@ -7,8 +7,8 @@
 #include <xen/errno.h>
 #include <xen/xen.h>
 
-#define BUCKET	  64u
-#define PAGE_WORDS 1024u
+#define BUCKET	    64u
+#define PAGE_WORDS  1024u
 #define BLOCK_BYTES (sizeof(struct evtchn_fifo_control_block))
 
 void model_init(struct model *m)
@@ -132,8 +132,8 @@ long model_alloc_unbound(struct model *m, unsigned me, unsigned dom, unsigned re
 		return port;
 	if (!may(me, (unsigned)of))
 		return -XEN_EPERM;
-	open_port(&m->domain[of], port, EVTCHNSTAT_unbound, 0)->dom = remote == DOMID_SELF ? me :
-											     remote;
+	open_port(&m->domain[of], port, EVTCHNSTAT_unbound, 0)->dom =
+		remote == DOMID_SELF ? me : remote;
 	return port;
 }
 

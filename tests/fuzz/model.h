@@ -24,9 +24,9 @@ struct model_port {
 	unsigned dom;	 /* unbound, interdomain */
 	uint32_t number; /* interdomain: port; virq */
 
-	bool pending, masked;	/* in shared_info */
-	bool remembered;	/* raised when FIFO had no word for it */
-	unsigned priority;	/* FIFO: of its next event */
+	bool pending, masked; /* in shared_info */
+	bool remembered;      /* raised when FIFO had no word for it */
+	unsigned priority;    /* FIFO: of its next event */
 	bool fifo_pending, fifo_masked, linked;
 };
 

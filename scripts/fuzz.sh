@@ -24,10 +24,10 @@ unpack() { # target: the corpus that it works in
 
 flags() { # target
     case $1 in
-    scenario) echo "-max_len=1500 -timeout=20" ;;
-    machine-file) echo "-max_len=4096 -timeout=10" ;;
-    image) echo "-max_len=8192 -timeout=10" ;;
-    *) echo "-max_len=1500 -timeout=20" ;;
+    scenario) echo "-max_len=1500 -timeout=120" ;;
+    machine-file) echo "-max_len=4096 -timeout=60" ;;
+    image) echo "-max_len=8192 -timeout=60" ;;
+    *) echo "-max_len=1500 -timeout=120" ;;
     esac
     [ ! -f "tests/fuzz/dict/$1.dict" ] || echo "-dict=tests/fuzz/dict/$1.dict"
 }

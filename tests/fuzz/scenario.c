@@ -24,9 +24,9 @@ static bool has_long_number(const uint8_t *data, size_t size)
 {
 	unsigned digits = 0;
 
-	for (size_t i = 0; i < size && digits < 6; i++)
+	for (size_t i = 0; i < size && digits < 5; i++)
 		digits = data[i] >= '0' && data[i] <= '9' ? digits + 1 : 0;
-	return digits >= 6;
+	return digits >= 5;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -71,8 +71,8 @@ struct guest_space *guest_space_current(const struct guest *g);
  *
  * A guest_space_use that comes at the same time on another CPU either is refused, or that CPU is
  * among those that let go. CPUs that go down (guest_cpu_die) have let go before they are offline.
- * One that others only declare dead (guest_cpu_dead) has not: its vCPU keeps the root loaded, so the
- * frame stays a page table until that vCPU runs again and switches.
+ * One that others only declare dead (guest_cpu_dead) has not: its vCPU keeps the root loaded, so
+ * the frame stays a page table until that vCPU runs again and switches.
  *
  * -EINVAL: there is no such space, or it is being destroyed by another; -EDEADLK: in a handler, a
  * call, work, another call of this CPU, or in a section; -EBUSY: a CPU could not let go. If it

@@ -124,12 +124,26 @@ static long evtchn_op(struct calls *c, unsigned op, void *arg)
 	}
 }
 
+/* IPIs to several CPUs come as one. */
+static long multicall(struct calls *c, struct multicall_entry *call, uint64_t nr)
+{
+	for (; nr; nr--, call++) {
+		if (call->op != __HYPERVISOR_event_channel_op)
+			errx(1, "hypercall %llu in a batch", (unsigned long long)call->op);
+		call->result = (xen_ulong_t)evtchn_op(c, (unsigned)call->args[0],
+						      (void *)(uintptr_t)call->args[1]);
+	}
+	return 0;
+}
+
 static long port_hypercall(void *ctx, unsigned nr, uint64_t a0, uint64_t a1, uint64_t a2,
 			   uint64_t a3, uint64_t a4)
 {
 	struct calls *c = ctx;
 
 	(void)a2, (void)a3, (void)a4;
+	if (nr == __HYPERVISOR_multicall)
+		return multicall(c, (struct multicall_entry *)(uintptr_t)a0, a1);
 	if (nr == __HYPERVISOR_event_channel_op)
 		return evtchn_op(c, (unsigned)a0, (void *)(uintptr_t)a1);
 	if (nr == __HYPERVISOR_sched_op || nr == __HYPERVISOR_xen_version)

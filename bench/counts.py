@@ -11,14 +11,18 @@ ENGINE = TOP / "build" / "bench" / "engine"
 GUEST = ENGINE.with_name("guest")
 VERSUS = ENGINE.with_name("versus")
 
-# Rows whose names begin so: who measures them, the function in which callgrind counts, and the one that marks.
+# For each group of rows: what the program that measures them takes for it, the functions in which callgrind counts
+# (none of them calls another), and the one that marks.
 ENTRIES = {
-    "engine/": (ENGINE, "event_send", "engine_mark"),
-    "hypercall/": (ENGINE, "hv_hypercall", "engine_mark"),
-    "loopback": (ENGINE, "hv_hypercall", "engine_mark"),  # engine/*/loopback-pair
-    "guest/": (GUEST, "guest_upcall", "guest_mark"),
+    "engine/": (ENGINE, ("send", "engine/"), ("event_send",), "engine_mark"),
+    "hypercall/": (ENGINE, ("send", "hypercall/"), ("hv_hypercall",), "engine_mark"),
+    "drain": (ENGINE, ("drain",), ("engine_drain",), "engine_mark"),
+    "loopback": (ENGINE, ("loopback",), ("hv_hypercall",), "engine_mark"),
+    "baseline": (ENGINE, ("baseline",),
+                 ("conv_send", "conv_alloc_unbound", "conv_bind_interdomain", "conv_close"), "engine_mark"),
+    "guest/": (GUEST, ("guest/",), ("guest_upcall",), "guest_mark"),
 }
-CALLBACKS = ("testbed_kick", "testbed_copy_from", "testbed_copy_to")
+CALLBACKS = ("testbed_kick", "testbed_copy_from", "testbed_copy_to", "conv_testbed_kick")
 
 
 def need_engine():
@@ -35,14 +39,14 @@ def count_of(file):
     raise ValueError(f"{file}: no totals")
 
 
-def count_rows(prefix, program, entry, mark):
+def count_rows(program, which, entries, mark):
     # Each toggle turns counting on where it is off, and off where it is on: so callbacks, called by what
     # is counted, are left out. A dump at each mark: what was before a row, the row, and so on.
     with tempfile.TemporaryDirectory() as out:
         text = subprocess.run(
             ["valgrind", "-q", "--tool=callgrind", "--collect-bus=yes", f"--dump-after={mark}",
-             f"--callgrind-out-file={out}/out", f"--toggle-collect={entry}",
-             *(f"--toggle-collect={f}" for f in CALLBACKS), str(program), "count", prefix],
+             f"--callgrind-out-file={out}/out",
+             *(f"--toggle-collect={f}" for f in (*entries, *CALLBACKS)), str(program), "count", *which],
             check=True, stdout=subprocess.PIPE, text=True).stdout
         for i, line in enumerate(text.splitlines()):
             name, ops = line.split()
@@ -50,7 +54,6 @@ def count_rows(prefix, program, entry, mark):
             yield name, (instructions / int(ops), locked / int(ops))
 
 
-def counts(*prefixes):
-    """By name of the row: (instructions, locked operations), each per event. No prefix: all rows."""
-    return {name: count for prefix in prefixes or ENTRIES
-            for name, count in count_rows(prefix, *ENTRIES[prefix])}
+def counts(*groups):
+    """By name of the row: (instructions, locked operations), each per event. No group: all rows."""
+    return {name: count for group in groups or ENTRIES for name, count in count_rows(*ENTRIES[group])}

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The engine benchmark: the hypervisor half's send path and its port table, in one process, on one
- * thread. `engine time` prints a line of figures for each row; `engine count PREFIX` does each row
- * of that name a fixed number of times, for callgrind (counts.py); `engine count loopback` those.
- * What is measured is in engine_*.c.
+ * thread, and the conventional design's. `engine time` prints a line of figures for each row;
+ * `engine count TABLE [PREFIX]` does each row of that table a fixed number of times, for callgrind
+ * (counts.py). What is measured is in engine_*.c and baseline/.
  */
 #include <err.h>
 #include <stdio.h>
@@ -15,14 +15,43 @@
 #define SAMPLES	       31u
 #define OPS_PER_SAMPLE 20000u
 #define COUNT_BATCHES  4u
-#define MAX_ROWS       16u
+#define MAX_ROWS       64u
+#define LONG_BATCH     4096u /* operations: long enough to be timed by itself */
 
 /* ---- rows ---- */
+
+/* Those of a table are counted in the same functions: counts.py. */
+static const struct table {
+	const char *name;
+	const struct row *rows;
+	const unsigned *nr;
+} tables[] = {
+	{ "floor", floor_rows, &nr_floor_rows },
+	{ "send", send_rows, &nr_send_rows },
+	{ "drain", drain_rows, &nr_drain_rows },
+	{ "loopback", loopback_rows, &nr_loopback_rows },
+	{ "baseline", baseline_rows, &nr_baseline_rows },
+};
+
+#define NR_TABLES (sizeof(tables) / sizeof(tables[0]))
 
 static void reset(const struct row *row, struct engine *e)
 {
 	if (row->reset)
 		row->reset(e);
+}
+
+static void destroy(const struct row *row, struct engine *e)
+{
+	if (e->conv)
+		conv_destroy(e);
+	else if (row->setup)
+		engine_destroy(e);
+}
+
+static bool timed_by_itself(const struct row *row)
+{
+	return row->ops >= LONG_BATCH;
 }
 
 /* ns of some rounds, with what is measured or with the resets alone. */
@@ -38,6 +67,21 @@ static double rounds_of(const struct row *row, struct engine *e, bool with)
 	return (double)(figures_now() - start);
 }
 
+static double batches_of(const struct row *row, struct engine *e)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < OPS_PER_SAMPLE / row->ops; i++) {
+		uint64_t start;
+
+		reset(row, e);
+		start = figures_now();
+		row->batch(e);
+		sum += figures_now() - start;
+	}
+	return (double)sum;
+}
+
 struct timing {
 	const struct row *row;
 	struct engine machine;
@@ -47,8 +91,13 @@ struct timing {
 
 static void take_sample(struct timing *t, unsigned k)
 {
-	double resets = rounds_of(t->row, &t->machine, false);
+	double resets;
 
+	if (timed_by_itself(t->row)) {
+		t->samples[k] = batches_of(t->row, &t->machine);
+		return;
+	}
+	resets = rounds_of(t->row, &t->machine, false);
 	if (k == 0 || resets < t->resets)
 		t->resets = resets;
 	t->samples[k] = rounds_of(t->row, &t->machine, true);
@@ -69,10 +118,9 @@ static void time_rows(void)
 	static struct timing timings[MAX_ROWS] = { { .row = &floor_locked_op } };
 	unsigned n = 1;
 
-	for (unsigned i = 0; i < nr_send_rows; i++)
-		timings[n++].row = &send_rows[i];
-	for (unsigned i = 0; i < nr_loopback_rows; i++)
-		timings[n++].row = &loopback_rows[i];
+	for (unsigned t = 0; t < NR_TABLES; t++)
+		for (unsigned i = 0; i < *tables[t].nr; i++)
+			timings[n++].row = &tables[t].rows[i];
 	for (unsigned i = 0; i < n; i++)
 		if (timings[i].row->setup)
 			timings[i].row->setup(&timings[i].machine);
@@ -81,8 +129,7 @@ static void time_rows(void)
 			take_sample(&timings[i], k);
 	for (unsigned i = 0; i < n; i++) {
 		print_timing(&timings[i]);
-		if (timings[i].row->setup)
-			engine_destroy(&timings[i].machine);
+		destroy(timings[i].row, &timings[i].machine);
 	}
 }
 
@@ -107,25 +154,38 @@ static void count_row(const struct row *row)
 			engine_mark();
 	}
 	printf("%s %u\n", row->name, COUNT_BATCHES * row->ops);
-	engine_destroy(&e);
+	destroy(row, &e);
+}
+
+/* Apart, as what callgrind counts in differs. */
+static void count_table(const struct table *t, const char *prefix)
+{
+	for (unsigned i = 0; i < *t->nr; i++)
+		if (strncmp(t->rows[i].name, prefix, strlen(prefix)) == 0)
+			count_row(&t->rows[i]);
+}
+
+static void time_all(void)
+{
+	time_rows();
+	measure_latency();
+	measure_cache_line();
+	measure_pairs();
+	measure_baseline_pairs();
+	measure_ports();
+	measure_baseline_ports();
 }
 
 int main(int argc, char **argv)
 {
 	if (argc == 2 && strcmp(argv[1], "time") == 0) {
-		time_rows();
-		measure_cache_line();
-		measure_pairs();
-		measure_ports();
+		time_all();
 		return 0;
 	}
-	if (argc != 3 || strcmp(argv[1], "count") != 0)
-		errx(2, "usage: engine time | count PREFIX|loopback");
-	for (unsigned i = 0; i < nr_send_rows; i++)
-		if (strncmp(send_rows[i].name, argv[2], strlen(argv[2])) == 0)
-			count_row(&send_rows[i]);
-	/* apart, as they are counted in another function than other rows of their prefix */
-	for (unsigned i = 0; i < nr_loopback_rows && strcmp(argv[2], "loopback") == 0; i++)
-		count_row(&loopback_rows[i]);
+	if ((argc != 3 && argc != 4) || strcmp(argv[1], "count") != 0)
+		errx(2, "usage: engine time | count TABLE [PREFIX]");
+	for (unsigned t = 0; t < NR_TABLES; t++)
+		if (strcmp(tables[t].name, argv[2]) == 0)
+			count_table(&tables[t], argc == 4 ? argv[3] : "");
 	return 0;
 }

@@ -30,6 +30,7 @@ struct engine {
 	/* engine_send.c's and engine_loopback.c's */
 	struct evtchn_send *args;
 	uint32_t tail;
+	struct conv_machine *conv; /* baseline/'s, in place of tb, from, to and sender */
 };
 
 /* Two domains with `pages` pages each for what they give the hypervisor. */
@@ -58,9 +59,24 @@ struct row {
 
 extern const struct row send_rows[];
 extern const unsigned nr_send_rows;
+extern const struct row drain_rows[];
+extern const unsigned nr_drain_rows;
 extern const struct row loopback_rows[];
 extern const unsigned nr_loopback_rows;
+extern const struct row floor_rows[]; /* engine_floor_send.c */
+extern const unsigned nr_floor_rows;
+extern const struct row baseline_rows[];
+extern const unsigned nr_baseline_rows;
+void conv_destroy(struct engine *e); /* baseline/machine.c: of a machine with conv */
 extern const struct row floor_locked_op;
+
+/* engine_send.c: the machines that its rows are measured on. */
+void engine_setup_2l(struct engine *e);
+void engine_setup_fifo(struct engine *e);
+/* engine_floor_send.c: a guest's side of a burst. */
+void engine_drain(struct engine *e);
+/* engine_loopback.c: as a guest that has nothing else and knows what port the event is on. */
+void engine_take_one(struct engine *e, evtchn_port_t port);
 
 /* ---- engine_floor.c: this thread and another, each on a processor of its own ---- */
 
@@ -81,5 +97,8 @@ void engine_patience(unsigned looks);
 void measure_cache_line(void); /* engine_floor.c */
 void measure_pairs(void);      /* engine_pair.c */
 void measure_ports(void);      /* engine_ports.c */
+void measure_latency(void);    /* engine_latency.c */
+void measure_baseline_pairs(void);
+void measure_baseline_ports(void);
 
 #endif

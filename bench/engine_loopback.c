@@ -18,8 +18,7 @@ static void call(struct engine *e, unsigned op, void *arg)
 		errx(1, "event channel operation %u", op);
 }
 
-/* As a guest that has nothing else: it knows what port the event is on. */
-static void drain(struct engine *e, evtchn_port_t port)
+void engine_take_one(struct engine *e, evtchn_port_t port)
 {
 	struct vcpu_info *info = &e->shared->vcpu_info[0];
 
@@ -56,7 +55,7 @@ static void lives(struct engine *e)
 			(struct evtchn_bind_interdomain){ .remote_dom = self, .remote_port = a };
 		call(e, EVTCHNOP_bind_interdomain, arg);
 		b = arg->bind.local_port;
-		drain(e, b);
+		engine_take_one(e, b);
 		arg->close.port = a;
 		call(e, EVTCHNOP_close, arg);
 		arg->close.port = b;

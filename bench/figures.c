@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <time.h>
 
+#define QUICKER 8u
+#define LEAST	3u /* so that there is a median and a spread */
+
 uint64_t figures_now(void)
 {
 	struct timespec ts;
@@ -42,6 +45,19 @@ void figures_print(const char *name, const char *unit, double *samples, unsigned
 	double median = figures_median(samples, n);
 
 	printf("%s %s %.2f %.2f %.2f %s\n", name, unit, median, samples[0], samples[n - 1], more);
+}
+
+void figures_samples(const char *name, const double *samples, unsigned n)
+{
+	printf("samples %s", name);
+	for (unsigned i = 0; i < n; i++)
+		printf(" %.1f", samples[i]);
+	putchar('\n');
+}
+
+unsigned figures_fewer(unsigned n)
+{
+	return !getenv("BENCH_QUICK") || n <= LEAST ? n : n / QUICKER > LEAST ? n / QUICKER : LEAST;
 }
 
 /* Taken once, before anybody is pinned. */

@@ -18,6 +18,12 @@ double figures_quantile(const double *samples, unsigned n, double part);
 void figures_print(const char *name, const char *unit, double *samples, unsigned n,
 		   const char *more);
 
+/* One line more: all of them, in order of time, for a histogram. */
+void figures_samples(const char *name, const double *samples, unsigned n);
+
+/* How often a thing is measured: as often as that, or less in a quick run (BENCH_QUICK is set). */
+unsigned figures_fewer(unsigned n);
+
 /* This thread on the processor of that number, of those that we may use (from 0, round again). */
 void figures_pin(unsigned nr);
 void figures_unpin(void);

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Each send by itself, between two readings of the processor's counter, for the histograms: what
+ * single ones take that are not the median. The readings have their own cost, which the row without
+ * a send between them shows.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <x86intrin.h>
+
+#include "../hypervisor/event.h"
+#include "engine_states.h"
+
+#define SAMPLES 6400u
+#define MORE	64u
+
+/* What is before is done before it, what is after begins after it. */
+static uint64_t cycles(void)
+{
+	uint64_t now;
+
+	_mm_lfence();
+	now = __rdtsc();
+	_mm_lfence();
+	return now;
+}
+
+static double ns_per_cycle(void)
+{
+	uint64_t ns = figures_now(), start = cycles();
+
+	while (figures_now() - ns < 20000000)
+		;
+	return (double)(figures_now() - ns) / (double)(cycles() - start);
+}
+
+static void one_by_one(const char *name, struct engine *e, unsigned ports,
+		       void (*clear)(struct engine *e), double scale)
+{
+	unsigned n = figures_fewer(SAMPLES);
+	double *samples = calloc(n, sizeof(*samples));
+	char more[MORE];
+
+	for (unsigned i = 0; samples && i < n; i++) {
+		uint32_t port = e->words ? 1 + i % ports : port_of_selector(i % ports);
+		uint64_t start;
+
+		if (clear && i % ports == 0)
+			clear(e);
+		if (clear)
+			untell(e, e->words ? vcpu_of_queue(port) : 0);
+		start = cycles();
+		if (clear)
+			event_send(e->sender, port);
+		samples[i] = (double)(cycles() - start) * scale;
+	}
+	if (!samples)
+		return;
+	figures_samples(name, samples, n);
+	(void)figures_median(samples, n);
+	snprintf(more, sizeof(more), "p99=%.0f p999=%.0f", figures_quantile(samples, n, 0.99),
+		 figures_quantile(samples, n, 0.999));
+	figures_print(name, "ns", samples, n, more);
+	free(samples);
+}
+
+void measure_latency(void)
+{
+	double scale = ns_per_cycle();
+	struct engine e;
+
+	engine_setup_2l(&e);
+	one_by_one("floor/timestamp-each", &e, SELECTORS, NULL, scale);
+	one_by_one("engine/2l/send-each", &e, SELECTORS, reset_2l, scale);
+	engine_destroy(&e);
+	engine_setup_fifo(&e);
+	one_by_one("engine/fifo/send-each", &e, QUEUES, reset_fifo, scale);
+	engine_destroy(&e);
+}

@@ -103,20 +103,20 @@ static void take_sample(struct timing *t, unsigned k)
 	t->samples[k] = rounds_of(t->row, &t->machine, true);
 }
 
-static void print_timing(struct timing *t)
+static void print_timing(struct timing *t, unsigned samples)
 {
 	unsigned ops = OPS_PER_SAMPLE / t->row->ops * t->row->ops;
 
-	for (unsigned k = 0; k < SAMPLES; k++)
+	for (unsigned k = 0; k < samples; k++)
 		t->samples[k] = (t->samples[k] - t->resets) / ops;
-	figures_print(t->row->name, "ns", t->samples, SAMPLES, "");
+	figures_print(t->row->name, "ns", t->samples, samples, "");
 }
 
 /* A sample of each in turn, so that all see the same noise of the machine. */
 static void time_rows(void)
 {
 	static struct timing timings[MAX_ROWS] = { { .row = &floor_locked_op } };
-	unsigned n = 1;
+	unsigned n = 1, samples = figures_fewer(SAMPLES);
 
 	for (unsigned t = 0; t < NR_TABLES; t++)
 		for (unsigned i = 0; i < *tables[t].nr; i++)
@@ -124,11 +124,11 @@ static void time_rows(void)
 	for (unsigned i = 0; i < n; i++)
 		if (timings[i].row->setup)
 			timings[i].row->setup(&timings[i].machine);
-	for (unsigned k = 0; k < SAMPLES; k++)
+	for (unsigned k = 0; k < samples; k++)
 		for (unsigned i = 0; i < n; i++)
 			take_sample(&timings[i], k);
 	for (unsigned i = 0; i < n; i++) {
-		print_timing(&timings[i]);
+		print_timing(&timings[i], samples);
 		destroy(timings[i].row, &timings[i].machine);
 	}
 }

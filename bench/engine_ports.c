@@ -21,11 +21,15 @@ struct size {
 
 static const struct size sizes[] = {
 	{ NULL, "engine/2l/bind-1000", "engine/2l/close-1000", 1000, 31, false },
-	{ NULL, "engine/fifo/bind-1000", "engine/fifo/close-1000", 1000, 31, true },
-	{ NULL, "engine/fifo/bind-10000", "engine/fifo/close-10000", 10000, 11, true },
+	{ "engine/fifo/allocate-1000", "engine/fifo/bind-1000", "engine/fifo/close-1000", 1000, 31,
+	  true },
+	{ "engine/fifo/allocate-10000", "engine/fifo/bind-10000", "engine/fifo/close-10000", 10000,
+	  11, true },
 	{ "engine/fifo/allocate-131071", "engine/fifo/bind-131071", "engine/fifo/close-131071",
 	  131071, 5, true },
 };
+
+#define NR_SIZES (sizeof(sizes) / sizeof(sizes[0]))
 
 /* One operation on all ports, run by run. */
 struct series {
@@ -111,17 +115,18 @@ void measure_ports(void)
 {
 	double bytes[MAX_RUNS];
 
-	for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+	for (unsigned i = 0; i < NR_SIZES; i++) {
 		const struct size *size = &sizes[i];
 		struct series s[3];
+		unsigned runs = figures_fewer(size->runs);
 
-		for (unsigned run = 0; run < size->runs; run++)
+		for (unsigned run = 0; run < runs; run++)
 			bytes[run] = one_run(size, run, s);
-		print_series(size->allocate, &s[0], size->runs);
-		print_series(size->bind, &s[1], size->runs);
-		print_series(size->close, &s[2], size->runs);
+		print_series(size->allocate, &s[0], runs);
+		print_series(size->bind, &s[1], runs);
+		print_series(size->close, &s[2], runs);
 		/* of the largest: what a domain has in any case is spread over most ports */
-		if (size->allocate)
-			figures_print("engine/bytes-per-port", "B", bytes, size->runs, "");
+		if (size == &sizes[NR_SIZES - 1])
+			figures_print("engine/bytes-per-port", "B", bytes, runs, "");
 	}
 }

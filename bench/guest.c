@@ -13,6 +13,7 @@ int main(int argc, char **argv)
 {
 	if (argc == 2 && strcmp(argv[1], "time") == 0) {
 		measure_dispatch();
+		measure_each_dispatch();
 		measure_calls();
 		measure_lateness();
 	} else if (argc == 2 && strcmp(argv[1], "sleep") == 0) {

@@ -52,10 +52,11 @@ void floor_fifo(struct played *p);
 
 /* ---- what is measured as a whole: they print ---- */
 
-void measure_dispatch(void); /* guest_dispatch.c */
-void measure_calls(void);    /* guest_calls.c */
-void measure_lateness(void); /* guest_timer.c */
-void measure_sleep(void);    /* guest_timer.c: prints only how late in ns a thread's sleep is */
+void measure_dispatch(void);	  /* guest_dispatch.c */
+void measure_each_dispatch(void); /* guest_latency.c */
+void measure_calls(void);	  /* guest_calls.c */
+void measure_lateness(void);	  /* guest_timer.c */
+void measure_sleep(void); /* guest_timer.c: prints only how late in ns a thread's sleep is */
 
 /* guest_dispatch.c: rows whose names begin so, a fixed number of times, for callgrind. */
 void count_dispatch(const char *prefix);

@@ -232,6 +232,7 @@ static void print_waits(const char *name, double *ns)
 	double most;
 	char more[128];
 
+	figures_samples(name, ns, URGENT);
 	(void)figures_median(ns, URGENT);
 	most = ns[URGENT - 1];
 	snprintf(more, sizeof(more), "p50=%.0f p90=%.0f p99=%.0f max=%.0f",

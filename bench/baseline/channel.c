@@ -21,7 +21,7 @@ static uint32_t most_ports(const struct conv_domain *d)
 
 static long one_bucket_more(struct conv_domain *d)
 {
-	struct conv_channel *b = d->system->zalloc(CONV_BUCKET * sizeof(*b));
+	struct conv_channel *b = d->system->zalloc(d->system, CONV_BUCKET * sizeof(*b));
 
 	if (!b)
 		return -XEN_ENOMEM;
@@ -205,7 +205,8 @@ void conv_place(struct conv_domain *d, uint32_t port, unsigned vcpu, unsigned pr
 	c->priority = (uint8_t)priority;
 }
 
-long conv_occupy(struct conv_domain *d, struct conv_domain *remote, uint32_t port)
+long conv_occupy(struct conv_domain *d, enum conv_state state, struct conv_domain *remote,
+		 uint32_t port)
 {
 	while (port >= d->ports) {
 		long rc = one_bucket_more(d);
@@ -213,6 +214,6 @@ long conv_occupy(struct conv_domain *d, struct conv_domain *remote, uint32_t por
 		if (rc)
 			return rc;
 	}
-	open_channel(find(d, port), CONV_UNBOUND, remote, 0);
+	open_channel(find(d, port), state, remote, port);
 	return 0;
 }

@@ -73,7 +73,7 @@ struct conv_domain {
 
 struct conv_system {
 	uint64_t paths[CONV_PATHS];
-	void *(*zalloc)(size_t n); /* NULL: none left */
+	void *(*zalloc)(struct conv_system *s, size_t n); /* NULL: none left */
 	void (*kick)(struct conv_domain *d, unsigned vcpu);
 };
 
@@ -86,8 +86,12 @@ long conv_bind_interdomain(struct conv_domain *d, struct conv_domain *remote, ui
 long conv_close(struct conv_domain *d, uint32_t port);
 /* Where a port's events go. Nobody sends on it meanwhile. */
 void conv_place(struct conv_domain *d, uint32_t port, unsigned vcpu, unsigned priority);
-/* Take that port into use without the search, as if all below it were in use. For measuring. */
-long conv_occupy(struct conv_domain *d, struct conv_domain *remote, uint32_t port);
+/*
+ * Take that port into use in that state, without the search and without an event; its remote port
+ * has the same number. So that a machine with many ports is made in no time.
+ */
+long conv_occupy(struct conv_domain *d, enum conv_state state, struct conv_domain *remote,
+		 uint32_t port);
 
 /* raise.c: an event on that port, whose channel this is. */
 void conv_raise(struct conv_domain *d, struct conv_channel *c, uint32_t port);

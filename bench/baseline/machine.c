@@ -18,8 +18,9 @@ static void *page_zalloc(size_t n)
 	return p ? memset(p, 0, (n + PAGE - 1) / PAGE * PAGE) : NULL;
 }
 
-static void *zalloc(size_t n)
+static void *zalloc(struct conv_system *s, size_t n)
 {
+	((struct conv_machine *)s)->bytes += n;
 	return calloc(1, n);
 }
 
@@ -48,7 +49,7 @@ static void create_domain(struct conv_machine *m, struct conv_domain *d)
 
 void conv_create(struct engine *e)
 {
-	struct conv_machine *m = or_die(zalloc(sizeof(*m)));
+	struct conv_machine *m = or_die(calloc(1, sizeof(*m)));
 
 	m->system.zalloc = zalloc;
 	m->system.kick = conv_testbed_kick;
@@ -80,11 +81,10 @@ void conv_fifo_both(struct engine *e, uint32_t ports)
 void conv_connect(struct engine *e, uint32_t ports)
 {
 	struct conv_domain *from = &e->conv->from, *to = &e->conv->to;
-	uint32_t a, b;
 
 	for (uint32_t port = 1; port <= ports; port++)
-		if (conv_alloc_unbound(to, from, &b) || conv_bind_interdomain(from, to, b, &a) ||
-		    a != port || b != port)
+		if (conv_occupy(to, CONV_INTERDOMAIN, from, port) ||
+		    conv_occupy(from, CONV_INTERDOMAIN, to, port))
 			errx(1, "baseline: port %u is not connected", port);
 }
 

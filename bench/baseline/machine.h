@@ -10,6 +10,7 @@ struct conv_machine {
 	struct conv_system system; /* first */
 	struct conv_domain from, to;
 	uint32_t kicks[CONV_VCPUS];
+	size_t bytes; /* that the design has asked for */
 };
 
 void conv_create(struct engine *e);

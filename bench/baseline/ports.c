@@ -22,7 +22,7 @@ static double some_of_tenth(struct conv_domain *d, struct conv_domain *remote, u
 	uint32_t port;
 
 	for (; *next < first; (*next)++)
-		if (conv_occupy(d, remote, *next))
+		if (conv_occupy(d, CONV_UNBOUND, remote, *next))
 			errx(1, "baseline: port %u is not occupied", *next);
 	start = figures_now();
 	for (unsigned i = 0; i < PER_TENTH; i++, (*next)++)
@@ -31,8 +31,8 @@ static double some_of_tenth(struct conv_domain *d, struct conv_domain *remote, u
 	return (double)(figures_now() - start) / PER_TENTH;
 }
 
-/* ns per port; *growth: the last tenth's to the first's. */
-static double one_run(uint32_t ports, double *growth)
+/* ns per port; *growth: the last tenth's to the first's; *bytes: for each port that there is. */
+static double one_run(uint32_t ports, double *growth, double *bytes)
 {
 	double tenth[TENTHS], sum = 0;
 	uint32_t next = 1;
@@ -45,26 +45,29 @@ static double one_run(uint32_t ports, double *growth)
 					 ports / TENTHS * i + ports / TENTHS / 2 - PER_TENTH / 2);
 		sum += tenth[i];
 	}
+	*bytes = (double)e.conv->bytes / e.conv->to.ports;
 	conv_destroy(&e);
 	*growth = tenth[TENTHS - 1] / tenth[0];
 	return sum / TENTHS;
 }
 
-static void measure_size(const char *name, uint32_t ports)
+static void measure_size(const char *name, uint32_t ports, const char *memory)
 {
-	double samples[MAX_RUNS], growth[MAX_RUNS];
+	double samples[MAX_RUNS], growth[MAX_RUNS], bytes[MAX_RUNS];
 	unsigned runs = figures_fewer(MAX_RUNS);
 	char more[64];
 
 	for (unsigned i = 0; i < runs; i++)
-		samples[i] = one_run(ports, &growth[i]);
+		samples[i] = one_run(ports, &growth[i], &bytes[i]);
 	snprintf(more, sizeof(more), "last_to_first_tenth=%.2f", figures_median(growth, runs));
 	figures_print(name, "ns", samples, runs, more);
+	if (memory)
+		figures_print(memory, "B", bytes, runs, "");
 }
 
 void measure_baseline_ports(void)
 {
-	measure_size("baseline/fifo/allocate-1000", 1000);
-	measure_size("baseline/fifo/allocate-10000", 10000);
-	measure_size("baseline/fifo/allocate-131071", PORTS_LAST);
+	measure_size("baseline/fifo/allocate-1000", 1000, NULL);
+	measure_size("baseline/fifo/allocate-10000", 10000, NULL);
+	measure_size("baseline/fifo/allocate-131071", PORTS_LAST, "baseline/bytes-per-port");
 }

@@ -8,7 +8,8 @@
  * A third domain may have a channel to either (evtchn=flood,PORT): its events are taken as those of
  * a peer that is not trusted are, by late eoi, and each fourth round sends one back.
  *
- * Success: the counts, of ping also how long a round took, and poweroff; else a crash.
+ * Success: the counts, of ping also how long a round took, and poweroff; else a crash. With
+ * quantiles=N on the command line, so many of the rounds' times, from the shortest to the longest.
  */
 #include "../lib/lib.h"
 
@@ -123,9 +124,21 @@ static void sort(uint32_t *values, uint64_t n)
 		}
 }
 
+static void report_quantiles(const struct measure *m)
+{
+	const char *p = pv_word(pv_cmdline(m->pv->start_info), "quantiles=");
+	uint64_t n;
+
+	if (!p || !pv_number(&p, &n) || n < 2)
+		return;
+	for (uint64_t i = 0; i < n; i++)
+		pv_printf("measure: took %u ns\n", m->took[i * (m->rounds - 1) / (n - 1)]);
+}
+
 static void report_times(struct measure *m, uint64_t ns)
 {
 	sort(m->took, m->rounds);
+	report_quantiles(m);
 	pv_printf("measure: a round: median %u ns, p99 %u ns; %lu rounds/s\n",
 		  m->took[m->rounds / 2], m->took[m->rounds * 99 / 100],
 		  m->rounds * UINT64_C(1000000000) / (ns ? ns : 1));

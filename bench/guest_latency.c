@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Each dispatch by itself: one event, from the upcall's entry to its return after the handler, for
+ * the histograms. guest_dispatch.c has the means.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "guest.h"
+
+#define SAMPLES 6400u
+#define MORE	64u
+
+static void each(const char *name, enum guest_abi abi, unsigned ports)
+{
+	unsigned n = figures_fewer(SAMPLES);
+	double *samples = calloc(n, sizeof(*samples));
+	evtchn_port_t *which;
+	struct played p;
+	char more[MORE];
+
+	if (!samples)
+		return;
+	played_create(&p, abi, ports, GUEST_FLOW_LEVEL);
+	which = played_choose(&p, 64);
+	p.nr_pending = 1;
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t start;
+
+		p.pending = &which[i % 64];
+		played_send(&p);
+		start = figures_now();
+		guest_upcall(p.g);
+		samples[i] = (double)(figures_now() - start);
+	}
+	figures_samples(name, samples, n);
+	(void)figures_median(samples, n);
+	snprintf(more, sizeof(more), "p99=%.0f p999=%.0f", figures_quantile(samples, n, 0.99),
+		 figures_quantile(samples, n, 0.999));
+	figures_print(name, "ns", samples, n, more);
+	free(which);
+	played_destroy(&p);
+	free(samples);
+}
+
+void measure_each_dispatch(void)
+{
+	each("guest/2l/dispatch-each", GUEST_ABI_2L, PORTS_2L);
+	each("guest/fifo/dispatch-each", GUEST_ABI_FIFO, 1023);
+}

@@ -66,10 +66,12 @@ fuzz:
 	@scripts/deps.sh check
 	@scripts/fuzz.sh
 
+# Every figure of docs/performance.md, as a table, build/bench/results.json and plots. QUICK=1: less often, under a
+# minute.
 bench:
 	@scripts/deps.sh bench
 	@$(MAKE) --no-print-directory all
-	@bench/run.py
+	@bench/run.py $(if $(filter-out 0,$(QUICK)),--quick)
 
 # Has the send path become longer? Counts instructions, so it needs no quiet machine.
 check-bench:

@@ -1,6 +1,8 @@
 """Instructions and locked operations of one event, counted by valgrind's callgrind in build/bench/engine and
 guest: the same on every run and on every machine that has the same compiler. What the embedder's callbacks do (the
 testbed's) is not counted. Used by run.py and check-instructions."""
+import concurrent.futures
+import os
 import pathlib
 import subprocess
 import sys
@@ -56,4 +58,9 @@ def count_rows(program, which, entries, mark):
 
 def counts(*groups):
     """By name of the row: (instructions, locked operations), each per event. No group: all rows."""
-    return {name: count for group in groups or ENTRIES for name, count in count_rows(*ENTRIES[group])}
+    def of(group):
+        return list(count_rows(*ENTRIES[group]))
+
+    # at the same time: what is counted does not depend on it
+    with concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        return {name: count for rows in pool.map(of, groups or ENTRIES) for name, count in rows}

@@ -6,33 +6,12 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <x86intrin.h>
 
 #include "../hypervisor/event.h"
 #include "engine_states.h"
 
 #define SAMPLES 6400u
 #define MORE	64u
-
-/* What is before is done before it, what is after begins after it. */
-static uint64_t cycles(void)
-{
-	uint64_t now;
-
-	_mm_lfence();
-	now = __rdtsc();
-	_mm_lfence();
-	return now;
-}
-
-static double ns_per_cycle(void)
-{
-	uint64_t ns = figures_now(), start = cycles();
-
-	while (figures_now() - ns < 20000000)
-		;
-	return (double)(figures_now() - ns) / (double)(cycles() - start);
-}
 
 static void one_by_one(const char *name, struct engine *e, unsigned ports,
 		       void (*clear)(struct engine *e), double scale)
@@ -49,10 +28,10 @@ static void one_by_one(const char *name, struct engine *e, unsigned ports,
 			clear(e);
 		if (clear)
 			untell(e, e->words ? vcpu_of_queue(port) : 0);
-		start = cycles();
+		start = figures_cycles();
 		if (clear)
 			event_send(e->sender, port);
-		samples[i] = (double)(cycles() - start) * scale;
+		samples[i] = (double)(figures_cycles() - start) * scale;
 	}
 	if (!samples)
 		return;
@@ -66,7 +45,7 @@ static void one_by_one(const char *name, struct engine *e, unsigned ports,
 
 void measure_latency(void)
 {
-	double scale = ns_per_cycle();
+	double scale = figures_ns_per_cycle();
 	struct engine e;
 
 	engine_setup_2l(&e);

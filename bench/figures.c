@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#define CALIBRATE_NS 20000000u
+
 #define QUICKER 8u
 #define LEAST	3u /* so that there is a median and a spread */
 
@@ -17,6 +19,15 @@ uint64_t figures_now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+double figures_ns_per_cycle(void)
+{
+	uint64_t ns = figures_now(), start = figures_cycles();
+
+	while (figures_now() - ns < CALIBRATE_NS)
+		;
+	return (double)(figures_now() - ns) / (double)(figures_cycles() - start);
 }
 
 static int compare(const void *a, const void *b)

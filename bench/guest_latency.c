@@ -10,8 +10,9 @@
 
 #define SAMPLES 6400u
 #define MORE	64u
+#define FEW	1023u /* ports */
 
-static void each(const char *name, enum guest_abi abi, unsigned ports)
+static void each(const char *name, enum guest_abi abi, unsigned ports, double scale)
 {
 	unsigned n = figures_fewer(SAMPLES);
 	double *samples = calloc(n, sizeof(*samples));
@@ -29,9 +30,9 @@ static void each(const char *name, enum guest_abi abi, unsigned ports)
 
 		p.pending = &which[i % 64];
 		played_send(&p);
-		start = figures_now();
+		start = figures_cycles();
 		guest_upcall(p.g);
-		samples[i] = (double)(figures_now() - start);
+		samples[i] = (double)(figures_cycles() - start) * scale;
 	}
 	figures_samples(name, samples, n);
 	(void)figures_median(samples, n);
@@ -45,6 +46,8 @@ static void each(const char *name, enum guest_abi abi, unsigned ports)
 
 void measure_each_dispatch(void)
 {
-	each("guest/2l/dispatch-each", GUEST_ABI_2L, PORTS_2L);
-	each("guest/fifo/dispatch-each", GUEST_ABI_FIFO, 1023);
+	double scale = figures_ns_per_cycle();
+
+	each("guest/2l/dispatch-each", GUEST_ABI_2L, PORTS_2L, scale);
+	each("guest/fifo/dispatch-each", GUEST_ABI_FIFO, FEW, scale);
 }

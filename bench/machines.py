@@ -25,7 +25,7 @@ def trap():
     """A hypercall's trap against a round trip of two processes on one core."""
     pings, traps = [], []
     for _ in range(times(7, 3)):
-        pings.append(float(run(OUT / "pingpong", "100000").stdout))
+        pings.append(float(run(OUT / "pingpong", str(times(100000, 20000))).stdout))
         text = run(CARILLON, "run", "examples/traps.cfg", cwd=TOP).stderr.decode()
         traps.append(float(re.search(r"([0-9.]+) ns per hypercall", text).group(1)))
     report(EVENTFD, pings, "ns", "floor/locked-op", "two processes on one core, there and back")
@@ -37,7 +37,7 @@ def latency():
     how late a timer is, against what a thread's own sleep is late by."""
     notifies, late, wakes, sleeps = [], [], [], []
     for _ in range(times(5, 3)):
-        wakes.append(float(run(OUT / "pingpong", "50000").stdout) / 2)
+        wakes.append(float(run(OUT / "pingpong", str(times(50000, 10000))).stdout) / 2)
         sleeps.append(float(run(OUT / "guest", "sleep").stdout))
         text = on_one_core(CARILLON, "run", "examples/latency.cfg")
         notifies.append(float(re.search(r"(\d+) ns one way", text).group(1)))

@@ -8,12 +8,12 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <libdeflate.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include "../images/worker/rot13.h"
 
@@ -48,7 +48,7 @@ static _Noreturn void work(int from, int to)
 struct feed {
 	int fd; /* -1: all has been sent */
 	size_t at, n;
-	unsigned long sum;
+	uint32_t sum;
 };
 
 static void read_more(struct feed *f)
@@ -65,7 +65,7 @@ static void read_more(struct feed *f)
 	f->at = 0;
 	f->n = (size_t)n;
 	rot13(turned, in, f->n);
-	f->sum = crc32_z(f->sum, turned, f->n);
+	f->sum = libdeflate_crc32(f->sum, turned, f->n);
 }
 
 static void feed(struct feed *f)
@@ -84,13 +84,13 @@ static void feed(struct feed *f)
 }
 
 /* False: the worker has ended. */
-static bool take(int from, unsigned long *sum)
+static bool take(int from, uint32_t *sum)
 {
 	ssize_t n = read(from, out, sizeof(out));
 
 	if (n < 0)
 		err(1, "from the worker");
-	*sum = crc32_z(*sum, out, (size_t)n);
+	*sum = libdeflate_crc32(*sum, out, (size_t)n);
 	write_all(1, out, (size_t)n);
 	return n > 0;
 }
@@ -98,7 +98,7 @@ static bool take(int from, unsigned long *sum)
 static void drive(int to, int from)
 {
 	struct feed f = { .fd = to };
-	unsigned long sum = 0;
+	uint32_t sum = 0;
 	bool more = true;
 
 	/* it must not sleep in a write while the worker does so, too */
@@ -115,7 +115,7 @@ static void drive(int to, int from)
 			more = take(from, &sum);
 	}
 	if (sum != f.sum)
-		errx(1, "crc32 %08lx of what came as rot13, %08lx of what left", f.sum, sum);
+		errx(1, "crc32 %08x of what came as rot13, %08x of what left", f.sum, sum);
 }
 
 int main(void)

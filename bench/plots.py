@@ -13,10 +13,11 @@ set border 3
 set tics nomirror
 """
 PER_DECADE = 24
+NONE = 0.001  # percent: below what is drawn
 HISTOGRAMS = {
     "latency-send": ("one send", ["floor/timestamp-each", "engine/2l/send-each", "engine/fifo/send-each"]),
     "latency-dispatch": ("one event, from upcall to return",
-                         ["guest/2l/dispatch-each", "guest/fifo/dispatch-each"]),
+                         ["floor/timestamp-each", "guest/2l/dispatch-each", "guest/fifo/dispatch-each"]),
     "latency-notify": ("one event from domain to domain, or process to process, one way",
                        ["process/notify-each", "peer/eventfd-epoll/one-way", "peer/pipe/one-way",
                         "peer/futex/one-way"]),
@@ -31,7 +32,7 @@ def histogram(values):
     for v in values:
         at = math.floor(math.log10(max(v, 1)) * PER_DECADE)
         share[at] = share.get(at, 0) + 100 / len(values)
-    return [(10 ** (at / PER_DECADE), share.get(at, 0)) for at in range(min(share) - 1, max(share) + 2)]
+    return [(10 ** (at / PER_DECADE), share.get(at, NONE)) for at in range(min(share) - 1, max(share) + 2)]
 
 
 def draw(name, title, settings, series, style):
@@ -48,7 +49,7 @@ def draw(name, title, settings, series, style):
 
 def histograms():
     for name, (title, of) in HISTOGRAMS.items():
-        draw(name, title, "set logscale x\nset xlabel 'ns'\nset ylabel 'percent'\nset yrange [0:]",
+        draw(name, title, "set logscale x\nset xlabel 'ns'\nset ylabel 'percent'\nset logscale y\nset yrange [0.01:100]",
              [(n, histogram(samples[n])) for n in of if samples.get(n)], "steps lw 2")
 
 

@@ -46,15 +46,19 @@ def ratio_of(median, unit, name):
     return median * other / 1000 if (unit, unit_of(name)) == ("M/s", "ns") else median / other
 
 
+def number(value):
+    return f"{value:.0f}" if value >= 1000 else f"{value:.3g}"
+
+
 def sentence(row):
-    words = [f"{row['min']:.4g} .. {row['max']:.4g}"]
+    words = [f"{number(row['min'])} .. {number(row['max'])}"]
     if row["ratio"] is not None:
-        words.append(f"{row['ratio']:.3g} x {row['peer']}")
+        words.append(f"{number(row['ratio'])} x {row['peer']}")
     if row.get("baseline_ratio") is not None:
-        words.append(f"{row['baseline_ratio']:.3g} x baseline")
+        words.append(f"{number(row['baseline_ratio'])} x baseline")
     if row["instructions"] is not None:
         words.append(f"{row['instructions']:.0f} instructions, {row['locked']:.0f} locked")
-    words += [f"{ratio:.3g} x {name}" for name, ratio in row.get("beside", {}).items()]
+    words += [f"{number(ratio)} x {name}" for name, ratio in row.get("beside", {}).items()]
     return words
 
 

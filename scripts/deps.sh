@@ -3,9 +3,9 @@
 # usage: deps.sh build|check|bench|xen|models ...
 set -eu
 
-build="gcc libc6-dev make meson ninja-build pkg-config python3 libconfig-dev libelf-dev zlib1g-dev systemtap-sdt-dev"
+build="gcc libc6-dev make meson ninja-build pkg-config python3 libconfig-dev libelf-dev libdeflate-dev systemtap-sdt-dev"
 check="$build git clang clang-format clang-tidy libclang-rt-14-dev libcmocka-dev libxen-dev patch"
-bench="$build hyperfine valgrind"
+bench="$build hyperfine valgrind gnuplot-nox"
 xen="$build qemu-system-x86"
 models="gcc libc6-dev python3 spin"
 

@@ -345,32 +345,34 @@ static double calls_of_all(struct calls *c)
 static void measure_all(const char *name, unsigned cpus)
 {
 	double samples[SAMPLES];
+	unsigned n = figures_fewer(SAMPLES);
 	static struct calls c;
 
 	create(&c, cpus);
-	for (unsigned k = 0; k < SAMPLES; k++)
+	for (unsigned k = 0; k < n; k++)
 		samples[k] = calls_of_all(&c);
 	destroy(&c);
-	figures_print(name, "ns", samples, SAMPLES, "");
+	figures_print(name, "ns", samples, n, "");
 }
 
 /* With fewer processors than CPUs, they wait for their turns too. */
 void measure_calls(void)
 {
 	double trips[SAMPLES], calls[SAMPLES];
+	unsigned n = figures_fewer(SAMPLES);
 	static struct calls c;
 
 	if (figures_processors() < 2)
 		return;
 	figures_pin(0);
 	create(&c, 2);
-	for (unsigned k = 0; k < SAMPLES; k++) {
+	for (unsigned k = 0; k < n; k++) {
 		trips[k] = ping_pong(&c);
 		calls[k] = call(&c);
 	}
 	destroy(&c);
-	figures_print("floor/ping-pong", "ns", trips, SAMPLES, "");
-	figures_print("guest/call-function", "ns", calls, SAMPLES, "");
+	figures_print("floor/ping-pong", "ns", trips, n, "");
+	figures_print("guest/call-function", "ns", calls, n, "");
 	measure_all("guest/call-all-2", 2);
 	measure_all("guest/call-all-4", 4);
 	figures_unpin();

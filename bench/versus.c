@@ -207,20 +207,21 @@ static double epoll_bursts(const struct epoll *e, unsigned burst)
 static void versus_epoll(const char *ours, const char *theirs, unsigned nr, unsigned burst)
 {
 	double a[SAMPLES], b[SAMPLES];
+	unsigned n = figures_fewer(SAMPLES);
 	struct machine m;
 	struct epoll e;
 
 	create(&m, GUEST_ABI_FIFO, nr);
 	epoll_open(&e, nr);
-	for (unsigned k = 0; k < SAMPLES; k++) {
+	for (unsigned k = 0; k < n; k++) {
 		b[k] = epoll_bursts(&e, burst);
 		m.handled = 0;
 		a[k] = burst == 1 ? one_by_one(&m) : bursts(&m);
 		if (m.handled != EVENTS)
 			errx(1, "%s: %u events handled of %u", ours, m.handled, EVENTS);
 	}
-	figures_print(theirs, "ns", b, SAMPLES, "");
-	figures_print(ours, "ns", a, SAMPLES, "");
+	figures_print(theirs, "ns", b, n, "");
+	figures_print(ours, "ns", a, n, "");
 	epoll_shut(&e);
 	destroy(&m);
 }

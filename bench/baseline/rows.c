@@ -54,13 +54,6 @@ static void setup_conv_fifo_pending(struct engine *e)
 	ports_from_1(e, MANY, send);
 }
 
-static void setup_conv_fifo_burst(struct engine *e)
-{
-	conv_create(e);
-	conv_fifo_both(e, BURST + 1);
-	conv_connect(e, BURST);
-}
-
 /* ---- batches ---- */
 
 static void conv_each_selector(struct engine *e)
@@ -86,6 +79,16 @@ static void conv_behind(struct engine *e)
 static void conv_burst(struct engine *e)
 {
 	ports_from_1(e, BURST, send);
+}
+
+/* All of the first one arrive, or the drain ends the program. */
+static void setup_conv_fifo_burst(struct engine *e)
+{
+	conv_create(e);
+	conv_fifo_both(e, BURST + 1);
+	conv_connect(e, BURST);
+	conv_burst(e);
+	engine_drain(e);
 }
 
 /* ---- a channel's whole life, both its ends in one domain ---- */

@@ -5,12 +5,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <libdeflate.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include "chardev_host.h"
 #include "message.h"
@@ -96,7 +96,7 @@ int chardev_host_open(struct chardev_host *h, const struct config *cfg,
 {
 	h->in = h->out = -1;
 	h->check = dev->check;
-	h->in_sum = h->out_sum = crc32(0, NULL, 0);
+	h->in_sum = h->out_sum = libdeflate_crc32(0, NULL, 0);
 	if (open_input(h, dev->input, dev))
 		return open_error(cfg, dev, "input", dev->input);
 	if (open_output(h, dev->output, dev))
@@ -131,7 +131,7 @@ static inline uint8_t rot13(uint8_t c)
 	return letter < 26 ? moved : c;
 }
 
-static unsigned long sum_rot13(unsigned long sum, const uint8_t *at, size_t n)
+static uint32_t sum_rot13(uint32_t sum, const uint8_t *at, size_t n)
 {
 	uint8_t piece[PIECE];
 
@@ -144,7 +144,7 @@ static unsigned long sum_rot13(unsigned long sum, const uint8_t *at, size_t n)
 		else
 			for (i = 0; i < step; i++)
 				piece[i] = rot13(at[i]);
-		sum = crc32_z(sum, piece, step);
+		sum = libdeflate_crc32(sum, piece, step);
 		at += step;
 		n -= step;
 	}
@@ -172,7 +172,7 @@ ssize_t chardev_host_read(struct chardev_host *h, void *at, size_t n)
 	if (got < 0)
 		return error_of(&h->in_failed);
 	if (h->check == CHECK_SAME)
-		h->in_sum = crc32_z(h->in_sum, at, (size_t)got);
+		h->in_sum = libdeflate_crc32(h->in_sum, at, (size_t)got);
 	else if (h->check == CHECK_ROT13)
 		h->in_sum = sum_rot13(h->in_sum, at, (size_t)got);
 	atomic_fetch_add_explicit(&h->bytes_in, (uint64_t)got, memory_order_relaxed);
@@ -193,7 +193,7 @@ ssize_t chardev_host_write(struct chardev_host *h, const void *at, size_t n)
 	if (done < 0)
 		return error_of(&h->out_failed);
 	if (h->check)
-		h->out_sum = crc32_z(h->out_sum, at, (size_t)done);
+		h->out_sum = libdeflate_crc32(h->out_sum, at, (size_t)done);
 	atomic_fetch_add_explicit(&h->bytes_out, (uint64_t)done, memory_order_relaxed);
 	return done;
 }
@@ -205,13 +205,13 @@ bool chardev_host_verdict(const struct chardev_host *h, struct console *console,
 	if (!h->check)
 		return !h->in_failed && !h->out_failed; /* that has been said */
 	if (in == out && h->in_sum == h->out_sum && !h->in_failed) {
-		console_say(console, "%s: every byte came back%s: %llu bytes, crc32 %08lx", name,
+		console_say(console, "%s: every byte came back%s: %llu bytes, crc32 %08x", name,
 			    h->check == CHECK_ROT13 ? ", rot13" : "", out, h->out_sum);
 		return true;
 	}
 	console_say(console,
-		    "%s: NOT every byte came back%s: %llu bytes in, crc32 %08lx; %llu bytes out, "
-		    "crc32 %08lx; look at the %s above",
+		    "%s: NOT every byte came back%s: %llu bytes in, crc32 %08x; %llu bytes out, "
+		    "crc32 %08x; look at the %s above",
 		    name, h->check == CHECK_ROT13 ? " as rot13" : "", in, h->in_sum, out,
 		    h->out_sum, h->in_failed || h->out_failed ? "error" : "domains' lines");
 	return false;

@@ -22,7 +22,7 @@ struct chardev_host {
 	bool in_failed;	 /* the input could not be read to its end */
 	bool out_failed; /* the output took no more; what is written is dropped */
 	unsigned check;
-	unsigned long in_sum, out_sum; /* CRC-32 */
+	uint32_t in_sum, out_sum; /* CRC-32 */
 	_Atomic uint64_t bytes_in, bytes_out;
 };
 

@@ -25,7 +25,7 @@ from running import (CARILLON, EXAMPLES, PIPE, check, checked, clean, domains, f
                      nothing_left, read_until, rot13, run, scratch, settings, start)
 
 HELLO = os.path.join(EXAMPLES, "hello.cfg")
-WINDOW = 65536  # of pipe.cfg's device
+WINDOW = 262144  # of pipe.cfg's device
 NOBODY = 65534
 
 
@@ -85,7 +85,7 @@ def test_too_large_rings():
     code, _, err = run(*settings("shared_memory.[0].pages=65536",
                                  "shared_memory.[1].pages=65536"), PIPE)
     check(code == 1, code, err)
-    check("driver: chardev: 33 pages are too many: a domain of this kernel can map 131072 "
+    check("driver: chardev: 129 pages are too many: a domain of this kernel can map 131072 "
           "(512 MiB)" in err, err)
 
 

@@ -228,6 +228,7 @@ int domain_build(struct domain *d)
 		.memory = d->parts,
 		.nr_memory = d->nr_parts,
 		.cpuid = { d->cfg->cpuid_changes, d->cfg->nr_cpuid_changes },
+		.hypercall_page = d->image.hypercall_page,
 		.ended = ended,
 		.arg = d,
 	};

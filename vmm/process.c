@@ -202,6 +202,7 @@ static int fill(struct process *p, const struct process_config *cfg)
 		.nr_vcpus = cfg->nr_vcpus,
 		.nr_memory = cfg->nr_memory,
 		.cpuid = cfg->cpuid,
+		.hypercall_page = cfg->hypercall_page,
 		.ended = cfg->ended,
 		.arg = cfg->arg,
 		.pidfd = -1,

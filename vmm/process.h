@@ -65,6 +65,7 @@ struct process_config {
 						copied */
 	unsigned nr_memory;
 	struct cpuid_policy cpuid; /* what it points to outlives the process */
+	uint64_t hypercall_page;   /* where the guest sees the page that was filled */
 	/*
 	 * Called at most once, from a thread of the backend, when the process is dead and no
 	 * hypercall of it runs any more; not called when process_destroy was what ended it. It must

@@ -77,6 +77,7 @@ struct process {
 	struct process_memory *memory;
 	unsigned nr_memory;
 	struct cpuid_policy cpuid;
+	uint64_t hypercall_page;
 	void (*ended)(struct process *p, const struct process_report *report, void *arg);
 	void *arg;
 
@@ -140,6 +141,9 @@ int plan_alias(struct process *p, struct plan *plan, unsigned vcpu, uint64_t mfn
 unsigned plan_show(struct vcpu *v);
 /* Is this call the next one planned? Then it counts as made. */
 bool plan_allows(struct vcpu *v, const struct seccomp_data *call);
+
+/* Did it come by the hypercall page? Such a caller looks for an upcall itself. */
+bool hypercall_by_page(const struct process *p, uint64_t ip);
 
 /* process_vcpu.c */
 void *vcpu_main(void *arg);

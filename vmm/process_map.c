@@ -186,36 +186,48 @@ int plan_alias(struct process *p, struct plan *plan, unsigned vcpu, uint64_t mfn
 
 /* ---- the hypercall page ---------------------------------------------------------------------- */
 
+#define STUB	   32u
+#define STUB_AFTER 10u /* where `syscall` returns to */
+
 /*
- * Entry n of the hypercall page, as on Xen: what `syscall` destroys is kept for the caller. iret is
- * jumped to with its frame on the stack, which these pushes complete, and never comes back: it need
- * not enter the monitor at all (shim/iret.S).
+ * Entry n of the hypercall page, as on Xen: what `syscall` destroys is kept for the caller; the
+ * last part, which takes an upcall that is due, is in shim/iret.S. iret is jumped to with its frame
+ * on the stack, which these pushes complete, and never comes back: it need not enter the monitor at
+ * all.
  */
 void process_fill_hypercall_page(void *page)
 {
 	static const uint8_t call[] = {
-		0x51, 0x41, 0x53,	      /* push rcx; push r11 */
-		0xb8, 0x00, 0x00, 0x00, 0x00, /* mov $n, eax */
-		0x0f, 0x05,		      /* syscall */
-		0x41, 0x5b, 0x59, 0xc3,	      /* pop r11; pop rcx; ret */
+		0x51, 0x41, 0x53,			     /* push rcx; push r11 */
+		0xb8, 0x00, 0x00, 0x00, 0x00,		     /* mov $n, eax */
+		0x0f, 0x05,				     /* syscall */
+		0x48, 0xb9, 0,	  0,	0,    0, 0, 0, 0, 0, /* movabs $address, rcx */
+		0xff, 0xe1,				     /* jmp *rcx */
 	};
 	static const uint8_t iret[] = {
 		0x51, 0x41, 0x53, 0x50,			  /* push rcx; push r11; push rax */
 		0x48, 0xb8, 0,	  0,	0, 0, 0, 0, 0, 0, /* movabs $address, rax */
 		0xff, 0xe0,				  /* jmp *rax */
 	};
-	const uint64_t target = SHIM_IRET;
+	const uint64_t target = SHIM_IRET, after = SHIM_AFTER;
 	uint8_t *stub = page;
 	uint32_t n;
 
-	for (n = 0; n < HV_PAGE_SIZE / 32; n++, stub += 32) {
-		memset(stub, 0xcc, 32);
+	for (n = 0; n < HV_PAGE_SIZE / STUB; n++, stub += STUB) {
+		memset(stub, 0xcc, STUB);
 		if (n == __HYPERVISOR_iret) {
 			memcpy(stub, iret, sizeof(iret));
 			memcpy(stub + 6, &target, sizeof(target));
 		} else {
 			memcpy(stub, call, sizeof(call));
 			memcpy(stub + 4, &n, sizeof(n));
+			memcpy(stub + STUB_AFTER + 2, &after, sizeof(after));
 		}
 	}
+}
+
+bool hypercall_by_page(const struct process *p, uint64_t ip)
+{
+	return ip - p->hypercall_page < HV_PAGE_SIZE &&
+	       (ip - p->hypercall_page) % STUB == STUB_AFTER;
 }

@@ -148,11 +148,22 @@ static void take_nmi(struct vcpu *v)
 }
 
 /*
+ * Will the guest's side look for an upcall on its way out of this call (shim/iret.S)? Then none
+ * that is due now needs a signal. The guest can write both, the page and `numbered`: it misses its
+ * own events then.
+ */
+static bool looks_itself(const struct vcpu *v, const struct seccomp_data *call)
+{
+	return hypercall_by_page(v->process, call->instruction_pointer) &&
+	       __atomic_load_n(&v->scratch->numbered, __ATOMIC_RELAXED);
+}
+
+/*
  * Look at everything that the guest must not miss before its next instruction, and queue the signal
  * if there is anything: it is delivered when the answer lets the thread out of the kernel. False:
  * there is no way back.
  */
-static bool way_back(struct vcpu *v)
+static bool way_back(struct vcpu *v, const struct seccomp_data *call)
 {
 	struct shim_vcpu *control = v->control;
 	struct hv_entry entry;
@@ -183,7 +194,7 @@ static bool way_back(struct vcpu *v)
 		control->work = v->work;
 		control->seq++;
 	}
-	if (v->work || hv_vcpu_upcall_due(v->hv))
+	if (v->work || (hv_vcpu_upcall_due(v->hv) && !looks_itself(v, call)))
 		syscall(SYS_tgkill, v->process->pid, v->tid, SHIM_SIGNAL);
 	v->work = 0;
 	return true;
@@ -367,7 +378,7 @@ static bool serve(struct vcpu *v, const struct seccomp_notif *call)
 	}
 	switch (handle(v, &call->data, &value)) {
 	case ANSWER:
-		if (!way_back(v))
+		if (!way_back(v, &call->data))
 			return false;
 		answer(v, call->id, value, 0);
 		return true;

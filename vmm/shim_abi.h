@@ -21,9 +21,11 @@
 /* Offsets into the text that both sides must know; start.S puts them there */
 #define SHIM_GATE_OFFSET     0x00 /* the only `syscall` that private calls are honoured from */
 #define SHIM_RESTORER_OFFSET 0x10 /* rt_sigreturn, the only call that the filter lets through */
+#define SHIM_AFTER_OFFSET    0x20 /* where every other entry of the hypercall page ends */
 #define SHIM_IRET_OFFSET     0x40 /* HYPERVISOR_iret without entering the monitor */
 
 #define SHIM_GATE_IP (SHIM_BASE + SHIM_GATE_OFFSET + 2) /* what seccomp shows of the gate */
+#define SHIM_AFTER   (SHIM_BASE + SHIM_AFTER_OFFSET)
 #define SHIM_IRET    (SHIM_BASE + SHIM_IRET_OFFSET)
 
 /* Private calls, by the gate. Far from hypercall numbers, and bit 30 (x32) is clear. */
@@ -169,9 +171,10 @@ struct shim_scratch {
 	uint64_t bounce[7]; /* iret.S: the frame on its way to the guest's stack */
 	uint64_t rax;
 	uint64_t iretq[5];
-	uint64_t done;	  /* shim_vcpu.seq that was worked off */
-	int32_t listener; /* loader: 1 + its descriptor, or -errno; 0: not yet */
-	uint32_t step;	  /* loader: where it failed */
+	uint64_t done;	   /* shim_vcpu.seq that was worked off */
+	int32_t listener;  /* loader: 1 + its descriptor, or -errno; 0: not yet */
+	uint32_t step;	   /* loader: where it failed */
+	uint32_t numbered; /* iret.S knows which vCPU this is, and so may look for upcalls */
 	struct shim_fault fault;
 } __attribute__((aligned(SHIM_PAGE)));
 

@@ -14,7 +14,10 @@
 
 #include "shim.h"
 
-#define INVALID_OPCODE 6 /* vector */
+/* Vectors */
+#define DEBUG_EXCEPTION 1
+#define INVALID_OPCODE	6
+
 #define SI_KERNEL_CODE 0x80
 
 static long call(long nr, long arg)
@@ -228,6 +231,37 @@ static int between(unsigned long ip, const char *from, const char *to)
 }
 
 /*
+ * Interrupted at the end of a hypercall, in iret.S: the guest is where the call returned to, with
+ * events as they were; the caller looks whether an upcall is due. Before shim_after_pushed rax is
+ * still the result.
+ */
+static void leave_stub(struct shim_scratch *s, const struct shim_vcpu *v, struct sigcontext *sc)
+{
+	unsigned long ip = sc->rip == SHIM_AFTER ? (unsigned long)shim_after : sc->rip;
+	unsigned pushed = between(ip, shim_after_pushed, shim_after_store);
+	unsigned long stack[4];
+
+	if (between(ip, shim_after_store, shim_after_tail_end))
+		finish_upcall(s, sc);
+	if (!between(ip, shim_after, shim_after_store))
+		return;
+	if (between(ip, shim_after_flags, shim_after_flags_end))
+		sc->rsp += 8;
+	if (ip == (unsigned long)shim_after_last)
+		sc->rsp -= 16;
+	if (shim_copy(stack, (void *)sc->rsp, 3 + pushed))
+		report(s, sc, 1);
+	if (pushed)
+		sc->rax = stack[0];
+	sc->r11 = stack[pushed];
+	sc->rcx = stack[pushed + 1];
+	sc->rip = stack[pushed + 2];
+	sc->rsp += (3 + pushed) * 8ul;
+	if (between(ip, shim_after_masked, shim_after_store))
+		vcpu_info(v)->evtchn_upcall_mask = 0;
+}
+
+/*
  * Interrupted in iret.S before its return was complete: complete it. The iret's frame is still
  * whole, at or below the stack pointer; past shim_iret_checked its selectors may be the host's
  * already. One that ends an NMI has only begun, since it goes by the monitor: let it go on.
@@ -313,6 +347,7 @@ void shim_kicked(int sig, void *siginfo, struct ucontext *uc)
 	(void)siginfo;
 	work = do_work(s, v, sc);
 	restart_iret(s, v, sc);
+	leave_stub(s, v, sc);
 	if (work & SHIM_WORK_NMI)
 		bounce(s, v, sc, &v->nmi, &flat);
 	if (__atomic_load_n(&v->park, __ATOMIC_ACQUIRE)) {
@@ -355,6 +390,9 @@ void shim_exception(int sig, void *siginfo, struct ucontext *uc)
 		sc->rip = (unsigned long)shim_copy_fault;
 		return;
 	}
+	/* One that goes step by step through a hypercall is not to see its end. */
+	if (sc->trapno == DEBUG_EXCEPTION)
+		leave_stub(s, v, sc);
 	if (in_shim(sc->rip))
 		report(s, sc, 0);
 	s->fault.in_delivery = 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * HYPERVISOR_iret without entering the monitor: the guest's hypercall page pushes rcx, r11 and rax
- * and jumps here. The same in C, for the cases that interrupt this or cannot be done here, is
- * finish_iret() in handler.c.
+ * Where the guest's hypercall page jumps to. HYPERVISOR_iret without entering the monitor: the page
+ * pushes rcx, r11 and rax. The same in C, for the cases that interrupt this or cannot be done here,
+ * is finish_iret() in handler.c. And the end of every other hypercall, where upcalls are taken.
  */
 #include "../shim_abi.h"
 
@@ -15,6 +15,53 @@
 #define RSP    56
 #define CS     40
 #define SS     64
+
+	/*
+	 * Enter the guest's event callback as at an interruption at `rip` with `flags` and the
+	 * stack pointer that `how` makes of `sp`. rax, r11 and rcx of then are at the top of
+	 * the stack; rcx is the struct shim_vcpu. The frame goes onto the guest's stack and may
+	 * overlap what we read, so it is built in the scratch page first: a signal before `store`
+	 * finds the stack whole, and later the frame.
+	 */
+	.macro take_upcall rip, flags, how, sp, store, end
+	mov SHIM_VCPU_EVENT(%rcx), %rax
+	mov SHIM_VCPU_SCRATCH(%rcx), %rcx
+	mov %rax, (SHIM_SCRATCH_IRETQ + 0)(%rcx)
+	movq $SHIM_HOST_CS, (SHIM_SCRATCH_IRETQ + 8)(%rcx)
+	movq $SHIM_HOST_SS, (SHIM_SCRATCH_IRETQ + 32)(%rcx)
+	mov RAX(%rsp), %rax
+	mov %rax, SHIM_SCRATCH_RAX(%rcx)
+	mov RCX(%rsp), %rax
+	mov %rax, (SHIM_SCRATCH_BOUNCE + 0)(%rcx)
+	mov R11(%rsp), %rax
+	mov %rax, (SHIM_SCRATCH_BOUNCE + 8)(%rcx)
+	mov \rip, %rax
+	mov %rax, (SHIM_SCRATCH_BOUNCE + 16)(%rcx)
+	movq $SHIM_GUEST_CS, (SHIM_SCRATCH_BOUNCE + 24)(%rcx)
+	mov \flags, %eax
+	and $~SHIM_FLAGS_CLEARED, %eax
+	mov %rax, (SHIM_SCRATCH_IRETQ + 16)(%rcx)
+	mov \flags, %eax
+	and $~SHIM_FLAG_IOPL, %eax
+	mov %rax, (SHIM_SCRATCH_BOUNCE + 32)(%rcx)
+	\how \sp, %r11
+	mov %r11, (SHIM_SCRATCH_BOUNCE + 40)(%rcx)
+	movq $SHIM_GUEST_SS, (SHIM_SCRATCH_BOUNCE + 48)(%rcx)
+	and $~15, %r11
+	sub $56, %r11
+	mov %r11, (SHIM_SCRATCH_IRETQ + 24)(%rcx)
+\store\():
+	.set .Lword, 0
+	.rept 7
+	mov (SHIM_SCRATCH_BOUNCE + .Lword)(%rcx), %rax
+	mov %rax, .Lword(%r11)
+	.set .Lword, .Lword + 8
+	.endr
+	mov SHIM_SCRATCH_RAX(%rcx), %rax
+	lea SHIM_SCRATCH_IRETQ(%rcx), %rsp
+	iretq
+\end\():
+	.endm
 
 	.section .iret, "ax", @progbits
 
@@ -97,47 +144,61 @@ shim_iret_slow_end:
 shim_iret_end:
 	/*
 	 * Events are masked again. Take the upcall that the guest would take at its next
-	 * instruction: Xen's frame goes onto the stack that the iret returns to. That may overlap
-	 * the frame we read, so build it in the scratch page first. A signal that interrupts us
-	 * before shim_iret_store finds the iret's frame whole, and later the one in the scratch
-	 * page, and completes what we do by that.
+	 * instruction, on the stack that the iret returns to. A signal that interrupts us before
+	 * shim_iret_store finds the iret's frame whole and begins again.
 	 */
-	mov SHIM_VCPU_EVENT(%rcx), %rax
-	mov SHIM_VCPU_SCRATCH(%rcx), %rcx
-	mov %rax, (SHIM_SCRATCH_IRETQ + 0)(%rcx)
-	movq $SHIM_HOST_CS, (SHIM_SCRATCH_IRETQ + 8)(%rcx)
-	movq $SHIM_HOST_SS, (SHIM_SCRATCH_IRETQ + 32)(%rcx)
-	mov RAX(%rsp), %rax
-	mov %rax, SHIM_SCRATCH_RAX(%rcx)
-	mov RCX(%rsp), %rax
-	mov %rax, (SHIM_SCRATCH_BOUNCE + 0)(%rcx)
-	mov R11(%rsp), %rax
-	mov %rax, (SHIM_SCRATCH_BOUNCE + 8)(%rcx)
-	mov RIP(%rsp), %rax
-	mov %rax, (SHIM_SCRATCH_BOUNCE + 16)(%rcx)
-	movq $SHIM_GUEST_CS, (SHIM_SCRATCH_BOUNCE + 24)(%rcx)
-	mov RFLAGS(%rsp), %eax
-	and $~SHIM_FLAGS_CLEARED, %eax
-	mov %rax, (SHIM_SCRATCH_IRETQ + 16)(%rcx)
-	mov RFLAGS(%rsp), %eax
-	and $~SHIM_FLAG_IOPL, %eax
-	mov %rax, (SHIM_SCRATCH_BOUNCE + 32)(%rcx)
-	mov RSP(%rsp), %r11
-	mov %r11, (SHIM_SCRATCH_BOUNCE + 40)(%rcx)
-	movq $SHIM_GUEST_SS, (SHIM_SCRATCH_BOUNCE + 48)(%rcx)
-	and $~15, %r11
-	sub $56, %r11
-	mov %r11, (SHIM_SCRATCH_IRETQ + 24)(%rcx)
-shim_iret_store:
-	.set .Lword, 0
-	.rept 7
-	mov (SHIM_SCRATCH_BOUNCE + .Lword)(%rcx), %rax
-	mov %rax, .Lword(%r11)
-	.set .Lword, .Lword + 8
-	.endr
-	mov SHIM_SCRATCH_RAX(%rcx), %rax
-	lea SHIM_SCRATCH_IRETQ(%rcx), %rsp
-	iretq
-shim_iret_tail_end:
+	take_upcall RIP(%rsp), RFLAGS(%rsp), mov, RSP(%rsp), shim_iret_store, shim_iret_tail_end
+
+	/*
+	 * The end of a hypercall's entry in the page: r11 and rcx are on the stack, below the
+	 * return address; rax is the result, rcx and r11 are ours. An upcall that is due is taken
+	 * from here, as if the caller had been interrupted just after its call, so the monitor
+	 * sends no signal for it with the answer (looks_itself in process_vcpu.c): what became
+	 * due before the answer is seen here, and for what comes later it sends one. Interrupted
+	 * before shim_after_store, the signal's handler goes back to the call's end (leave_stub in
+	 * handler.c), and takes the upcall itself.
+	 */
+	.globl shim_after, shim_after_last, shim_after_pushed, shim_after_flags
+	.globl shim_after_flags_end, shim_after_masked, shim_after_store, shim_after_tail_end
+shim_after:
+	movabs $SHIM_CONTROL, %r11
+	xor %ecx, %ecx
+	cmpl $1, (%r11)
+	je 1f
+	mov $SHIM_TLS_SELECTOR, %ecx
+	lsl %ecx, %ecx
+	jnz .Lback
+1:	shl $12, %rcx
+	lea SHIM_PAGE(%r11, %rcx), %rcx		/* struct shim_vcpu */
+	cmpq $0, SHIM_VCPU_EVENT(%rcx)
+	je .Lback
+	mov SHIM_VCPU_INFO(%rcx), %r11
+	test %r11, %r11
+	jz .Lback
+	cmpb $0, SHIM_INFO_MASK(%r11)
+	jne .Lback
+	cmpb $0, SHIM_INFO_PENDING(%r11)
+	jne .Ldue
+.Lback:
+	mov 0(%rsp), %r11
+	mov 8(%rsp), %rcx
+	lea 16(%rsp), %rsp
+shim_after_last:
+	ret
+
+	/* With NT set, the iretq would fault. */
+.Ldue:
+	push %rax
+shim_after_pushed:
+	pushfq
+shim_after_flags:
+	mov (%rsp), %r11
+	andl $~SHIM_FLAG_NT, (%rsp)
+	popfq
+shim_after_flags_end:
+	mov SHIM_VCPU_INFO(%rcx), %rax
+	movb $1, SHIM_INFO_MASK(%rax)
+shim_after_masked:
+	take_upcall 24(%rsp), %r11d, lea, 32(%rsp), shim_after_store, shim_after_tail_end
 
 	.section .note.GNU-stack, "", @progbits

@@ -80,13 +80,15 @@ static void die_with_parent(void)
 }
 
 /* What tells iret.S which vCPU this is. Without it iret takes the long way, so no error. */
-static void number_thread(unsigned long id)
+static int number_thread(unsigned long id)
 {
 	struct user_desc *desc = low_page + id;
 	long result = SHIM_I386_SET_THREAD_AREA;
 
+	if (control()->header.nr_vcpus == 1)
+		return 1;
 	if (!low_page)
-		return;
+		return 0;
 	*desc = (struct user_desc){
 		.entry_number = SHIM_TLS_ENTRY,
 		.limit = (unsigned)id,
@@ -98,6 +100,7 @@ static void number_thread(unsigned long id)
 			 : "+a"(result)
 			 : "b"(desc)
 			 : "r8", "r9", "r10", "r11", "memory");
+	return !result;
 }
 
 /* Where the i386 call can find its argument. The monitor tried before that this is survived. */
@@ -157,7 +160,7 @@ static void vcpu_thread(unsigned long id)
 
 	die_with_parent();
 	check(sys(__NR_sigaltstack, &stack, 0, 0), SHIM_STEP_SIGNALS);
-	number_thread(id);
+	s->numbered = number_thread(id);
 	check(sys6(__NR_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, 8, 0, 0), SHIM_STEP_SIGNALS);
 	fd = install_filter();
 	/* From here on every system call is the monitor's; the courier reads this. */

@@ -19,6 +19,8 @@ extern char shim_restorer[], shim_restorer_end[];
 extern char shim_copy_at[], shim_copy_fault[];
 extern char shim_iret[], shim_iret_checked[], shim_iret_last[], shim_iret_slow[];
 extern char shim_iret_slow_end[], shim_iret_end[], shim_iret_store[], shim_iret_tail_end[];
+extern char shim_after[], shim_after_last[], shim_after_pushed[], shim_after_flags[];
+extern char shim_after_flags_end[], shim_after_masked[], shim_after_store[], shim_after_tail_end[];
 extern char shim_end[];
 
 /* start.S */

@@ -27,6 +27,9 @@ shim_restorer:
 shim_restorer_end:
 	ud2
 
+	.org SHIM_AFTER_OFFSET
+	jmp shim_after
+
 	.text
 
 	/* long shim_call(nr, a0 .. a5) */

@@ -402,6 +402,79 @@ static void upcall_switches_stack(void)
 	EXPECT_EQ(pv_this_cpu()->irq_depth, 0);
 }
 
+/* ---- the end of a hypercall --------------------------------------------------------------- */
+
+/*
+ * Block with that flag set and an event that is pending: it is over at once, and the upcall is
+ * taken before anything else of ours runs.
+ */
+#define BLOCK_WITH(flag)                                                            \
+	TRY("push %%rdi; push %%rsi; pushf; orl %3, (%%rsp); popf; call *%%rsi\n\t" \
+	    "pop %%rsi; pop %%rdi",                                                 \
+	    "D"((uint64_t)SCHEDOP_block),                                           \
+	    "S"(pv_hypercall_page + (size_t)__HYPERVISOR_sched_op * 32), "i"(flag))
+
+static bool send_masked(struct wire *w)
+{
+	if (!wire_open(w, NULL, 0))
+		return false;
+	guest_local_irq_disable(conf.g);
+	EXPECT_EQ(port_send(w->tx), 0);
+	return EXPECT_EQ(w->count, 0);
+}
+
+static void has_arrived(struct wire *w)
+{
+	EXPECT_EQ(w->count, 1);
+	EXPECT(!guest_irqs_disabled(conf.g));
+	guest_local_irq_enable(conf.g);
+	wire_close(w);
+}
+
+static void hypercall_ends_in_upcall(void)
+{
+	struct wire w;
+
+	if (!send_masked(&w))
+		return;
+	BLOCK_WITH(0);
+	has_arrived(&w);
+}
+
+/* The callback's own return must not fault by it. */
+static void hypercall_with_nested_task_flag(void)
+{
+	struct wire w;
+
+	if (!send_masked(&w))
+		return;
+	BLOCK_WITH(FLAG_NT);
+	__asm__ volatile("pushf; andl %0, (%%rsp); popf" : : "i"(~FLAG_NT) : "memory", "cc");
+	has_arrived(&w);
+}
+
+/* On at the next instruction, until the last of TRY's. */
+static void step(struct pv_frame *frame)
+{
+	frame->rip = trapped.frame.rip;
+	if (frame->rip == trapped.resume || trapped.frame.vector != 1 || trapped.count > 100)
+		frame->rflags &= ~(uint64_t)FLAG_TF;
+}
+
+static void hypercall_step_by_step(void)
+{
+	struct wire w;
+
+	if (!send_masked(&w))
+		return;
+	trapped.also = step;
+	BLOCK_WITH(FLAG_TF);
+	trapped.also = NULL;
+	EXPECT_EQ(trapped.frame.vector, 1);
+	EXPECT(trapped.count > 5 && trapped.count <= 100);
+	has_arrived(&w);
+}
+
 /* ---- the way back ------------------------------------------------------------------------- */
 
 static void flip_if(struct pv_frame *frame)
@@ -481,6 +554,9 @@ static const struct check checks[] = {
 	{ "handler_is_not_interrupted", handler_is_not_interrupted, 0 },
 	{ "nested_handler_is_interrupted", nested_handler_is_interrupted, 0 },
 	{ "upcall_switches_stack", upcall_switches_stack, 0 },
+	{ "hypercall_ends_in_upcall", hypercall_ends_in_upcall, 0 },
+	{ "hypercall_with_nested_task_flag", hypercall_with_nested_task_flag, 0 },
+	{ "hypercall_step_by_step", hypercall_step_by_step, 0 },
 	{ "iret_to_disabled", iret_to_disabled, 0 },
 	{ "iret_to_enabled", iret_to_enabled, 0 },
 	{ "iret_disables", iret_disables, 0 },

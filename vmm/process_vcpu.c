@@ -8,7 +8,9 @@
  * and then kicks; process_kick reads `state`. We write `state` and then look at what it changed.
  * All four are sequentially consistent, so either we see the change or the kick sees our state:
  *   VCPU_IN_GUEST  written before the last look; a later change finds it and sends the signal. The
- * signal may come twice or for nothing, that is harmless. Before the answer it stays queued.
+ * signal may come twice or for nothing, that is harmless. Before the answer it stays queued. An
+ * upcall that the last look finds needs none if the call came by the hypercall page: its end, which
+ * runs on the guest's thread after the answer, looks again (shim/iret.S).
  *   VCPU_WAITING   written before looking whether it is runnable; a later change finds it, takes
  *                  it away and wakes the futex, which does not sleep on another value.
  *   VCPU_IN_MONITOR written when a call has come in: nothing need be done, we look before we

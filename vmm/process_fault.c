@@ -66,7 +66,7 @@ static void describe(const struct shim_fault *f, struct process_report *report)
 	const char *how = "read";
 
 	if (!f->in_delivery && f->regs.rip >= SHIM_BASE && f->regs.rip < SHIM_END)
-		where = " in an iret, at a hypercall's end or in the monitor's own pages";
+		where = " in the monitor's pages (iret, hypercall)";
 	if (f->error_code & ERROR_FETCH)
 		how = "execute";
 	else if (f->error_code & ERROR_WRITE)

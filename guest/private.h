@@ -48,6 +48,8 @@ struct guest_cpu {
 	struct irq_desc *raised, *last_raised;
 
 	struct batch *batch; /* multicall.c; from guest_cpu_init on */
+	/* smp/: a line that other CPUs write before they send this one an IPI; NULL: none. */
+	const void *inbox;
 
 	/* clock.c: the wishes that share the CPU's timer, and what it is set to; 0: off. */
 	uint64_t timer_kernel, tick_next, timer_late, timer_set;

@@ -63,6 +63,12 @@ void guest_upcall(struct guest *g)
 		count_one(&cpu->nested);
 	store_relaxed(&cpu->in_upcall, true);
 	cpu->nesting++;
+	/*
+	 * If this is another CPU's IPI, the line is with that one, and its handler will want it: it
+	 * comes while the event is looked for. If it is none, the line is here.
+	 */
+	if (cpu->inbox)
+		__builtin_prefetch(cpu->inbox, 1);
 	do {
 		store_relaxed(&cpu->upcall_again, false);
 		/*

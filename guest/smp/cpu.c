@@ -151,6 +151,8 @@ int guest_smp_init(struct guest *g, const struct guest_smp_config *cfg)
 	for (i = 0; i < g->nr_cpus; i++)
 		init_cpu(&s->cpu[i], i);
 	g->smp = s;
+	for (i = 0; i < g->nr_cpus; i++)
+		g->cpus[i].inbox = &s->cpu[i];
 	rc = prepare(g, &s->cpu[0]);
 	if (rc) {
 		smp_fini(g);
@@ -189,6 +191,8 @@ void smp_fini(struct guest *g)
 		return;
 	for (i = 0; i < g->nr_cpus; i++)
 		guest_free(g, g->smp->cpu[i].nodes, nodes_size(g));
+	for (i = 0; i < g->nr_cpus; i++)
+		g->cpus[i].inbox = NULL;
 	guest_free(g, g->smp, smp_size(g));
 	g->smp = NULL;
 }

@@ -34,23 +34,35 @@ static struct fifo_queue *queue_of(struct fifo *f, unsigned id)
 
 /* ---- holding a queue ---- */
 
-/* Somebody has it. */
+#define MOST_TURNS 8u
+
+/*
+ * Somebody has it. Each look at the line takes it away from who holds the queue and may be about to
+ * send again, so the looks become rarer: then both send many in a row, instead of taking turns.
+ */
 static __attribute__((noinline)) uint32_t hold_later(const struct hv *hv, struct fifo_queue *q)
 {
+	unsigned turns, i;
 	uint32_t tail;
 
-	do
-		while (load_relaxed(&q->tail) == FIFO_HELD)
+	for (turns = 1;; turns = turns < MOST_TURNS ? 2 * turns : turns) {
+		for (i = 0; i < turns; i++)
 			relax(hv);
-	while ((tail = exchange_acquire(&q->tail, FIFO_HELD)) == FIFO_HELD);
-	return tail;
+		if (load_relaxed(&q->tail) == FIFO_HELD)
+			continue;
+		tail = exchange_acquire(&q->tail, FIFO_HELD);
+		if (tail != FIFO_HELD)
+			return tail;
+	}
 }
 
-/* Its tail, which goes to let_go(). */
+/* Its tail, which goes to let_go(). A look first: mostly the quick way has found it held. */
 static inline uint32_t hold(const struct hv *hv, struct fifo_queue *q)
 {
-	uint32_t tail = exchange_acquire(&q->tail, FIFO_HELD);
+	uint32_t tail = load_relaxed(&q->tail);
 
+	if (tail != FIFO_HELD)
+		tail = exchange_acquire(&q->tail, FIFO_HELD);
 	return __builtin_expect(tail != FIFO_HELD, true) ? tail : hold_later(hv, q);
 }
 

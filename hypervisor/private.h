@@ -219,7 +219,10 @@ struct hv_domain {
 	void *user;
 	struct mm *mm; /* mm.c's */
 
-	/* Events. What senders read is written under lock and published by valid_ports. */
+	/*
+	 * Events. What senders read is written under lock and published by valid_ports; what is
+	 * written for each port that comes or goes is not on its lines.
+	 */
 	const struct event_abi *abi; /* atomic: domain_abi() */
 	struct fifo *fifo;	     /* event_fifo.h; NULL in the 2-level ABI */
 	struct trace *trace;	     /* atomic; trace.h; NULL: single ports are not counted */
@@ -227,11 +230,13 @@ struct hv_domain {
 	uint64_t shared_mfn;	     /* its frame, HV_NEVER if it is none of the domain's memory */
 	uint32_t valid_ports;	     /* atomic: ports below can be looked at */
 	uint32_t port_limit;	     /* the first number it may not allocate, whatever the ABI */
-	uint32_t open_ports;	     /* under lock: how many are in use, or still being closed */
+	uint32_t pollers;	     /* atomic: how many vCPUs poll */
+
+	/* under lock: how many are in use, or still being closed */
+	uint32_t open_ports __attribute__((aligned(64)));
 	uint32_t reset_at;	  /* under lock: a reset goes on here; 0: there is none half done */
 	uint32_t full_words_full; /* free-port search, ports.c */
 	uint64_t full_words[32];
-	uint32_t pollers; /* atomic: how many vCPUs poll */
 
 	struct lock lock; /* ports and pirqs of this domain, vCPU initialisation, pause count,
 			     shutdown */
@@ -245,7 +250,8 @@ struct hv_domain {
 
 	uint32_t wallclock_version; /* under hv->lock */
 
-	struct bucket *bucket[DOMAIN_BUCKETS]; /* published by valid_ports */
+	/* Published by valid_ports. */
+	struct bucket *bucket[DOMAIN_BUCKETS] __attribute__((aligned(64)));
 
 	unsigned nr_pirqs;
 	struct pirq *pirqs;

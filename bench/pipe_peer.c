@@ -17,7 +17,7 @@
 
 #include "../images/worker/rot13.h"
 
-#define WINDOW (64u << 10) /* as many as the domains' device has */
+#define WINDOW (256u << 10) /* as many as the domains' device has */
 
 static uint8_t in[WINDOW], out[WINDOW], turned[WINDOW];
 

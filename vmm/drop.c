@@ -7,17 +7,25 @@
  * Nothing here fails the machine: where a policy refuses a step, it is done without.
  */
 #define _GNU_SOURCE 1
+#include <errno.h>
 #include <linux/audit.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "drop.h"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#endif
 
 void drop_privileges(void)
 {
@@ -36,109 +44,154 @@ void drop_privileges(void)
 }
 
 /*
- * Calls that the monitor has no use for once its domains' processes are there: those with which it
- * would become another program, look into other processes, reach the network or change the host.
+ * All that the monitor still calls, itself or by the C library, once its domains' processes are
+ * there. Whatever else there is, or will be in a later kernel, is refused.
  */
-static const unsigned short useless[] = {
-	SYS_execve,
-	SYS_execveat,
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-	SYS_ptrace, /* a leak checker stops its own threads with it */
-#endif
+static const unsigned short useful[] = {
+	/* descriptors: devices, the console, dumps, timers, the listeners of vCPUs */
+	SYS_read,
+	SYS_write,
+	SYS_readv,
+	SYS_writev,
+	SYS_pread64,
+	SYS_pwrite64,
+	SYS_open,
+	SYS_openat,
+	SYS_close,
+	SYS_stat,
+	SYS_fstat,
+	SYS_newfstatat,
+	SYS_statx,
+	SYS_lseek,
+	SYS_poll,
+	SYS_ppoll,
+	SYS_ioctl,
+	SYS_fcntl,
+	SYS_dup,
+	SYS_dup2,
+	SYS_dup3,
+	SYS_sendto,
+	SYS_recvmsg,
+	SYS_eventfd2,
+	SYS_signalfd4,
+	SYS_timerfd_create,
+	SYS_timerfd_settime,
+	SYS_timerfd_gettime,
+	/* memory, without new code: mmap and mprotect are below */
+	SYS_brk,
+	SYS_munmap,
+	SYS_mremap,
+	SYS_madvise,
+	SYS_memfd_create,
+	SYS_ftruncate,
+	SYS_getrandom,
+	/* threads; clone is below */
+	SYS_futex,
+	SYS_set_robust_list,
+	SYS_rseq,
+	SYS_set_tid_address,
+	SYS_gettid,
+	SYS_getpid,
+	SYS_sched_yield,
+	SYS_sched_getaffinity,
+	SYS_sched_setaffinity,
+	SYS_sched_getparam,
+	SYS_sched_getscheduler,
+	SYS_sched_setscheduler,
+	SYS_getcpu,
+	SYS_membarrier,
+	SYS_prctl,
+	SYS_prlimit64,
+	SYS_exit,
+	SYS_exit_group,
+	/* signals, and the ends of domains */
+	SYS_rt_sigaction,
+	SYS_rt_sigprocmask,
+	SYS_rt_sigreturn,
+	SYS_rt_sigtimedwait,
+	SYS_sigaltstack,
+	SYS_restart_syscall,
+	SYS_kill,
+	SYS_tgkill,
+	SYS_pidfd_send_signal,
+	SYS_wait4,
+	SYS_waitid,
+	/* time, where the vDSO does not answer */
+	SYS_clock_gettime,
+	SYS_clock_getres,
+	SYS_gettimeofday,
+	SYS_time,
+	SYS_nanosleep,
+	SYS_clock_nanosleep,
+#ifdef SANITIZED
+	/* A leak checker stops its own threads, by a child, and looks what they have. */
+	SYS_ptrace,
+	SYS_getppid,
+	SYS_getdents64,
+	SYS_readlink,
+	SYS_readlinkat,
+	SYS_access,
+	SYS_mincore,
+	SYS_sched_getattr,
+	SYS_pipe,
+	SYS_pipe2,
 	SYS_process_vm_readv,
 	SYS_process_vm_writev,
-	SYS_pidfd_getfd,
-	SYS_kcmp,
-	SYS_socket,
-	SYS_socketpair,
-	SYS_connect,
-	SYS_bind,
-	SYS_listen,
-	SYS_setuid,
-	SYS_setgid,
-	SYS_setreuid,
-	SYS_setregid,
-	SYS_setresuid,
-	SYS_setresgid,
-	SYS_setgroups,
-	SYS_capset,
-	SYS_unshare,
-	SYS_setns,
-	SYS_mount,
-	SYS_umount2,
-	SYS_pivot_root,
-	SYS_chroot,
-	SYS_open_tree,
-	SYS_move_mount,
-	SYS_fsopen,
-	SYS_open_by_handle_at,
-	SYS_mknod,
-	SYS_mknodat,
-	SYS_link,
-	SYS_linkat,
-	SYS_symlink,
-	SYS_symlinkat,
-	SYS_rename,
-	SYS_renameat,
-	SYS_renameat2,
-	SYS_unlink,
-	SYS_unlinkat,
-	SYS_rmdir,
-	SYS_mkdir,
-	SYS_mkdirat,
-	SYS_chmod,
-	SYS_fchmodat,
-	SYS_chown,
-	SYS_lchown,
-	SYS_fchownat,
-	SYS_init_module,
-	SYS_finit_module,
-	SYS_delete_module,
-	SYS_kexec_load,
-	SYS_kexec_file_load,
-	SYS_reboot,
-	SYS_bpf,
-	SYS_perf_event_open,
-	SYS_userfaultfd,
-	SYS_io_uring_setup,
-	SYS_add_key,
-	SYS_request_key,
-	SYS_keyctl,
-	SYS_ioperm,
-	SYS_iopl,
-	SYS_swapon,
-	SYS_swapoff,
-	SYS_acct,
-	SYS_quotactl,
-	SYS_settimeofday,
-	SYS_clock_settime,
-	SYS_adjtimex,
-	SYS_clock_adjtime,
-	SYS_sethostname,
-	SYS_setdomainname,
+#endif
 };
 
-#define NR_USELESS (sizeof(useless) / sizeof(useless[0]))
-#define X32_BIT	   0x40000000u
+/* Allowed if the argument has, or has not, a bit. All are in the low half. */
+static const struct {
+	unsigned short nr, argument;
+	unsigned bit;
+	bool set;
+} by_argument[] = {
+	{ SYS_mmap, 2, PROT_EXEC, false },
+	{ SYS_mprotect, 2, PROT_EXEC, false },
+#ifndef SANITIZED
+	{ SYS_clone, 0, CLONE_THREAD, true },
+#else
+	{ SYS_clone, 0, 0, false },
+#endif
+};
+
+#define COUNT(array)  (sizeof(array) / sizeof((array)[0]))
+#define X32_BIT	      0x40000000u
+#define REFUSE(error) ((struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (error)))
+#define ALLOW	      ((struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW))
+#define LOAD(at)      ((struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (unsigned)(at)))
+/* Over the next `n` unless the test holds */
+#define UNLESS(test, value, n) \
+	((struct sock_filter)BPF_JUMP(BPF_JMP | (test) | BPF_K, (value), 0, (n)))
 
 void drop_calls(void)
 {
-	/* Another architecture's numbers, x32, each of the list; then allow, refuse. */
-	struct sock_filter code[6 + NR_USELESS], *at = code;
-	struct sock_fprog program = { sizeof(code) / sizeof(code[0]), code };
+	struct sock_filter code[9 + 2 * COUNT(useful) + 5 * COUNT(by_argument)], *at = code;
+	struct sock_fprog program = { COUNT(code), code };
 	size_t i;
 
-	*at++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-					     offsetof(struct seccomp_data, arch));
-	*at++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 0,
-					     NR_USELESS + 3);
-	*at++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-					     offsetof(struct seccomp_data, nr));
-	*at++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32_BIT, NR_USELESS + 1, 0);
-	for (i = 0; i < NR_USELESS; i++)
-		*at++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, useless[i],
-						     (unsigned char)(NR_USELESS - i), 0);
-	*at++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-	*at++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | 1 /* EPERM */);
+	*at++ = LOAD(offsetof(struct seccomp_data, arch));
+	*at++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0);
+	*at++ = REFUSE(EPERM);
+	*at++ = LOAD(offsetof(struct seccomp_data, nr));
+	*at++ = UNLESS(BPF_JGE, X32_BIT, 1);
+	*at++ = REFUSE(EPERM);
+	for (i = 0; i < COUNT(useful); i++) {
+		*at++ = UNLESS(BPF_JEQ, useful[i], 1);
+		*at++ = ALLOW;
+	}
+	for (i = 0; i < COUNT(by_argument); i++) {
+		bool set = by_argument[i].set;
+
+		*at++ = UNLESS(BPF_JEQ, by_argument[i].nr, 4);
+		*at++ = LOAD(offsetof(struct seccomp_data, args[by_argument[i].argument]));
+		*at++ = UNLESS(BPF_JSET, by_argument[i].bit, 1);
+		*at++ = set ? ALLOW : REFUSE(EPERM);
+		*at++ = set ? REFUSE(EPERM) : ALLOW;
+	}
+	/* Its flags are where no filter sees them; the C library takes clone then. */
+	*at++ = UNLESS(BPF_JEQ, SYS_clone3, 1);
+	*at++ = REFUSE(ENOSYS);
+	*at++ = REFUSE(EPERM);
 	prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0);
 }

@@ -181,7 +181,6 @@ static int make_shared_pages(struct process *p)
 	h->nr_vcpus = p->nr_vcpus;
 	h->nr_memory = p->nr_memory;
 	h->scratch_stride = stride;
-	h->parent = getpid();
 	h->numbered = p->nr_vcpus > 1 && process_can_number();
 	h->control_size = p->control_size;
 	memcpy(h->name, p->name, sizeof(h->name));

@@ -111,6 +111,7 @@ struct process_backend {
 		NUMBERING_WORKS,
 		NUMBERING_REFUSED
 	} numbering;
+	bool no_namespaces; /* the host refused them */
 };
 extern struct process_backend process_backend;
 

@@ -17,6 +17,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -50,6 +51,10 @@ const char *process_hint(int error)
 	}
 }
 
+/* Whatever a domain could ask the kernel for, it would find nothing of the host's there. */
+#define NAMESPACES \
+	(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWNS | CLONE_NEWUTS)
+
 extern const char shim_image[], shim_image_end[];
 
 /* ---- the executable -------------------------------------------------------------------------- */
@@ -79,6 +84,11 @@ int process_backend_load_shim(void)
 			close(fd);
 		return -error;
 	}
+	/*
+	 * Whoever made a user namespace may trace all in it, also who is not dumpable; so any
+	 * process of our user. Not if the executable is one that it may not read.
+	 */
+	fchmod(fd, 0111);
 	process_backend.shim_fd = fd;
 	return 0;
 }
@@ -87,15 +97,14 @@ int process_backend_load_shim(void)
  * A child in our memory; we wait until it executes or exits. Signals are blocked in it, so that no
  * handler of ours runs there.
  */
-static pid_t run_child(int (*main)(void *), void *arg, char *stack_end, int *pidfd)
+static pid_t run_child(int (*main)(void *), void *arg, char *stack_end, int flags, int *pidfd)
 {
 	sigset_t all, before;
 	pid_t pid;
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	pid = clone(main, stack_end, CHILD_SHARES | (pidfd ? CLONE_PIDFD : 0) | SIGCHLD, arg,
-		    pidfd);
+	pid = clone(main, stack_end, CHILD_SHARES | flags | SIGCHLD, arg, pidfd);
 	if (pid < 0)
 		pid = -errno;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -143,7 +152,7 @@ bool process_can_number(void)
 		.read_exec_only = 1,
 		.useable = 1,
 	};
-	pid = run_child(try_number, page, page + CHILD_STACK, NULL);
+	pid = run_child(try_number, page, page + CHILD_STACK, 0, NULL);
 	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	munmap(page, CHILD_STACK);
@@ -197,6 +206,22 @@ failed:
 	_exit(127);
 }
 
+/* In namespaces of its own, where the host allows that: containers and sysctls may not. */
+static pid_t run_domain(struct process *p, struct spawn *s, char *stack_end)
+{
+	struct shim_header *h = &p->control->header;
+
+	if (!process_backend.no_namespaces) {
+		h->parent = 0; /* there it has none that it could see */
+		p->pid = run_child(child_main, s, stack_end, CLONE_PIDFD | NAMESPACES, &p->pidfd);
+		if (p->pid > 0)
+			return p->pid;
+		process_backend.no_namespaces = true;
+	}
+	h->parent = getpid();
+	return run_child(child_main, s, stack_end, CLONE_PIDFD, &p->pidfd);
+}
+
 static int clone_child(struct process *p, struct spawn *s)
 {
 	char *stack = mmap(NULL, CHILD_STACK, PROT_READ | PROT_WRITE,
@@ -205,7 +230,7 @@ static int clone_child(struct process *p, struct spawn *s)
 
 	if (stack == MAP_FAILED)
 		return -errno;
-	p->pid = run_child(child_main, s, stack + CHILD_STACK, &p->pidfd);
+	p->pid = run_domain(p, s, stack + CHILD_STACK);
 	if (p->pid < 0)
 		error = p->pid;
 	munmap(stack, CHILD_STACK);

@@ -143,8 +143,9 @@ struct shim_header {
 	uint32_t nr_vcpus;	 /* iret.S reads it */
 	uint32_t nr_memory;	 /* descriptors from SHIM_FD_MEMORY on */
 	uint32_t scratch_stride; /* bytes per vCPU, a power of two */
-	int32_t parent;		 /* the monitor's process id as the domain sees it */
-	uint32_t numbered;	 /* give each thread its number as a segment limit (iret.S) */
+	int32_t parent; /* the monitor's process id as the domain sees it: 0 from a namespace of its
+			   own */
+	uint32_t numbered; /* give each thread its number as a segment limit (iret.S) */
 	uint64_t control_size;
 	char name[16];
 } __attribute__((aligned(SHIM_PAGE)));

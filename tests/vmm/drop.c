@@ -54,6 +54,7 @@ static void given_up(void)
 {
 	char *argv[] = { "true", NULL };
 	struct timespec now;
+	void *page = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	refused(execve("/bin/true", argv, NULL), "execve");
@@ -64,7 +65,16 @@ static void given_up(void)
 	refused(syscall(SYS_setresuid, -1, -1, -1), "setresuid");
 	refused(syscall(SYS_unlink, "/tmp/there is no such file"), "unlink");
 	refused(syscall(SYS_bpf, 0, NULL, 0), "bpf");
-	refused(syscall(SYS_setdomainname, "", 0), "setdomainname, the last of the list");
+	refused(syscall(SYS_setdomainname, "", 0), "setdomainname");
+	refused(syscall(SYS_getcwd, NULL, 0), "getcwd, which it does not need");
+	refused(syscall(500, 0), "a call that this kernel does not have");
+	refused((long)mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+		"new code");
+	refused(mprotect(page, 4096, PROT_READ | PROT_EXEC), "memory that becomes code");
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+	refused(syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0), "a child");
+	refused(syscall(SYS_ptrace, PTRACE_SEIZE, getppid(), 0, 0), "ptrace");
+#endif
 	refused(syscall(SYS_clock_settime, CLOCK_REALTIME, &now), "clock_settime");
 	refused(syscall(0x40000000 | SYS_getpid), "an x32 call");
 	if (by_int80(20) != -EPERM && by_int80(20) != -ENOSYS) {

@@ -209,6 +209,22 @@ def test_tables():
     attack("tables", OK)
 
 
+def test_areas():
+    """The hypervisor half writes to them whenever a vCPU runs: at any address, across pages, unmapped."""
+    for seed in range(6):
+        attack("areas seed=%d" % (seed + 1), CRASHED + "|" + OK)
+
+
+def test_state_of_a_vcpu():
+    """Segments and bases, exceptions pending, protection keys, an extended state that is none."""
+    for seed in range(4):
+        attack("segments seed=%d" % (seed + 1), CRASHED + "|" + OK)
+    attack("vectors kind=0", CRASHED + "|" + OK)
+    attack("vectors kind=1", CRASHED + "|" + OK)
+    for seed in range(6):
+        attack("vectors kind=2 seed=%d" % (seed + 1), CRASHED)
+
+
 def test_console_and_timers():
     err = attack("console count=16", OK)
     check(not re.search(r"[\x00-\x08\x0b-\x1f\x7f]", err), "a control character reached stderr")

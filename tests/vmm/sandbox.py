@@ -12,6 +12,7 @@ import pathlib
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,8 @@ IMAGES = os.path.abspath(sys.argv[2])
 NOBODY = 65534
 CAPABILITIES = ("CapInh", "CapPrm", "CapEff", "CapAmb")
 VCPUS = 2
+NAMESPACES = {"user": 0x10000000, "pid": 0x20000000, "net": 0x40000000, "ipc": 0x8000000, "mnt": 0x20000,
+              "uts": 0x4000000}
 
 
 def machine(image="misbehave", words="mode=spin"):
@@ -36,11 +39,44 @@ def machine(image="misbehave", words="mode=spin"):
     return f
 
 
+def become(user):
+    if user is not None:
+        os.setgroups([])
+        os.setgid(user)
+        os.setuid(user)
+
+
+def in_child(user, what):
+    """The exit status of a child that does this as that user."""
+    pid = os.fork()
+    if not pid:
+        become(user)
+        os._exit(what())
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def refuse_namespaces():
+    """A container's policy: clone with CLONE_NEWUSER answers EPERM."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    code = b"".join(struct.pack("HBBI", *i) for i in (
+        (0x20, 0, 0, 0),                    # load nr
+        (0x15, 0, 3, 56),                   # clone?
+        (0x20, 0, 0, 16),                   # load its flags
+        (0x45, 0, 1, NAMESPACES["user"]),   # any of those?
+        (0x06, 0, 0, 0x50001),
+        (0x06, 0, 0, 0x7fff0000)))
+    buffer = ctypes.create_string_buffer(code)
+    program = struct.pack("HxxxxxxP", 6, ctypes.addressof(buffer))
+    libc.prctl(38, 1, 0, 0, 0)
+    if libc.prctl(22, 2, ctypes.c_char_p(program), 0, 0):
+        os._exit(99)
+
+
 class Running:
     """A machine whose first domain loops; its processes. As somebody else: a copy that he may read."""
 
-    def __init__(self, user=None):
-        self.user = user
+    def __init__(self, user=None, setup=lambda: None):
+        self.user, self.setup = user, setup
 
     def __enter__(self):
         self.file = machine()
@@ -51,13 +87,12 @@ class Running:
             os.chmod(self.room, 0o755)
             shutil.copy(CARILLON, self.room + "/carillon")
             shutil.copytree(IMAGES, self.room + "/images", ignore=shutil.ignore_patterns("*.p"))
-            kwargs = {"preexec_fn": lambda: (os.setgroups([]), os.setgid(self.user),
-                                             os.setuid(self.user))}
+            kwargs = {"preexec_fn": lambda: (become(self.user), self.setup())}
             # By its own path: images/ is beside the program.
             self.p = subprocess.Popen([self.room + "/carillon", "run", path], stdin=subprocess.DEVNULL,
                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kwargs)
         else:
-            self.p = start(path)
+            self.p = start(path, preexec_fn=self.setup)
         read_until(self.p.stderr, rb"one: misbehave spin: spinning")
         self.domain = domains(self.p, 2)["one"]
         return self
@@ -113,6 +148,45 @@ def test_privileges():
                 check_not_dumpable(r.domain, "the domain")
                 check_not_dumpable(r.p.pid, "the monitor")
         check(r.code == 128 + signal.SIGINT, r.code)
+
+
+def namespaces(pid):
+    return {name: os.readlink("/proc/%d/ns/%s" % (pid, name)) for name in NAMESPACES}
+
+
+def test_namespaces():
+    """Of its own, all of them, where the host allows it; else it runs without, and is no less shut in."""
+    libc = ctypes.CDLL(None)
+    for user in users():
+        allowed = in_child(user, lambda: bool(libc.unshare(sum(NAMESPACES.values())))) == 0
+        for setup, own in ((lambda: None, allowed), (refuse_namespaces, False)):
+            with Running(user, setup) as r:
+                domain, monitor = namespaces(r.domain), namespaces(r.p.pid)
+                for name in NAMESPACES:
+                    check((domain[name] != monitor[name]) == own, name, "of its own:", own)
+                check_given_up(r.domain, "the domain")
+            check(r.code == 128 + signal.SIGINT, r.code)
+
+
+def test_nobody_traces_it():
+    """Not even a process of its own user, which also made its user namespace."""
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def attach(pid):
+        """0: refused."""
+        if not libc.ptrace(0x4206, pid, None, None):  # PTRACE_SEIZE
+            return 1
+        try:
+            os.close(os.open("/proc/%d/mem" % pid, os.O_RDWR))
+        except PermissionError:
+            return 0
+        return 2
+
+    if os.getuid() == 0:
+        for setup in (lambda: None, refuse_namespaces):
+            with Running(NOBODY, setup) as r:
+                for pid in (r.domain, r.p.pid):
+                    check(in_child(NOBODY, lambda pid=pid: attach(pid)) == 0, "it can be traced")
 
 
 def test_threads():

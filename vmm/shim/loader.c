@@ -71,7 +71,10 @@ static void check(long result, unsigned step)
 
 /* ---- a vCPU's thread ------------------------------------------------------------------------- */
 
-/* The parent-death signal is each task's own. Too late if the parent is gone already. */
+/*
+ * The parent-death signal is each task's own. Too late if the parent is gone already: where that
+ * cannot be seen (in a namespace of our own), the courier finds its socket closed and ends us all.
+ */
 static void die_with_parent(void)
 {
 	check(sys(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0), SHIM_STEP_PARENT);

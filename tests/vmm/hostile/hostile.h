@@ -65,6 +65,10 @@ void mode_calls(struct pv *pv);
 void mode_arguments(struct pv *pv);
 void mode_stack(struct pv *pv);
 
+void mode_areas(struct pv *pv);
+void mode_segments(struct pv *pv);
+void mode_vectors(struct pv *pv);
+
 void mode_console(struct pv *pv);
 void mode_timers(struct pv *pv);
 

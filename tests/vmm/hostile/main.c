@@ -132,7 +132,8 @@ static const struct mode {
 	{ "endless", mode_endless }, { "maps", mode_maps },	  { "unmap", mode_unmap },
 	{ "tables", mode_tables },   { "console", mode_console }, { "timers", mode_timers },
 	{ "shared", mode_shared },   { "calls", mode_calls },	  { "arguments", mode_arguments },
-	{ "stack", mode_stack },
+	{ "stack", mode_stack },     { "areas", mode_areas },	  { "segments", mode_segments },
+	{ "vectors", mode_vectors },
 };
 
 void pv_main(struct start_info *si)

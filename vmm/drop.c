@@ -127,6 +127,7 @@ static const unsigned short useful[] = {
 	/* A leak checker stops its own threads, by a child, and looks what they have. */
 	SYS_ptrace,
 	SYS_getppid,
+	SYS_getdents,
 	SYS_getdents64,
 	SYS_readlink,
 	SYS_readlinkat,
@@ -135,8 +136,6 @@ static const unsigned short useful[] = {
 	SYS_sched_getattr,
 	SYS_pipe,
 	SYS_pipe2,
-	SYS_process_vm_readv,
-	SYS_process_vm_writev,
 #endif
 };
 

@@ -129,7 +129,9 @@ void mode_segments(struct pv *pv)
 			__asm__ volatile("mov %w0, %%fs" : : "a"(value));
 			break;
 		case 3:
-			pv_hypercall(__HYPERVISOR_set_segment_base, r & 3, value, 0, 0, 0);
+			/* The kernel's GS is where our own handlers look; that is our end. */
+			if ((r & 3) != SEGBASE_GS_KERNEL)
+				pv_hypercall(__HYPERVISOR_set_segment_base, r & 3, value, 0, 0, 0);
 			break;
 		case 4:
 			pv_hypercall(__HYPERVISOR_update_descriptor, mfn << 12 | (r & 511) * 8,

@@ -119,7 +119,10 @@ def domains(p, n):
         for pid in children(p.pid):
             try:
                 with open("/proc/%d/comm" % pid, encoding="ascii") as f:
-                    found[f.read().strip()] = pid
+                    name = f.read().strip()
+                # Until it has its own name it has the monitor's, then its executable's.
+                if not name.isdigit() and not name.startswith(("carillon", "memfd:")):
+                    found[name] = pid
             except (FileNotFoundError, ProcessLookupError):
                 pass  # it has ended
         if len(found) >= n:

@@ -230,14 +230,15 @@ static void update_va_mapping(struct machine *x, struct input *in)
 
 	if (how & 4)
 		flags |= take_va(in) & ~7ull;
-	if ((how & 3) == UVMF_TLB_FLUSH || (how & 3) == UVMF_INVLPG)
-		told = !(flags & ~3ull) || (flags & ~3ull) == UVMF_ALL ||
-		       readable(x, flags & ~3ull, 8);
 	should = should && !(other && owner != DOMID_SELF);
 	rc = call(x,
 		  other ? __HYPERVISOR_update_va_mapping_otherdomain
 			: __HYPERVISOR_update_va_mapping,
 		  va, value, flags, owner);
+	/* Looked at by the tables as they are afterwards. */
+	if ((how & 3) == UVMF_TLB_FLUSH || (how & 3) == UVMF_INVLPG)
+		told = !(flags & ~3ull) || (flags & ~3ull) == UVMF_ALL ||
+		       readable(x, flags & ~3ull, 8);
 	/* It has been stored then, and only the rest failed. */
 	if (should && !told && !x->e->refused && rc < 0)
 		rc = 0;

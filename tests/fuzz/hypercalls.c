@@ -6,32 +6,16 @@
  * holds after each call whatever guests do: check() below, and the sanitizers.
  */
 #include <ops.h>
-#include <testbed.h>
 #include <xen/memory.h>
 #include <xen/physdev.h>
 #include <xen/sched.h>
+#include <xen/vcpu.h>
 #include <xen/version.h>
 
-#include "input.h"
+#include "hypercalls.h"
 #include "mutator.h"
 
-#define DOMAINS 3u /* 0 is privileged, 2 is 32-bit */
-#define VCPUS	2u
-#define FRAMES	6u
-#define LINES	3u
-#define PORTS	200u /* the highest that a domain may have */
-#define STEPS	400u
-
-struct machine {
-	struct testbed *tb;
-	struct testbed_domain *d[DOMAINS];
-	void *frame[DOMAINS][FRAMES];
-	struct testbed_line *line[LINES];
-	unsigned preempt; /* of the next questions, one in so many is answered by yes; 0: none */
-	unsigned asked;
-	unsigned me;
-	struct testbed_vcpu *v;
-};
+#define STEPS 400u
 
 /* ---- what always holds ---- */
 
@@ -124,14 +108,6 @@ static void pages_changed(struct machine *x)
 	}
 }
 
-static bool preempt(struct testbed_vcpu *v, void *arg)
-{
-	struct machine *x = arg;
-
-	(void)v;
-	return x->preempt && ++x->asked % x->preempt == 0;
-}
-
 static void line_create(struct machine *x, unsigned i)
 {
 	x->line[i] = testbed_line(x->tb, 1 + i, i == 2 ? HV_IRQ_EDGE : HV_IRQ_LEVEL);
@@ -140,7 +116,7 @@ static void line_create(struct machine *x, unsigned i)
 static void set_up(struct machine *x)
 {
 	x->tb = testbed_create(TESTBED_VIRTUAL);
-	testbed_set_preempt(x->tb, preempt, x);
+	embedder_begin(x);
 	for (unsigned i = 0; i < LINES; i++)
 		line_create(x, i);
 	for (unsigned dom = 0; dom < DOMAINS; dom++)
@@ -314,8 +290,15 @@ static void any(struct machine *x, struct input *in)
 		__HYPERVISOR_event_channel_op, __HYPERVISOR_physdev_op,
 		__HYPERVISOR_sched_op_compat,  __HYPERVISOR_update_va_mapping,
 	};
+	static const uint8_t rare[] = {
+		__HYPERVISOR_vm_assist,	     __HYPERVISOR_set_segment_base,
+		__HYPERVISOR_iret,	     __HYPERVISOR_physdev_op_compat,
+		__HYPERVISOR_fpu_taskswitch, __HYPERVISOR_update_va_mapping_otherdomain,
+	};
 	uint8_t which = take8(in), bytes[512];
-	uint64_t nr = which < 250 ? numbers[which % sizeof(numbers)] : take64(in);
+	uint64_t nr = which < 230   ? numbers[which % sizeof(numbers)]
+		      : which < 250 ? rare[which % sizeof(rare)]
+				    : take64(in);
 	uint64_t args[6];
 
 	for (unsigned i = 0; i < 6; i++) {
@@ -330,6 +313,30 @@ static void any(struct machine *x, struct input *in)
 	call(x, nr, args);
 }
 
+/* As a 32-bit guest has it. */
+struct entry32 {
+	uint32_t op, result, args[6];
+};
+
+static void multicall32(struct machine *x, struct input *in)
+{
+	struct entry32 e[8];
+	unsigned nr = 1 + take8(in) % 8u;
+	uint64_t args[6] = { 0, nr };
+	uint8_t bytes[64];
+
+	memset(e, 0, sizeof(e));
+	for (unsigned i = 0; i < nr; i++) {
+		e[i].args[1] = (uint32_t)testbed_place(x->v, AT_OK, 1, bytes,
+						       take_bytes(x, in, bytes, 32));
+		e[i].op = take8(in) % 45u;
+		e[i].args[0] = take8(in) % 16u;
+		e[i].args[2] = 1;
+	}
+	args[0] = testbed_place(x->v, AT_OK, 0, e, nr * sizeof(e[0]));
+	call(x, __HYPERVISOR_multicall, args);
+}
+
 static void multicall(struct machine *x, struct input *in)
 {
 	struct multicall_entry e[8];
@@ -337,8 +344,10 @@ static void multicall(struct machine *x, struct input *in)
 	uint64_t args[6] = { 0, nr };
 	uint8_t bytes[64];
 
-	if (x->d[2] && x->me == 2)
-		return; /* its layout is another: any() */
+	if (x->me == 2) {
+		multicall32(x, in);
+		return;
+	}
 	for (unsigned i = 0; i < nr; i++) {
 		uint64_t arg = testbed_place(x->v, AT_OK, 1, bytes, take_bytes(x, in, bytes, 32));
 
@@ -362,6 +371,42 @@ static void physdev(struct machine *x, struct input *in)
 	call(x, __HYPERVISOR_physdev_op, args);
 }
 
+/* Pirqs that the guest maps itself. */
+static void pirqs(struct machine *x, struct input *in)
+{
+	struct physdev_map_pirq map = { .domid = (domid_t)take_dom(in),
+					.type = take8(in) % 7,
+					.index = take8(in) % 12 - 1 };
+	struct physdev_unmap_pirq unmap = { map.domid, take8(in) % 20 - 2 };
+	struct physdev_get_free_pirq any = { map.type, 0 };
+	enum testbed_where where = take_where(in);
+	uint8_t op = take8(in);
+	uint64_t args[6] = { PHYSDEVOP_map_pirq, 0 };
+
+	map.pirq = unmap.pirq;
+	map.entry_nr = op >> 5;
+	if (op % 4 == 0) {
+		args[0] = PHYSDEVOP_unmap_pirq;
+		args[1] = testbed_place(x->v, where, 0, &unmap, sizeof(unmap));
+	} else if (op % 4 == 1) {
+		args[0] = PHYSDEVOP_get_free_pirq;
+		args[1] = testbed_place(x->v, where, 0, &any, sizeof(any));
+	} else {
+		args[1] = testbed_place(x->v, where, 0, &map, sizeof(map));
+	}
+	call(x, __HYPERVISOR_physdev_op, args);
+}
+
+static void physdev_compat(struct machine *x, struct input *in)
+{
+	struct physdev_op op = { .cmd = take8(in) % 14u };
+	uint64_t args[6] = { 0 };
+
+	take_bytes(x, in, (uint8_t *)&op.u, 8);
+	args[0] = testbed_place(x->v, take_where(in), 0, &op, sizeof(op));
+	call(x, __HYPERVISOR_physdev_op_compat, args);
+}
+
 static void sched(struct machine *x, struct input *in)
 {
 	struct sched_poll poll = { .nr_ports = take8(in) % 3u,
@@ -376,6 +421,10 @@ static void sched(struct machine *x, struct input *in)
 	if (args[0] == SCHEDOP_poll && x->me != 2) {
 		poll.ports = testbed_place(x->v, take_where(in), 1, ports, sizeof(ports));
 		args[1] = testbed_place(x->v, AT_OK, 0, &poll, sizeof(poll));
+	} else if (args[0] == SCHEDOP_watchdog) {
+		struct sched_watchdog w = { op % 4u, poll.nr_ports };
+
+		args[1] = testbed_place(x->v, AT_OK, 0, &w, sizeof(w));
 	} else {
 		args[1] =
 			testbed_place(x->v, take_where(in), 0, bytes, take_bytes(x, in, bytes, 32));
@@ -393,6 +442,38 @@ static void vcpu_op(struct machine *x, struct input *in)
 	call(x, __HYPERVISOR_vcpu_op, args);
 }
 
+/* A vCPU that begins, and where its runstate is kept: what is right by chance too seldom. */
+static void vcpu_begin(struct machine *x, struct input *in)
+{
+	static struct vcpu_guest_context c;
+	uint8_t how = take8(in), bytes[64] = { 0 };
+	uint64_t area = testbed_place(x->v, AT_OK, 1, bytes, sizeof(bytes));
+	uint64_t args[6] = { VCPUOP_initialise, how >> 7 };
+
+	memset(&c, 0, sizeof(c));
+	if (how & 1)
+		c.flags = VGCF_online;
+	if ((how & 6) == 2)
+		c.fs_base = take64(in);
+	else if ((how & 6) == 4)
+		c.trap_ctxt[take8(in)].address = take64(in);
+	if (how & 8)
+		args[2] = testbed_place(x->v, AT_OK, 0, &c, sizeof(c));
+	else
+		args[2] = testbed_place(x->v, AT_OK, 0, &area, sizeof(area));
+	if (!(how & 8))
+		args[0] = how & 16 ? VCPUOP_register_runstate_memory_area
+				   : VCPUOP_register_vcpu_time_memory_area;
+	call(x, __HYPERVISOR_vcpu_op, args);
+	args[0] = VCPUOP_up;
+	if (how & 32)
+		call(x, __HYPERVISOR_vcpu_op, args);
+	args[0] = how & 1 ? VMASST_CMD_enable : VMASST_CMD_disable;
+	args[1] = VMASST_TYPE_runstate_update_flag;
+	if (how & 64)
+		call(x, __HYPERVISOR_vm_assist, args);
+}
+
 /* ---- the rest of the machine ---- */
 
 static void rebirth(struct machine *x, unsigned dom)
@@ -404,74 +485,52 @@ static void rebirth(struct machine *x, unsigned dom)
 	pages_changed(x);
 }
 
-static void embedder(struct machine *x, struct input *in)
+static void advance(struct machine *x, struct input *in)
 {
-	uint8_t op = take8(in), b = take8(in);
-	struct hv_domain *d = testbed_hv_domain(x->d[x->me]);
-	struct hv_domain *other = x->d[b % DOMAINS] ? testbed_hv_domain(x->d[b % DOMAINS]) : NULL;
-	struct hv_irq_info info;
+	testbed_advance(x->tb, take16(in) * 1000ull);
+}
 
-	switch (op % 16) {
-	case 0:
-		hv_domain_pause(d);
-		break;
-	case 1: {
-		struct hv_vcpu_state s;
+static void line_set(struct machine *x, struct input *in)
+{
+	struct testbed_line *line = x->line[take8(in) % LINES];
 
-		hv_vcpu_state(testbed_hv_vcpu(x->v), &s);
-		if (s.paused)
-			hv_domain_unpause(d);
-		break;
-	}
-	case 2:
-		hv_domain_set_target(d, other);
-		break;
-	case 3:
-		hv_global_virq(testbed_hv(x->tb), b % (NR_VIRQS + 1));
-		break;
-	case 4:
-		hv_set_virq_handler(testbed_hv(x->tb), b % (NR_VIRQS + 1), d);
-		break;
-	case 5:
-		hv_vcpu_virq(testbed_hv_vcpu(x->v), b % (NR_VIRQS + 1));
-		break;
-	case 6:
-		if (other)
-			hv_evtchn_connect_at(d, b % PORTS, other, take_port(in));
-		break;
-	case 7:
-		hv_domain_trace(d, b & 1);
-		break;
-	case 8:
-		hv_set_foreground(testbed_hv(x->tb), b & 1 ? d : NULL);
-		break;
-	case 9:
-		hv_irq_info(testbed_hv(x->tb), b % 5, &info);
-		break;
-	case 10:
-		hv_domain_unmap_pirq(d, b % 16);
-		break;
-	case 11:
-		hv_domain_map_pirq(d, b % 16, 1 + b / 16 % LINES, true);
-		break;
-	case 12:
-		hv_irq_set_flags(testbed_hv(x->tb), 1 + b % LINES, b >> 7);
-		break;
-	case 13:
-		if (hv_irq_probe_begin(testbed_hv(x->tb), 1 + b % LINES) == 0)
-			hv_irq_probe_end(testbed_hv(x->tb), 1 + b % LINES);
-		break;
-	case 14:
-		testbed_vcpu_boot(x->v);
-		break;
-	default:
-		if (b == 255)
-			hv_domain_crash(d);
-	}
+	testbed_line_set(line, take8(in) & 1);
+}
+
+static void die(struct machine *x, struct input *in)
+{
+	if (take8(in) > 200)
+		rebirth(x, x->me);
+}
+
+static void fail_alloc(struct machine *x, struct input *in)
+{
+	testbed_fail_alloc(x->tb, take8(in) & 7);
+}
+
+static void set_preempt(struct machine *x, struct input *in)
+{
+	x->preempt = take8(in) % 8u;
+}
+
+static void other_vcpu(struct machine *x, struct input *in)
+{
+	(void)x;
+	mutator_write(in);
 }
 
 static void step(struct machine *x, struct input *in)
 {
+	static void (*const steps[32])(struct machine *, struct input *) = {
+		advance,       line_set,      embedder_step, die,
+		fail_alloc,    set_preempt,   physdev,	     physdev,
+		sched,	       vcpu_op,	      multicall,     fifo,
+		fifo,	       other_vcpu,    other_vcpu,    any,
+		any,	       any,	      event_channel, event_channel,
+		event_channel, event_channel, build,	     build,
+		build,	       build,	      build,	     build,
+		build,	       vcpu_begin,    pirqs,	     physdev_compat,
+	};
 	uint8_t op = take8(in);
 
 	x->me = (op >> 5) % DOMAINS;
@@ -480,61 +539,7 @@ static void step(struct machine *x, struct input *in)
 	if (!x->d[x->me])
 		return; /* for want of memory */
 	x->v = testbed_vcpu(x->d[x->me], op >> 7);
-	switch (op & 31) {
-	case 0:
-		testbed_advance(x->tb, take16(in) * 1000ull);
-		break;
-	case 1:
-		testbed_line_set(x->line[take8(in) % LINES], take8(in) & 1);
-		break;
-	case 2:
-		embedder(x, in);
-		break;
-	case 3:
-		if (take8(in) > 200)
-			rebirth(x, x->me);
-		break;
-	case 4:
-		testbed_fail_alloc(x->tb, take8(in) & 7);
-		break;
-	case 5:
-		x->preempt = take8(in) % 8u;
-		break;
-	case 6:
-	case 7:
-		physdev(x, in);
-		break;
-	case 8:
-		sched(x, in);
-		break;
-	case 9:
-		vcpu_op(x, in);
-		break;
-	case 10:
-		multicall(x, in);
-		break;
-	case 11:
-	case 12:
-		fifo(x, in);
-		break;
-	case 13:
-	case 14:
-		mutator_write(in);
-		break;
-	case 15:
-	case 16:
-	case 17:
-		any(x, in);
-		break;
-	case 18:
-	case 19:
-	case 20:
-	case 21:
-		event_channel(x, in);
-		break;
-	default:
-		build(x, in);
-	}
+	steps[op & 31](x, in);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -548,6 +553,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (unsigned i = 0; i < STEPS && more(&in); i++) {
 		step(&x, &in);
 		check(&x);
+		embedder_look(&x);
 	}
 	mutator_start((struct input){ NULL, NULL });
 	testbed_fail_alloc(x.tb, UINT64_MAX);

@@ -9,37 +9,12 @@
  */
 #include <string.h>
 
-#include <xen/arch-x86/cpuid.h>
-#include <xen/event_channel.h>
-#include <xen/memory.h>
-#include <xen/vcpu.h>
-
-#include "input.h"
-#include "mm_embedder.h"
+#include "mm_step.h"
 #include "mutator.h"
 
 #define STEPS 150u
 #define BATCH 120u
 #define DONE  (BASE + 4096 + 4088) /* where the count of a batch's requests is put */
-
-#define DESC_CODE  (1ull << 43)
-#define DESC_LONG  (1ull << 53)
-#define DESC_WRITE (1ull << 41)
-#define DESC_READY (0xfull << 44) /* present, privilege 3, code or data */
-
-struct machine {
-	struct embedder *e;
-	struct mm_state *s;
-	struct mm_uses u;      /* at the beginning of the step */
-	uint64_t *changed, to; /* the one entry of a table that the step changed; NULL: none */
-	bool many;	       /* or it may have changed any */
-	bool unknown;	       /* nobody says what the answers are */
-	unsigned me;
-	struct hv_vcpu *v;
-	bool up[VCPUS], info[VCPUS], block[VCPUS];
-	uint64_t info_mfn[VCPUS], block_mfn[VCPUS], words_mfn[128];
-	unsigned words;
-};
 
 /* The tables as they were. */
 static uint64_t before[RAM_PAGES][ENTRIES];
@@ -47,7 +22,7 @@ static uint64_t before[RAM_PAGES][ENTRIES];
 /* ---- numbers ---- */
 
 /* Its arguments' two pages are for nothing else. */
-static uint64_t take_frame(struct input *in)
+uint64_t take_frame(struct input *in)
 {
 	static const uint64_t strange[] = { SHARED_MFN,	 SHARED_MFN + 1, LOCKED_MFN,
 					    SPECIAL_MFN, 0x9000,	 0,
@@ -62,7 +37,7 @@ static uint64_t take_frame(struct input *in)
 	return mfn - RAM_MFN < 2 ? mfn + 2 : mfn;
 }
 
-static uint64_t take_entry(struct input *in)
+uint64_t take_entry(struct input *in)
 {
 	static const uint64_t flags[] = {
 		PRESENT | RW,	      PRESENT,	   PRESENT | RW | USER, TABLE, PRESENT | NX,
@@ -79,7 +54,7 @@ static uint64_t take_entry(struct input *in)
 }
 
 /* One of a few, so that things meet; seldom one on the way to the arguments. */
-static unsigned take_slot(struct input *in, uint64_t table)
+unsigned take_slot(struct input *in, uint64_t table)
 {
 	static const unsigned slots[] = { 1, 2, 5, 255, 256, 271, 272, 511, 0, 4 };
 	uint8_t b = take8(in);
@@ -90,7 +65,7 @@ static unsigned take_slot(struct input *in, uint64_t table)
 	return slot == 1 && table != RAM_MFN + L1 ? 1 : slot + 2;
 }
 
-static uint64_t take_va(struct input *in)
+uint64_t take_va(struct input *in)
 {
 	static const uint64_t slots[] = { 0, 1, 511, 4, 5, 255, 272, 2 };
 	uint8_t b = take8(in);
@@ -112,7 +87,7 @@ static uint64_t take_va(struct input *in)
 
 /* ---- hypercalls ---- */
 
-static long call(struct machine *x, unsigned nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3)
+long call(struct machine *x, unsigned nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3)
 {
 	uint64_t a[6] = { a0, a1, a2, a3 };
 	long rc;
@@ -123,14 +98,13 @@ static long call(struct machine *x, unsigned nr, uint64_t a0, uint64_t a1, uint6
 	return rc;
 }
 
-static uint64_t args(struct machine *x, const void *from, size_t n)
+uint64_t args(struct machine *x, const void *from, size_t n)
 {
 	memcpy(x->s->ram + ARGS * ENTRIES, from, n);
 	return BASE + ARGS * 4096ull;
 }
 
-/* Was it done, and was it right to do it or not? */
-static bool done(struct machine *x, const char *what, long rc, bool should)
+bool done(struct machine *x, const char *what, long rc, bool should)
 {
 	bool refused = x->e->refused;
 
@@ -179,6 +153,8 @@ static void mmu_update(struct machine *x, struct input *in)
 	uint64_t value = u.val, owners = command & 0x10 ? command >> 5 : DOMID_SELF;
 	bool should;
 
+	if (command >= 200)
+		x->e->fail_in = 1 + command % 5;
 	command = command & 8 ? command % 8u : 0;
 	u.ptr |= command;
 	table = u.ptr >> 12;
@@ -246,6 +222,27 @@ static void update_va_mapping(struct machine *x, struct input *in)
 		stored(x, table, slot, value);
 }
 
+/* Twice as an entry of a multicall, in whose middle it is cut short. */
+static void update_by_multicall(struct machine *x, const struct mmu_update u[BATCH])
+{
+	struct {
+		struct multicall_entry e[2];
+		struct mmu_update u[BATCH];
+	} a = { .e = { { .op = __HYPERVISOR_mmu_update }, { .op = __HYPERVISOR_mmu_update } } };
+	const uint64_t here = BASE + ARGS * 4096ull;
+
+	for (unsigned i = 0; i < 2; i++) {
+		a.e[i].args[0] = here + offsetof(__typeof__(a), u);
+		a.e[i].args[1] = BATCH;
+		a.e[i].args[2] = DONE;
+		a.e[i].args[3] = DOMID_SELF;
+	}
+	memcpy(a.u, u, sizeof(a.u));
+	MUST(call(x, __HYPERVISOR_multicall, args(x, &a, sizeof(a)), 2, 0, 0) == 0 || x->unknown,
+	     "multicall");
+	x->many = true;
+}
+
 static void update_many(struct machine *x, struct input *in)
 {
 	struct mmu_update u[BATCH];
@@ -261,6 +258,10 @@ static void update_many(struct machine *x, struct input *in)
 	if (take8(in) > 200)
 		for (all = BATCH; nr < all; nr++)
 			u[nr] = u[nr - 1];
+	if (all == BATCH && u[0].val & 1) {
+		update_by_multicall(x, u);
+		return;
+	}
 	rc = call(x, __HYPERVISOR_mmu_update, args(x, u, all * sizeof(u[0])), all, DONE,
 		  DOMID_SELF);
 	memcpy(&answer, (char *)x->s->ram + DONE - BASE, sizeof(answer));
@@ -277,8 +278,7 @@ static bool descriptor_ok(uint64_t desc)
 	return !(desc >> 47 & 1) || (desc >> 44 & 1) || !(desc >> 40 & 15);
 }
 
-/* May these frames become a descriptor table, beside all that there is, also the old one? */
-static bool may_set(const struct machine *x, const struct descriptors *t)
+bool may_set(const struct machine *x, const struct descriptors *t)
 {
 	struct mm_uses u;
 
@@ -314,14 +314,14 @@ static void set_gdt(struct machine *x, struct input *in)
 }
 
 /* An LDT is at an address: the frames that are there now. */
-static void find_ldt(const struct machine *x, uint64_t va, uint64_t entries, struct descriptors *t)
+void find_ldt(const struct machine *x, uint64_t va, uint64_t entries, struct descriptors *t)
 {
 	t->entries = (unsigned)entries;
 	for (unsigned i = 0; i < 16; i++)
 		t->mfn[i] = mm_translate(x->s, &x->u, va + i * 4096ull, false);
 }
 
-static bool may_set_ldt(const struct machine *x, uint64_t va, uint64_t entries)
+bool may_set_ldt(const struct machine *x, uint64_t va, uint64_t entries)
 {
 	struct descriptors t;
 
@@ -364,7 +364,7 @@ static bool may_pin(const struct machine *x, unsigned level, uint64_t mfn)
 }
 
 /* While the old one is still loaded. */
-static bool may_load(const struct machine *x, uint64_t mfn)
+bool may_load(const struct machine *x, uint64_t mfn)
 {
 	struct mm_state with = *x->s;
 	struct mm_uses u;
@@ -495,216 +495,6 @@ static void extend_many(struct machine *x, struct input *in)
 		extended_done(x, &op[i]);
 }
 
-/* ---- vCPUs, and pages that the hypervisor writes ---- */
-
-static void initialise(struct machine *x, struct input *in)
-{
-	struct vcpu_guest_context c;
-	struct descriptors gdt = { .entries = take8(in) % 4u * 300u };
-	uint64_t root = take_frame(in), ldt = take_va(in), ldt_entries = take8(in) % 3u * 400u;
-	struct mm_state *s = x->s, with = *s;
-	bool should = !x->up[1] && x->me == 0;
-
-	if (x->me)
-		return;
-	memset(&c, 0, sizeof(c));
-	c.ctrlreg[3] = xen_pfn_to_cr3(root);
-	root = xen_cr3_to_pfn(c.ctrlreg[3]);
-	for (unsigned i = 0; i < 16; i++)
-		c.gdt_frames[i] = gdt.mfn[i] = i < 2 ? take_frame(in) : RAM_MFN + FIRST_GDT;
-	c.gdt_ents = gdt.entries;
-	c.ldt_base = ldt;
-	c.ldt_ents = ldt_entries;
-	/* One after the other, each beside what was before. */
-	x->me = 1;
-	should = should && may_load(x, root);
-	if (should)
-		s->root[1] = root;
-	should = should && may_set(x, &gdt);
-	if (should)
-		s->gdt[1] = gdt;
-	should = should && may_set_ldt(x, ldt, ldt_entries);
-	*s = with;
-	x->me = 0;
-	if (!done(x, "initialise",
-		  call(x, __HYPERVISOR_vcpu_op, VCPUOP_initialise, 1, args(x, &c, sizeof(c)), 0),
-		  should))
-		return;
-	s->root[1] = root;
-	s->gdt[1] = gdt;
-	find_ldt(x, ldt, ldt_entries, &s->ldt[1]);
-	MUST(call(x, __HYPERVISOR_vcpu_op, VCPUOP_up, 1, 0, 0) == 0, "up");
-	x->up[1] = true;
-}
-
-static void register_info(struct machine *x, struct input *in)
-{
-	unsigned id = take8(in) % VCPUS;
-	struct vcpu_register_vcpu_info r = { .mfn = take_frame(in), .offset = take8(in) * 64u };
-	bool should = !x->info[id] && (id == x->me || !x->up[id]) && r.offset <= 4096 - 64 &&
-		      mm_is_data(&x->u, r.mfn);
-
-	if (!done(x, "register_vcpu_info",
-		  call(x, __HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_info, id,
-		       args(x, &r, sizeof(r)), 0),
-		  should))
-		return;
-	x->info[id] = true;
-	x->s->data[r.mfn - RAM_MFN]++;
-}
-
-static void init_control(struct machine *x, struct input *in)
-{
-	struct evtchn_init_control a = { take_frame(in), 0, take8(in) % VCPUS, 0, { 0 } };
-	bool should = !x->block[a.vcpu] && mm_is_data(&x->u, a.control_gfn);
-	uint64_t mfn = a.control_gfn;
-
-	if (!done(x, "init_control",
-		  call(x, __HYPERVISOR_event_channel_op, EVTCHNOP_init_control,
-		       args(x, &a, sizeof(a)), 0, 0),
-		  should))
-		return;
-	x->block[a.vcpu] = true;
-	x->block_mfn[a.vcpu] = mfn;
-	x->s->data[mfn - RAM_MFN]++;
-}
-
-static void expand_array(struct machine *x, struct input *in)
-{
-	struct evtchn_expand_array a = { take_frame(in) };
-	bool should =
-		(x->block[0] || x->block[1]) && x->words < 128 && mm_is_data(&x->u, a.array_gfn);
-
-	if (!done(x, "expand_array",
-		  call(x, __HYPERVISOR_event_channel_op, EVTCHNOP_expand_array,
-		       args(x, &a, sizeof(a)), 0, 0),
-		  should))
-		return;
-	x->words_mfn[x->words++] = a.array_gfn;
-	x->s->data[a.array_gfn - RAM_MFN]++;
-}
-
-static void reset(struct machine *x)
-{
-	struct evtchn_reset a = { DOMID_SELF };
-
-	done(x, "reset",
-	     call(x, __HYPERVISOR_event_channel_op, EVTCHNOP_reset, args(x, &a, sizeof(a)), 0, 0),
-	     true);
-	for (unsigned i = 0; i < x->words; i++)
-		x->s->data[x->words_mfn[i] - RAM_MFN]--;
-	for (unsigned id = 0; id < VCPUS; id++)
-		if (x->block[id])
-			x->s->data[x->block_mfn[id] - RAM_MFN]--;
-	x->words = 0;
-	memset(x->block, 0, sizeof(x->block));
-}
-
-static void data_page(struct machine *x, struct input *in)
-{
-	uint8_t how = take8(in);
-
-	/* Who holds such pages is not followed when nobody says what was asked for. */
-	if (x->unknown)
-		return;
-	if (how < 100)
-		register_info(x, in);
-	else if (how < 160)
-		init_control(x, in);
-	else if (how < 220)
-		expand_array(x, in);
-	else
-		reset(x);
-}
-
-/* ---- what only looks, or writes as the guest may ---- */
-
-static void copy(struct machine *x, struct input *in)
-{
-	uint64_t va = take_va(in) + take8(in) * 16ull;
-	uint8_t how = take8(in), bytes[4096] = { 0 };
-	size_t n = how & 2 ? sizeof(bytes) : how >> 4;
-	bool write = how & 1, should = va + n >= va;
-
-	for (uint64_t at = va; n && should && at < va + n; at = (at | 4095) + 1)
-		should = mm_translate(x->s, &x->u, at, write) != NO_MFN &&
-			 !(write && mm_is_locked(mm_translate(x->s, &x->u, at, write)));
-	/* Not over its arguments: those are written next. */
-	done(x, write ? "copy_to" : "copy_from",
-	     write ? hv_pv_copy_to(x->e->d, va, bytes, n) : hv_pv_copy_from(x->e->d, bytes, va, n),
-	     should);
-}
-
-static uint64_t find_descriptor(const struct machine *x, unsigned selector)
-{
-	const struct descriptors *t = selector & 4 ? &x->s->ldt[x->me] : &x->s->gdt[x->me];
-	unsigned i = selector / 8;
-	const uint64_t *page = i < t->entries ? mm_page(x->s, t->mfn[i / ENTRIES]) : NULL;
-
-	return page ? page[i % ENTRIES] : 0;
-}
-
-static void check_return(struct machine *x, struct input *in)
-{
-	uint16_t cs = take8(in) & 0x80 ? 0xe030 : take16(in) % 1024u;
-	uint16_t ss = take8(in) & 0x80 ? 0xe02b : take16(in) % 1024u;
-	uint64_t code = find_descriptor(x, cs), stack = find_descriptor(x, ss);
-	const uint64_t is_code = DESC_READY | DESC_CODE | DESC_LONG;
-	const uint64_t is_stack = DESC_READY | DESC_WRITE;
-	struct hv_exception raised;
-	bool should = (cs & 3) != 3;
-
-	should = should && (cs == 0xe030 || (code & is_code) == is_code);
-	should = should && (ss == 0xe02b || (stack & (is_stack | DESC_CODE)) == is_stack);
-	done(x, "check_return", hv_vcpu_check_return(x->v, cs, ss, &raised), should);
-}
-
-/* Xen's leaves are the same on every machine; of the machine's own, nothing is made up. */
-static void cpuid(struct machine *x, struct input *in)
-{
-	static const uint32_t bases[] = { 0, XEN_CPUID_FIRST_LEAF, 0x80000000, 0x80000020 };
-	uint8_t kind = take8(in);
-	uint32_t leaf = bases[kind % 4u] + (kind >> 4), subleaf = take8(in) % 70u;
-	struct hv_cpuid a, b = { 0, 0, 0, 0 }, was;
-
-	take(in, &a, sizeof(a));
-	was = a;
-	hv_vcpu_cpuid(x->v, leaf, subleaf, &a);
-	if (kind % 4u == 1) {
-		hv_vcpu_cpuid(x->v, leaf, subleaf, &b);
-		MUST(!memcmp(&a, &b, sizeof(a)), "leaf %#x", leaf);
-		return;
-	}
-	MUST(a.eax <= was.eax && !(a.edx & ~was.edx), "leaf %#x", leaf);
-	MUST(leaf == 1 || !((a.ebx & ~was.ebx) | (a.ecx & ~was.ecx)), "leaf %#x", leaf);
-}
-
-static void memory_op(struct machine *x, struct input *in)
-{
-	uint8_t cmd = take8(in), where = take8(in);
-	struct xen_memory_reservation r = { .domid = DOMID_SELF, .nr_extents = take8(in) };
-	uint64_t at = where < 200 ? args(x, &r, sizeof(r)) : take_va(in);
-	long rc;
-
-	if (where < 50)
-		at = args(x, &r.domid, sizeof(r.domid));
-	else if (where < 100)
-		at = args(x, &(struct xen_memory_map){ cmd >> 5, BASE + 64 }, 16);
-	rc = call(x, __HYPERVISOR_memory_op, cmd % 16u | (where & 1 ? 64 : 0), at, 0, 0);
-	MUST(rc <= (long)(RAM_MFN + RAM_PAGES), "memory_op %u: %ld", cmd % 16u, rc);
-}
-
-/* What a guest can write, it writes. */
-static void guest_write(struct machine *x, struct input *in)
-{
-	uint64_t mfn = take_frame(in), *page = mm_page(x->s, mfn);
-	unsigned slot = take_slot(in, mfn);
-	uint64_t value = take_entry(in);
-
-	if (page && (x->e->mapped_writable[mfn - RAM_MFN] || x->e->forging))
-		page[slot] = value;
-}
-
 /* ---- steps ---- */
 
 /* All must be as it is found anew. False: there is no going on. */
@@ -746,7 +536,7 @@ static void step(struct machine *x, struct input *in)
 		update_va_mapping, extended,	extended,   extended,	extended,
 		guest_write,	   set_gdt,	set_gdt,    data_page,	update_descriptor,
 		update_many,	   extend_many, copy,	    initialise, check_return,
-		memory_op,	   cpuid,
+		memory_op,	   cpuid,	registers,
 	};
 	uint8_t op = take8(in);
 
@@ -771,9 +561,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* A quarter of the input is the other vCPUs'. */
 	struct input in = { data, data + size - size / 4 };
 	struct machine *x = calloc(1, sizeof(*x));
-	uint8_t kind = take8(&in) & 7;
+	uint8_t how = take8(&in), kind = how & 7;
+	uint64_t table = how & 8 ? take_frame(&in) : NO_MFN;
+	unsigned slot = how & 8 ? take_slot(&in, table) : 0;
 
-	x->e = embedder_create();
+	x->e = embedder_create(table, slot, how & 8 ? take_entry(&in) : 0, how >> 5);
 	x->s = &x->e->s;
 	x->up[0] = true;
 	x->e->forging = kind == 0;

@@ -175,6 +175,21 @@ static void write_first_tables(struct mm_state *s)
 	page[FIRST_GDT + 1][ENTRIES - 1] = 0x0000890000000067; /* of the system */
 }
 
+static int set_segment_base(struct hv_vcpu *v, unsigned which, uint64_t base)
+{
+	struct embedder *e = hv_ctx(hv_domain_hv(hv_vcpu_domain(v)));
+
+	e->segment = which;
+	e->base = base;
+	return 0;
+}
+
+static long iret(struct hv_vcpu *v)
+{
+	(void)v;
+	return IRET_RAX;
+}
+
 static const struct hv_ops ops = {
 	.alloc = lend,
 	.free = take_back,
@@ -184,6 +199,8 @@ static const struct hv_ops ops = {
 	.pv_map = pv_map,
 	.shutdown = shut_down,
 	.preempt = preempt,
+	.set_segment_base = set_segment_base,
+	.iret = iret,
 };
 
 static void add_memories(struct embedder *e)
@@ -202,7 +219,41 @@ static void add_memories(struct embedder *e)
 	}
 }
 
-struct embedder *embedder_create(void)
+/* Are the first tables such as may be adopted? */
+static bool may_adopt(const struct mm_state *s)
+{
+	struct mm_uses u;
+
+	mm_uses_find(&u, s, NULL);
+	for (unsigned slot = 0; slot < ENTRIES; slot++)
+		if (!mm_root_slot_ok(slot) && (u.root[slot] & PRESENT))
+			return false;
+	return mm_uses_valid(&u);
+}
+
+static void adopt(struct embedder *e, uint64_t table, unsigned slot, uint64_t entry,
+		  unsigned fail_in)
+{
+	uint64_t *page = mm_page(&e->s, table), old = page ? page[slot] : 0;
+	int rc;
+
+	MUST(hv_pv_adopt(e->d, SHARED_MFN) && hv_pv_adopt(e->d, NO_MFN), "no root");
+	if (page)
+		page[slot] = entry;
+	e->fail_in = fail_in;
+	rc = hv_pv_adopt(e->d, RAM_MFN + ROOT);
+	MUST((rc == 0) == (may_adopt(&e->s) && !e->refused), "hv_pv_adopt: %d", rc);
+	e->fail_in = 0;
+	e->refused = false;
+	if (rc == 0)
+		return;
+	MUST(!e->mapped, "%u pages stayed mapped", e->mapped);
+	if (page)
+		page[slot] = old;
+	MUST(hv_pv_adopt(e->d, RAM_MFN + ROOT) == 0, "hv_pv_adopt");
+}
+
+struct embedder *embedder_create(uint64_t table, unsigned slot, uint64_t entry, unsigned fail_in)
 {
 	struct embedder *e = calloc(1, sizeof(*e));
 	struct hv_domain_config cfg = { .domid = 1, .max_vcpus = VCPUS };
@@ -219,10 +270,11 @@ struct embedder *embedder_create(void)
 	MUST(hv_domain_create(e->hv, &cfg, &e->d) == 0, "hv_domain_create");
 	add_memories(e);
 	write_first_tables(&e->s);
-	MUST(hv_pv_adopt(e->d, RAM_MFN + ROOT) == 0, "hv_pv_adopt");
-	MUST(hv_vcpu_start(hv_domain_vcpu(e->d, 0), &first) == 0, "hv_vcpu_start");
 	e->s.root[0] = RAM_MFN + ROOT;
 	e->s.pinned[ROOT] = TOP;
+	adopt(e, table, slot, entry, fail_in);
+	MUST(hv_pv_adopt(e->d, RAM_MFN + ROOT) < 0, "adopted twice");
+	MUST(hv_vcpu_start(hv_domain_vcpu(e->d, 0), &first) == 0, "hv_vcpu_start");
 	return e;
 }
 

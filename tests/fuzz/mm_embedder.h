@@ -21,6 +21,7 @@
 #define L3	  45u
 #define L2	  46u
 #define L1	  47u
+#define IRET_RAX  77	/* what an iret leaves in rax */
 #define ARGS	  0u	/* and the next: where hypercall arguments are put */
 #define NOTES	  8192u /* more than one step may add to the half of them */
 
@@ -40,14 +41,19 @@ struct embedder {
 	unsigned fail_in; /* the call of pv_map that is refused; 0: none */
 	bool refused;	  /* one was */
 	bool preempt;	  /* hypercalls are cut short */
+	unsigned segment; /* set last, to this base */
+	uint64_t base;
 	unsigned shutdowns;
 	size_t allocated;
 	unsigned nr_notes, mapped; /* addresses noted; pages mapped */
 	struct note notes[NOTES];
 };
 
-/* All of it, adopted. */
-struct embedder *embedder_create(void);
+/*
+ * All of it, adopted: with the entry in this slot of this table, if not refused for it, and as far
+ * as pv_map is not refused at that call.
+ */
+struct embedder *embedder_create(uint64_t table, unsigned slot, uint64_t entry, unsigned fail_in);
 /* Everything was given back. */
 void embedder_destroy(struct embedder *e);
 

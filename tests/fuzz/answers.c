@@ -78,6 +78,31 @@ static void compare_port(const struct pair *x, unsigned dom, uint32_t port)
 		     p->priority);
 }
 
+static event_word_t *word_at(const struct pair *x, unsigned dom, uint32_t port)
+{
+	unsigned page = port / 1024;
+
+	return page < x->nr_words[dom] ? &x->words[dom][page][port % 1024] : NULL;
+}
+
+/* From the head on its words must name what the model has, in its order; and then the end. */
+static void compare_queue(const struct pair *x, unsigned dom, unsigned id, unsigned priority)
+{
+	const struct model_queue *q = &x->m.domain[dom].vcpu[id].queue[priority];
+	const struct evtchn_fifo_control_block *block = x->block[dom][id];
+	uint32_t port = q->nr ? block->head[priority] : 0;
+
+	for (unsigned i = 0; i < q->nr; i++) {
+		const event_word_t *word = word_at(x, dom, port);
+
+		MUST(port == q->port[i], "queue %u: %u, not %u", priority, port, q->port[i]);
+		MUST(word && *word & 1u << EVTCHN_FIFO_LINKED, "queue %u: %u not linked", priority,
+		     port);
+		port = *word & EVTCHN_FIFO_LINK_MASK;
+	}
+	MUST(port == 0, "queue %u: %u too many", priority, port);
+}
+
 static void compare_vcpu(const struct pair *x, unsigned dom, unsigned id)
 {
 	const struct model_vcpu *v = &x->m.domain[dom].vcpu[id];
@@ -87,9 +112,12 @@ static void compare_vcpu(const struct pair *x, unsigned dom, unsigned id)
 	MUST(mem_upcall(t) == v->upcall, "vCPU %u of %u: upcall %d", id, dom, v->upcall);
 	MUST(mem_selector(t) == v->selector, "vCPU %u of %u: selector", id, dom);
 	MUST(!block == !v->block, "vCPU %u of %u: control block", id, dom);
-	if (block)
-		MUST(block->ready == v->ready, "vCPU %u of %u: ready %#x, %#x", id, dom,
-		     block->ready, v->ready);
+	if (!block)
+		return;
+	MUST(block->ready == v->ready, "vCPU %u of %u: ready %#x, %#x", id, dom, block->ready,
+	     v->ready);
+	for (unsigned priority = 0; priority < EVTCHN_FIFO_MAX_QUEUES; priority++)
+		compare_queue(x, dom, id, priority);
 }
 
 static void compare(const struct pair *x)
@@ -110,9 +138,7 @@ static void compare(const struct pair *x)
 
 static event_word_t *word_of(const struct pair *x, uint32_t port)
 {
-	unsigned page = port / 1024;
-
-	return page < x->nr_words[x->me] ? &x->words[x->me][page][port % 1024] : NULL;
+	return word_at(x, x->me, port);
 }
 
 static void set_mask(struct pair *x, uint32_t port, bool on)
@@ -162,16 +188,12 @@ static void drain_queue(struct pair *x, unsigned id, unsigned priority)
 	struct model_domain *d = &x->m.domain[x->me];
 	struct model_queue *q = &d->vcpu[id].queue[priority];
 	struct evtchn_fifo_control_block *block = x->block[x->me][id];
-	uint32_t port = block->head[priority];
 
+	compare_queue(x, x->me, id, priority);
 	for (unsigned i = 0; i < q->nr; i++) {
 		struct model_port *p = &d->port[q->port[i]];
-		event_word_t *word = word_of(x, port);
+		event_word_t *word = word_of(x, q->port[i]);
 
-		MUST(port == q->port[i], "queue %u: %u, not %u", priority, port, q->port[i]);
-		MUST(word && *word & 1u << EVTCHN_FIFO_LINKED, "queue %u: %u not linked", priority,
-		     port);
-		port = *word & EVTCHN_FIFO_LINK_MASK;
 		*word &= ~(1u << EVTCHN_FIFO_LINKED | EVTCHN_FIFO_LINK_MASK);
 		p->linked = false;
 		if (p->fifo_masked)
@@ -179,7 +201,6 @@ static void drain_queue(struct pair *x, unsigned id, unsigned priority)
 		*word &= ~(1u << EVTCHN_FIFO_PENDING);
 		p->fifo_pending = false;
 	}
-	MUST(port == 0, "queue %u: %u too many", priority, port);
 	q->nr = 0;
 	block->ready &= ~(1u << priority);
 	d->vcpu[id].ready &= ~(1u << priority);
@@ -273,9 +294,30 @@ static void status(struct pair *x, struct input *in)
 {
 	unsigned dom = take_dom(in);
 	uint32_t port = take_port(in);
+	const struct model_port *p;
 	struct evtchn_status s;
+	long rc;
 
-	same("status", op_status(x->v, dom, port, &s), model_status(&x->m, x->me, dom, port));
+	rc = op_status(x->v, dom, port, &s);
+	same("status", rc, model_status(&x->m, x->me, dom, port));
+	if (rc)
+		return;
+	p = &x->m.domain[model_domain_of(x->me, dom)].port[port];
+	same("status", s.status, p->status);
+	switch (p->status) {
+	case EVTCHNSTAT_unbound:
+		same("status: domain", s.u.unbound.dom, p->dom);
+		break;
+	case EVTCHNSTAT_interdomain:
+		same("status: domain", s.u.interdomain.dom, p->dom);
+		same("status: port", s.u.interdomain.port, p->number);
+		break;
+	case EVTCHNSTAT_virq:
+		same("status: virq", s.u.virq, p->number);
+		break;
+	}
+	if (p->status != EVTCHNSTAT_closed)
+		same("status: vCPU", s.vcpu, p->vcpu);
 }
 
 static void set_priority(struct pair *x, struct input *in)

@@ -89,6 +89,7 @@ static void domain_create(struct machine *x, unsigned dom)
 		x->frame[dom][i] = testbed_page(x->d[dom]);
 	for (unsigned i = 0; i < LINES; i++)
 		hv_domain_map_pirq(testbed_hv_domain(x->d[dom]), 1 + i, 1 + i, i != 0);
+	embedder_map(x, dom);
 }
 
 static void pages_changed(struct machine *x)
@@ -248,7 +249,7 @@ static void build(struct machine *x, struct input *in)
 		op_bind_ipi(x->v, a % VCPUS);
 		break;
 	case 4:
-		op_bind_pirq(x->v, b % 5, BIND_PIRQ__WILL_SHARE);
+		op_bind_pirq(x->v, b % 8, BIND_PIRQ__WILL_SHARE);
 		break;
 	case 5:
 		op_send(x->v, b);
@@ -487,7 +488,10 @@ static void rebirth(struct machine *x, unsigned dom)
 
 static void advance(struct machine *x, struct input *in)
 {
-	testbed_advance(x->tb, take16(in) * 1000ull);
+	uint64_t us = take16(in);
+
+	/* Seldom as long as a watchdog. */
+	testbed_advance(x->tb, us < 0xf000 ? us * 1000 : (us - 0xf000) * 1000000);
 }
 
 static void line_set(struct machine *x, struct input *in)

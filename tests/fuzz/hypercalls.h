@@ -31,8 +31,9 @@ struct machine {
 	struct testbed_vcpu *v;
 };
 
-/* The embedder's callbacks. */
+/* The embedder's callbacks and lines; and which of them a new domain has. */
 void embedder_begin(struct machine *x);
+void embedder_map(struct machine *x, unsigned dom);
 
 /* One call of the embedder's. */
 void embedder_step(struct machine *x, struct input *in);

@@ -34,13 +34,11 @@ static int may_deliver(void *arg, struct hv_domain *d, unsigned pirq, unsigned l
 	return x->keep_lines;
 }
 
-void embedder_begin(struct machine *x)
-{
-	testbed_set_preempt(x->tb, preempt, x);
-	testbed_deliver_if(x->tb, may_deliver, x);
-}
-
 /* ---- lines without a log ---- */
+
+#define LINE_PERCPU  4u
+#define LINE_CHILD   5u
+#define LINE_CHAINED 6u
 
 static void nothing(void *data, unsigned line)
 {
@@ -52,7 +50,7 @@ static bool asserted(void *data, unsigned line)
 {
 	const struct machine *x = data;
 
-	return x->signals >> (line % 32) & 1;
+	return line == LINE_CHILD && x->signals & 2;
 }
 
 /* Asking takes them away. */
@@ -84,12 +82,35 @@ static const struct hv_irq_chip no_asserted = {
 	.unmask = nothing,
 };
 
+/* Each vCPU's own, and one that comes through another. */
+void embedder_begin(struct machine *x)
+{
+	static const unsigned child[] = { LINE_CHILD };
+	static const struct hv_irq_demux demux = { child, 1, status };
+	struct hv *hv = testbed_hv(x->tb);
+
+	testbed_set_preempt(x->tb, preempt, x);
+	testbed_deliver_if(x->tb, may_deliver, x);
+	MUST(hv_irq_register(hv, LINE_PERCPU, HV_IRQ_PERCPU, &chip, x) == 0, "per-CPU");
+	MUST(hv_irq_register(hv, LINE_CHILD, HV_IRQ_LEVEL, &chip, x) == 0, "child");
+	MUST(hv_irq_chain(hv, LINE_CHAINED, &chip, x, &demux) == 0, "chained");
+}
+
+void embedder_map(struct machine *x, unsigned dom)
+{
+	struct hv_domain *d = testbed_hv_domain(x->d[dom]);
+
+	hv_vcpu_map_pirq(hv_domain_vcpu(d, 0), LINE_PERCPU, LINE_PERCPU);
+	hv_domain_map_pirq(d, LINE_CHILD, LINE_CHILD, true);
+}
+
 static void describe(struct machine *x, unsigned line, uint8_t how)
 {
-	static const unsigned five[] = { 5 }, two[] = { 1, 7 }, six[] = { 6 }, none[] = { 5000 };
+	static const unsigned one[] = { 8 }, two[] = { 1, 7 }, six[] = { LINE_CHAINED },
+			      none[] = { 5000 };
 	static const struct hv_irq_demux demux[] = {
-		{ five, 1, status }, { two, 2, status },  { six, 1, status },
-		{ none, 1, status }, { five, 0, status }, { five, 1, NULL },
+		{ one, 1, status },  { two, 2, status }, { six, 1, status },
+		{ none, 1, status }, { one, 0, status }, { one, 1, NULL },
 	};
 	const struct hv_irq_chip *c = how & 0x80 ? &no_asserted : &chip;
 

@@ -27,13 +27,19 @@ uint64_t take_frame(struct input *in)
 	static const uint64_t strange[] = { SHARED_MFN,	 SHARED_MFN + 1, LOCKED_MFN,
 					    SPECIAL_MFN, 0x9000,	 0,
 					    RAM_MFN - 1, NO_MFN,	 NO_MFN >> 12 };
+	/* Those that are tables, or may soon be. */
+	static const unsigned tables[] = { ROOT,     L3,       L2,	 L1,	    TREE,
+					   TREE + 1, TREE + 2, TREE + 3, FIRST_GDT, FIRST_GDT + 1,
+					   COPY,     COPY + 1, TREE + 4, TREE + 5 };
 	uint8_t b = take8(in);
 	uint64_t mfn = RAM_MFN + 2 + b % (RAM_PAGES - 2);
 
 	if (b >= 250)
 		mfn = take64(in);
-	else if (b >= 220)
+	else if (b >= 235)
 		mfn = strange[b % (sizeof(strange) / sizeof(strange[0]))];
+	else if (b >= 120)
+		mfn = RAM_MFN + tables[b % (sizeof(tables) / sizeof(tables[0]))];
 	return mfn - RAM_MFN < 2 ? mfn + 2 : mfn;
 }
 

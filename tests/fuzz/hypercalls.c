@@ -75,7 +75,7 @@ static void domain_create(struct machine *x, unsigned dom)
 	const struct testbed_domain_config cfg = {
 		.id = (domid_t)dom,
 		.vcpus = VCPUS,
-		.nr_pirqs = 16,
+		.nr_pirqs = 20,
 		.max_evtchn_port = PORTS,
 		.privileged = dom == 0,
 		.periodic_tick = dom == 1,
@@ -190,6 +190,16 @@ static size_t take_bytes(const struct machine *x, struct input *in, uint8_t *out
 	return at;
 }
 
+/* Such bytes at a place; its guest address. */
+static uint64_t place_bytes(const struct machine *x, struct input *in, enum testbed_where where,
+			    unsigned slot, size_t most)
+{
+	uint8_t bytes[512];
+	size_t n = take_bytes(x, in, bytes, most);
+
+	return testbed_place(x->v, where, slot, bytes, n);
+}
+
 /* ---- hypercalls ---- */
 
 static long call(struct machine *x, uint64_t nr, const uint64_t args[6])
@@ -296,7 +306,7 @@ static void any(struct machine *x, struct input *in)
 		__HYPERVISOR_iret,	     __HYPERVISOR_physdev_op_compat,
 		__HYPERVISOR_fpu_taskswitch, __HYPERVISOR_update_va_mapping_otherdomain,
 	};
-	uint8_t which = take8(in), bytes[512];
+	uint8_t which = take8(in);
 	uint64_t nr = which < 230   ? numbers[which % sizeof(numbers)]
 		      : which < 250 ? rare[which % sizeof(rare)]
 				    : take64(in);
@@ -308,8 +318,8 @@ static void any(struct machine *x, struct input *in)
 		args[i] = kind < 128 ? kind % 20u : kind < 160 ? take64(in) : 0;
 		if (kind < 192)
 			continue;
-		args[i] = testbed_place(x->v, kind < 240 ? AT_OK : take_where(in), kind & 1, bytes,
-					take_bytes(x, in, bytes, 8u << (kind % 6u)));
+		args[i] = place_bytes(x, in, kind < 240 ? AT_OK : take_where(in), kind & 1,
+				      8u << (kind % 6u));
 	}
 	call(x, nr, args);
 }
@@ -324,12 +334,10 @@ static void multicall32(struct machine *x, struct input *in)
 	struct entry32 e[8];
 	unsigned nr = 1 + take8(in) % 8u;
 	uint64_t args[6] = { 0, nr };
-	uint8_t bytes[64];
 
 	memset(e, 0, sizeof(e));
 	for (unsigned i = 0; i < nr; i++) {
-		e[i].args[1] = (uint32_t)testbed_place(x->v, AT_OK, 1, bytes,
-						       take_bytes(x, in, bytes, 32));
+		e[i].args[1] = (uint32_t)place_bytes(x, in, AT_OK, 1, 32);
 		e[i].op = take8(in) % 45u;
 		e[i].args[0] = take8(in) % 16u;
 		e[i].args[2] = 1;
@@ -343,14 +351,13 @@ static void multicall(struct machine *x, struct input *in)
 	struct multicall_entry e[8];
 	unsigned nr = 1 + take8(in) % 8u;
 	uint64_t args[6] = { 0, nr };
-	uint8_t bytes[64];
 
 	if (x->me == 2) {
 		multicall32(x, in);
 		return;
 	}
 	for (unsigned i = 0; i < nr; i++) {
-		uint64_t arg = testbed_place(x->v, AT_OK, 1, bytes, take_bytes(x, in, bytes, 32));
+		uint64_t arg = place_bytes(x, in, AT_OK, 1, 32);
 
 		memset(&e[i], 0, sizeof(e[i]));
 		e[i].op = take8(in) % 45u;
@@ -364,10 +371,9 @@ static void multicall(struct machine *x, struct input *in)
 
 static void physdev(struct machine *x, struct input *in)
 {
-	uint8_t op = take8(in), bytes[64];
+	uint8_t op = take8(in);
 	uint64_t args[6] = { op < 64 ? PHYSDEVOP_eoi : op % 32u,
-			     testbed_place(x->v, take_where(in), 0, bytes,
-					   take_bytes(x, in, bytes, 32)) };
+			     place_bytes(x, in, take_where(in), 0, 32) };
 
 	call(x, __HYPERVISOR_physdev_op, args);
 }
@@ -413,7 +419,7 @@ static void sched(struct machine *x, struct input *in)
 	struct sched_poll poll = { .nr_ports = take8(in) % 3u,
 				   .timeout = testbed_now(x->tb) + take16(in) };
 	evtchn_port_t ports[2] = { take_port(in), take_port(in) };
-	uint8_t op = take8(in), bytes[64];
+	uint8_t op = take8(in);
 	uint64_t args[6] = { op % 9u, 0 };
 
 	/* Not each input is to end soon. */
@@ -427,18 +433,15 @@ static void sched(struct machine *x, struct input *in)
 
 		args[1] = testbed_place(x->v, AT_OK, 0, &w, sizeof(w));
 	} else {
-		args[1] =
-			testbed_place(x->v, take_where(in), 0, bytes, take_bytes(x, in, bytes, 32));
+		args[1] = place_bytes(x, in, take_where(in), 0, 32);
 	}
 	call(x, __HYPERVISOR_sched_op, args);
 }
 
 static void vcpu_op(struct machine *x, struct input *in)
 {
-	uint8_t op = take8(in), bytes[64];
-	uint64_t args[6] = { op % 16u, take8(in) % 4u,
-			     testbed_place(x->v, take_where(in), 0, bytes,
-					   take_bytes(x, in, bytes, 32)) };
+	uint8_t op = take8(in);
+	uint64_t args[6] = { op % 16u, take8(in) % 4u, place_bytes(x, in, take_where(in), 0, 32) };
 
 	call(x, __HYPERVISOR_vcpu_op, args);
 }

@@ -39,6 +39,7 @@ static int may_deliver(void *arg, struct hv_domain *d, unsigned pirq, unsigned l
 #define LINE_PERCPU  4u
 #define LINE_CHILD   5u
 #define LINE_CHAINED 6u
+#define LINE_FREE    7u /* no domain has it at first */
 
 static void nothing(void *data, unsigned line)
 {
@@ -82,7 +83,7 @@ static const struct hv_irq_chip no_asserted = {
 	.unmask = nothing,
 };
 
-/* Each vCPU's own, and one that comes through another. */
+/* Each vCPU's own, one that comes through another, and one that guests may take. */
 void embedder_begin(struct machine *x)
 {
 	static const unsigned child[] = { LINE_CHILD };
@@ -93,6 +94,7 @@ void embedder_begin(struct machine *x)
 	testbed_deliver_if(x->tb, may_deliver, x);
 	MUST(hv_irq_register(hv, LINE_PERCPU, HV_IRQ_PERCPU, &chip, x) == 0, "per-CPU");
 	MUST(hv_irq_register(hv, LINE_CHILD, HV_IRQ_LEVEL, &chip, x) == 0, "child");
+	MUST(hv_irq_register(hv, LINE_FREE, HV_IRQ_LEVEL, &chip, x) == 0, "free");
 	MUST(hv_irq_chain(hv, LINE_CHAINED, &chip, x, &demux) == 0, "chained");
 }
 

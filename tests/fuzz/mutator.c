@@ -31,6 +31,7 @@ void mutator_forget(void)
 static uint32_t take_value(struct input *in)
 {
 	uint8_t kind = take8(in);
+	uint32_t value;
 
 	switch (kind & 3) {
 	case 0:
@@ -40,7 +41,8 @@ static uint32_t take_value(struct input *in)
 	case 2: /* an event word: a link, and bits */
 		return (uint32_t)take_port(in) | (uint32_t)(kind >> 4) << 28;
 	default:
-		return take16(in) | (uint32_t)take16(in) << 16;
+		take(in, &value, sizeof(value));
+		return value;
 	}
 }
 

@@ -1,7 +1,7 @@
 # Everything a newcomer needs; meson and ninja do the work. `make run` and `make check` install what is
 # missing when they may (root on Debian).
 .PHONY: all run check check-load check-models check-mutations check-xen check-xen-slow check-bench fuzz bench faults soak
-.PHONY: clean
+.PHONY: clean coverage
 .NOTPARALLEL:
 
 BUILD := build
@@ -65,6 +65,11 @@ check-models:
 fuzz:
 	@scripts/deps.sh check
 	@scripts/fuzz.sh
+
+# How much of the hypervisor half the fuzz targets' corpora run, and how much they and the tests.
+coverage:
+	@scripts/deps.sh check
+	@scripts/coverage.sh
 
 # Every figure of docs/performance.md, as a table, build/bench/results.json and plots. QUICK=1: less often, under a
 # minute.

@@ -6,11 +6,11 @@ set -u
 cd "$(dirname "$0")/.."
 build=build/coverage
 tests=${COVERAGE_TESTS-unit threads scenarios sim}
-targets=${FUZZ_TARGETS:-hypercalls answers mm scenario machine-file image}
+targets=${FUZZ_TARGETS:-hypercalls mm answers scenario machine-file image}
 
 [ -f $build/build.ninja ] ||
     CC=gcc meson setup $build -Dfuzz=true -Dprobes=false -Db_coverage=true -Dbuildtype=debug >/dev/null || exit 1
-ninja -C $build --quiet fuzz || exit 1
+ninja -C $build --quiet fuzz >$build/build.log 2>&1 || { cat $build/build.log; exit 1; }
 find $build -name '*.gcda' -delete
 
 for t in $targets; do

@@ -5,7 +5,7 @@
 set -u
 cd "$(dirname "$0")/.."
 seconds=${FUZZ_SECONDS:-120}
-targets=${FUZZ_TARGETS:-hypercalls answers scenario machine-file image}
+targets=${FUZZ_TARGETS:-hypercalls mm answers scenario machine-file image}
 build=build/fuzz
 export ASAN_OPTIONS=abort_on_error=1:detect_stack_use_after_return=1
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
@@ -24,9 +24,9 @@ unpack() { # target: the corpus that it works in
 
 flags() { # target
     case $1 in
-    scenario) echo "-max_len=1500 -timeout=120" ;;
     machine-file) echo "-max_len=4096 -timeout=60" ;;
     image) echo "-max_len=8192 -timeout=60" ;;
+    hypercalls | mm) echo "-max_len=800 -len_control=20 -timeout=120" ;;
     *) echo "-max_len=1500 -timeout=120" ;;
     esac
     [ ! -f "tests/fuzz/dict/$1.dict" ] || echo "-dict=tests/fuzz/dict/$1.dict"

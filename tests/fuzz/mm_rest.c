@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <xen/arch-x86/cpuid.h>
+#include <xen/errno.h>
 #include <xen/event_channel.h>
 #include <xen/memory.h>
 #include <xen/vcpu.h>
@@ -151,7 +152,6 @@ void copy(struct machine *x, struct input *in)
 	for (uint64_t at = va; n && should && at < va + n; at = (at | 4095) + 1)
 		should = mm_translate(x->s, &x->u, at, write) != NO_MFN &&
 			 !(write && mm_is_locked(mm_translate(x->s, &x->u, at, write)));
-	/* Not over its arguments: those are written next. */
 	done(x, write ? "copy_to" : "copy_from",
 	     write ? hv_pv_copy_to(x->e->d, va, bytes, n) : hv_pv_copy_from(x->e->d, bytes, va, n),
 	     should);
@@ -203,17 +203,23 @@ void cpuid(struct machine *x, struct input *in)
 
 void memory_op(struct machine *x, struct input *in)
 {
-	uint8_t cmd = take8(in), where = take8(in);
+	uint8_t cmd = take8(in) % 16u, where = take8(in);
 	struct xen_memory_reservation r = { .domid = DOMID_SELF, .nr_extents = take8(in) };
-	uint64_t at = where < 200 ? args(x, &r, sizeof(r)) : take_va(in);
+	const struct xen_memory_map map = { take8(in) % 4u, BASE + 64 };
+	uint64_t start = where & 1, at = where < 200 ? args(x, &r, sizeof(r)) : take_va(in);
 	long rc;
 
 	if (where < 50)
 		at = args(x, &r.domid, sizeof(r.domid));
 	else if (where < 100)
-		at = args(x, &(struct xen_memory_map){ cmd >> 5, BASE + 64 }, 16);
-	rc = call(x, __HYPERVISOR_memory_op, cmd % 16u | (where & 1 ? 64 : 0), at, 0, 0);
-	MUST(rc <= (long)(RAM_MFN + RAM_PAGES), "memory_op %u: %ld", cmd % 16u, rc);
+		at = args(x, &map, sizeof(map));
+	rc = call(x, __HYPERVISOR_memory_op, cmd | start << 6, at, 0, 0);
+	if (cmd == XENMEM_maximum_ram_page)
+		done(x, "maximum_ram_page", rc == RAM_MFN + RAM_PAGES ? rc : -1, !start);
+	else if (cmd == XENMEM_current_reservation && where < 50)
+		done(x, "current_reservation", rc == RAM_PAGES ? rc : -1, !start);
+	else if (cmd == XENMEM_populate_physmap)
+		MUST(rc == (long)start || rc == -XEN_EPERM, "populate_physmap: %ld", rc);
 }
 
 /* What a guest can write, it writes. */

@@ -221,6 +221,16 @@ static void machine(struct machine *x, uint8_t op, uint8_t b, uint8_t more)
 	}
 }
 
+/* Only what was paused. */
+static void unpause(struct machine *x)
+{
+	struct hv_vcpu_state s;
+
+	hv_vcpu_state(testbed_hv_vcpu(x->v), &s);
+	if (s.paused)
+		hv_domain_unpause(testbed_hv_domain(x->d[x->me]));
+}
+
 static void domains(struct machine *x, uint8_t op, uint8_t b, struct input *in)
 {
 	struct hv_domain *d = testbed_hv_domain(x->d[x->me]);
@@ -231,14 +241,9 @@ static void domains(struct machine *x, uint8_t op, uint8_t b, struct input *in)
 	case 0:
 		hv_domain_pause(d);
 		break;
-	case 1: {
-		struct hv_vcpu_state s;
-
-		hv_vcpu_state(testbed_hv_vcpu(x->v), &s);
-		if (s.paused)
-			hv_domain_unpause(d);
+	case 1:
+		unpause(x);
 		break;
-	}
 	case 2:
 		hv_domain_set_target(d, other);
 		break;

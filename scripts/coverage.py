@@ -28,7 +28,7 @@ def main():
     root = pathlib.Path(__file__).resolve().parent.parent
     lines = collections.defaultdict(lambda: collections.defaultdict(int))
     branches = collections.defaultdict(lambda: collections.defaultdict(dict))
-    for data in sorted(build.rglob("*hypervisor_*.gcda")):
+    for data in sorted(p for p in build.rglob("*.gcda") if "hypervisor" in str(p.relative_to(build))):
         for f in gcov(build, data):
             name = source(root, build, f["file"])
             for line in f["lines"] if name else ():

@@ -1,21 +1,39 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A channel's whole life: allocated, bound, closed at both ends, by hypercalls of one domain, and
- * the event that binding raises taken off by the guest, whose part is not counted.
+ * A channel's whole life in one domain: allocated, bound, closed at both ends, and the event that
+ * binding raises taken off by the guest, whose part is not counted. By the functions that the
+ * operations are after decoding, and by hypercalls with the argument in guest memory.
  */
+#include "../hypervisor/event.h"
 #include <err.h>
 
 #include "engine.h"
 
 #define LIVES 64u
 
-static void call(struct engine *e, unsigned op, void *arg)
-{
-	struct hv_vcpu *v = testbed_hv_vcpu(testbed_vcpu(e->to, 0));
-	uint64_t args[6] = { op, (uintptr_t)arg };
+union argument {
+	struct evtchn_alloc_unbound alloc;
+	struct evtchn_bind_interdomain bind;
+	struct evtchn_close close;
+};
 
-	if (hv_hypercall(v, __HYPERVISOR_event_channel_op, args))
-		errx(1, "event channel operation %u", op);
+typedef long operation(struct hv_vcpu *v, unsigned op, union argument *arg);
+
+static long directly(struct hv_vcpu *v, unsigned op, union argument *arg)
+{
+	switch (op) {
+	case EVTCHNOP_alloc_unbound:
+		return event_alloc_unbound(v, &arg->alloc);
+	case EVTCHNOP_bind_interdomain:
+		return event_bind_interdomain(v, &arg->bind);
+	default:
+		return event_close(hv_vcpu_domain(v), arg->close.port);
+	}
+}
+
+static long by_hypercall(struct hv_vcpu *v, unsigned op, union argument *arg)
+{
+	return hv_hypercall(v, __HYPERVISOR_event_channel_op, (uint64_t[6]){ op, (uintptr_t)arg });
 }
 
 void engine_take_one(struct engine *e, evtchn_port_t port)
@@ -36,31 +54,41 @@ void engine_take_one(struct engine *e, evtchn_port_t port)
 		__ATOMIC_SEQ_CST);
 }
 
-static void lives(struct engine *e)
+static void lives(struct engine *e, operation *f)
 {
+	struct hv_vcpu *v = testbed_hv_vcpu(testbed_vcpu(e->to, 0));
 	domid_t self = hv_domain_id(testbed_hv_domain(e->to));
-	union {
-		struct evtchn_alloc_unbound alloc;
-		struct evtchn_bind_interdomain bind;
-		struct evtchn_close close;
-	} *arg = (void *)e->args;
+	union argument *arg = (void *)e->args;
 
 	for (unsigned i = 0; i < LIVES; i++) {
 		evtchn_port_t a, b;
+		long rc;
 
 		arg->alloc = (struct evtchn_alloc_unbound){ .dom = DOMID_SELF, .remote_dom = self };
-		call(e, EVTCHNOP_alloc_unbound, arg);
+		rc = f(v, EVTCHNOP_alloc_unbound, arg);
 		a = arg->alloc.port;
 		arg->bind =
 			(struct evtchn_bind_interdomain){ .remote_dom = self, .remote_port = a };
-		call(e, EVTCHNOP_bind_interdomain, arg);
+		rc |= f(v, EVTCHNOP_bind_interdomain, arg);
 		b = arg->bind.local_port;
 		engine_take_one(e, b);
 		arg->close.port = a;
-		call(e, EVTCHNOP_close, arg);
+		rc |= f(v, EVTCHNOP_close, arg);
 		arg->close.port = b;
-		call(e, EVTCHNOP_close, arg);
+		rc |= f(v, EVTCHNOP_close, arg);
+		if (rc)
+			errx(1, "an operation of a loopback pair failed");
 	}
+}
+
+static void lives_directly(struct engine *e)
+{
+	lives(e, directly);
+}
+
+static void lives_by_hypercall(struct engine *e)
+{
+	lives(e, by_hypercall);
 }
 
 static void setup_2l(struct engine *e)
@@ -77,8 +105,10 @@ static void setup_fifo(struct engine *e)
 }
 
 const struct row loopback_rows[] = {
-	{ "engine/2l/loopback-pair", LIVES, setup_2l, NULL, lives },
-	{ "engine/fifo/loopback-pair", LIVES, setup_fifo, NULL, lives },
+	{ "engine/2l/loopback-pair", LIVES, setup_2l, NULL, lives_directly },
+	{ "engine/fifo/loopback-pair", LIVES, setup_fifo, NULL, lives_directly },
+	{ "hypercall/2l/loopback-pair", LIVES, setup_2l, NULL, lives_by_hypercall },
+	{ "hypercall/fifo/loopback-pair", LIVES, setup_fifo, NULL, lives_by_hypercall },
 };
 
 const unsigned nr_loopback_rows = sizeof(loopback_rows) / sizeof(loopback_rows[0]);

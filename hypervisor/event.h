@@ -68,6 +68,10 @@ void event_fifo_leave(struct hv_domain *d);
 
 /* ---- event_channel.c ---- */
 
+/* EVTCHNOP_alloc_unbound and EVTCHNOP_bind_interdomain by this vCPU, on its own thread. */
+long event_alloc_unbound(struct hv_vcpu *v, struct evtchn_alloc_unbound *a);
+long event_bind_interdomain(struct hv_vcpu *v, struct evtchn_bind_interdomain *a);
+
 /* EVTCHNOP_unmask by this vCPU, on its own thread. -XEN_EINVAL: no such port. */
 long event_unmask(struct hv_vcpu *v, uint32_t port);
 

@@ -33,7 +33,7 @@ static void open_port(struct hv_domain *d, uint32_t port, uint64_t word, struct 
 	probe_bind(d->domid, port, word_vcpu(word), word_state(word));
 }
 
-static long alloc_unbound(struct hv_vcpu *v, struct evtchn_alloc_unbound *a)
+long event_alloc_unbound(struct hv_vcpu *v, struct evtchn_alloc_unbound *a)
 {
 	struct hv_domain *d = domain_get_any(v, a->dom);
 	domid_t remote = a->remote_dom == DOMID_SELF ? v->domain->domid : a->remote_dom;
@@ -82,7 +82,7 @@ static long connect_to(struct hv_vcpu *v, struct hv_domain *rd, struct evtchn_bi
 	return 0;
 }
 
-static long bind_interdomain(struct hv_vcpu *v, struct evtchn_bind_interdomain *a)
+long event_bind_interdomain(struct hv_vcpu *v, struct evtchn_bind_interdomain *a)
 {
 	struct hv_domain *rd = domain_get_any(v, a->remote_dom);
 	long rc;
@@ -400,7 +400,7 @@ static long run_op(struct hv_vcpu *v, uint32_t op, union argument *u)
 {
 	switch (op) {
 	case EVTCHNOP_bind_interdomain:
-		return bind_interdomain(v, &u->bind_interdomain);
+		return event_bind_interdomain(v, &u->bind_interdomain);
 	case EVTCHNOP_bind_virq:
 		return bind_virq(v, &u->bind_virq);
 	case EVTCHNOP_bind_pirq:
@@ -410,7 +410,7 @@ static long run_op(struct hv_vcpu *v, uint32_t op, union argument *u)
 	case EVTCHNOP_status:
 		return port_status(v, &u->status);
 	case EVTCHNOP_alloc_unbound:
-		return alloc_unbound(v, &u->alloc_unbound);
+		return event_alloc_unbound(v, &u->alloc_unbound);
 	case EVTCHNOP_bind_ipi:
 		return bind_ipi(v, &u->bind_ipi);
 	case EVTCHNOP_bind_vcpu:

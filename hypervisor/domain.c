@@ -133,13 +133,6 @@ void domain_put(struct hv_domain *d)
 	lock_drop(&hv->lock);
 }
 
-struct hv_domain *domain_get_any(const struct hv_vcpu *caller, domid_t id)
-{
-	const struct hv_domain *self = caller->domain;
-
-	return domain_get(self->hv, id == DOMID_SELF ? self->domid : id);
-}
-
 void hv_domain_set_target(struct hv_domain *d, struct hv_domain *target)
 {
 	/* Under the lock, as leave_table() looks for those who still have it. */

@@ -29,8 +29,22 @@ static inline struct hv_domain *domain_lookup(const struct hv *hv, domid_t id)
 struct hv_domain *domain_get(struct hv *hv, domid_t id);
 void domain_put(struct hv_domain *d);
 
-/* As domain_get(), and DOMID_SELF is the caller. */
-struct hv_domain *domain_get_any(const struct hv_vcpu *caller, domid_t id);
+/*
+ * As domain_get(), and DOMID_SELF is the caller. That one needs no reference: it is in a hypercall,
+ * so nobody destroys it. domain_put_any() is the end of it.
+ */
+static inline struct hv_domain *domain_get_any(const struct hv_vcpu *caller, domid_t id)
+{
+	struct hv_domain *self = caller->domain;
+
+	return id == DOMID_SELF || id == self->domid ? self : domain_get(self->hv, id);
+}
+
+static inline void domain_put_any(const struct hv_vcpu *caller, struct hv_domain *d)
+{
+	if (d != caller->domain)
+		domain_put(d);
+}
 
 /*
  * Stop all its vCPUs for good and tell the embedder and the privileged domain; only the first call

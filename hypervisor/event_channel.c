@@ -47,7 +47,7 @@ long event_alloc_unbound(struct hv_vcpu *v, struct evtchn_alloc_unbound *a)
 	if (rc == 0)
 		open_port(d, (uint32_t)port, port_word(PORT_UNBOUND, 0, remote, 0), NULL);
 	lock_drop(&d->lock);
-	domain_put(d);
+	domain_put_any(v, d);
 	if (rc == 0)
 		a->port = (uint32_t)port;
 	return rc;
@@ -92,7 +92,7 @@ long event_bind_interdomain(struct hv_vcpu *v, struct evtchn_bind_interdomain *a
 	lock_two(v->domain, rd);
 	rc = connect_to(v, rd, a);
 	unlock_two(v->domain, rd);
-	domain_put(rd);
+	domain_put_any(v, rd);
 	return rc;
 }
 
@@ -230,7 +230,7 @@ static long port_status(struct hv_vcpu *v, struct evtchn_status *s)
 		rc = policy_ask_on(v, HV_OP_EVTCHN_STATUS, d, s->port);
 	if (rc == 0)
 		fill_status(s, load_seq(&p->word));
-	domain_put(d);
+	domain_put_any(v, d);
 	return rc;
 }
 
@@ -332,7 +332,7 @@ static long reset(struct hv_vcpu *v, const struct evtchn_reset *a, bool resume)
 	rc = check_reset(v, d);
 	if (rc == 0)
 		rc = event_reset(d, v, resume);
-	domain_put(d);
+	domain_put_any(v, d);
 	return rc;
 }
 

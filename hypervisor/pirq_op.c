@@ -256,7 +256,7 @@ static long op_map(struct hv_vcpu *v, uint64_t arg)
 	if (!d)
 		return -XEN_ESRCH;
 	rc = map_pirq(v, d, &m);
-	domain_put(d);
+	domain_put_any(v, d);
 	/* As on Xen also of one that failed; and if this fails, that is the error. */
 	return copy_to_guest(v, arg, &m, sizeof(m)) ? -XEN_EFAULT : rc;
 }
@@ -275,7 +275,7 @@ static long op_unmap(struct hv_vcpu *v, uint64_t arg)
 	rc = policy_ask_on(v, HV_OP_PIRQ_UNMAP, d, (uint32_t)u.pirq);
 	if (rc == 0)
 		rc = hv_domain_unmap_pirq(d, (uint32_t)u.pirq); /* negative: out of range */
-	domain_put(d);
+	domain_put_any(v, d);
 	return rc;
 }
 

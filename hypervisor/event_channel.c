@@ -43,7 +43,7 @@ long event_alloc_unbound(struct hv_vcpu *v, struct evtchn_alloc_unbound *a)
 		return -XEN_ESRCH;
 	lock_take(d->hv, &d->lock);
 	port = port_lowest_free(d, &v->search.from);
-	rc = port < 0 ? port : policy_ask_on(v, HV_OP_EVTCHN_ALLOC_UNBOUND, d, remote);
+	rc = port < 0 ? port : policy_ask_unless_own(v, HV_OP_EVTCHN_ALLOC_UNBOUND, d, remote);
 	if (rc == 0)
 		open_port(d, (uint32_t)port, port_word(PORT_UNBOUND, 0, remote, 0), NULL);
 	lock_drop(&d->lock);
@@ -68,7 +68,7 @@ static long connect_to(struct hv_vcpu *v, struct hv_domain *rd, struct evtchn_bi
 	rw = rp ? load_relaxed(&rp->word) : 0;
 	if (word_state(rw) != PORT_UNBOUND || word_dom(rw) != d->domid)
 		return -XEN_EINVAL;
-	rc = policy_ask_on(v, HV_OP_EVTCHN_BIND_INTERDOMAIN, rd, a->remote_port);
+	rc = policy_ask_free(v, HV_OP_EVTCHN_BIND_INTERDOMAIN, rd, a->remote_port);
 	if (rc)
 		return rc;
 	/* Our end first: who then finds the other one connected finds ours in use. */
@@ -227,7 +227,7 @@ static long port_status(struct hv_vcpu *v, struct evtchn_status *s)
 	if (!p)
 		rc = -XEN_EINVAL;
 	else
-		rc = policy_ask_on(v, HV_OP_EVTCHN_STATUS, d, s->port);
+		rc = policy_ask_unless_own(v, HV_OP_EVTCHN_STATUS, d, s->port);
 	if (rc == 0)
 		fill_status(s, load_seq(&p->word));
 	domain_put_any(v, d);

@@ -131,15 +131,31 @@ static void finish(struct hv_domain *d, uint32_t port)
 	d->open_ports--;
 }
 
+/*
+ * Senders that may have found the port, whose word was that, are out. Those of another domain can
+ * have if it is connected to that one, or was: then it is unbound, and the name is still there.
+ */
+static void wait_for_senders(const struct hv_domain *d, uint64_t w)
+{
+	enum port_state state = word_state(w);
+
+	if ((state == PORT_UNBOUND || state == PORT_INTERDOMAIN) && word_dom(w) != d->domid)
+		sections_wait(d->hv);
+	else
+		sections_wait_domain(d);
+}
+
 long event_close(struct hv_domain *d, uint32_t port)
 {
 	struct port *p = port_find(d, port);
 	struct hv_domain *peer;
+	uint64_t w;
 	long rc;
 
 	if (!p)
 		return -XEN_EINVAL;
 	peer = lock_with_peer(d, p);
+	w = load_relaxed(&p->word);
 	rc = detach(d, peer, p, port);
 	drop_peer(peer);
 	if (rc == 0) {
@@ -147,7 +163,7 @@ long event_close(struct hv_domain *d, uint32_t port)
 		 * With our lock held: no one of this domain gets the number before it is clean.
 		 * Senders need no lock.
 		 */
-		sections_wait(d->hv);
+		wait_for_senders(d, w);
 		finish(d, port);
 	}
 	lock_drop(&d->lock);

@@ -3,18 +3,13 @@
  * The port table: buckets of 256 ports, allocated when their first port is needed, and the search
  * for the lowest free number in constant time. Ports become valid 64 at a time, a word of bits that
  * say which are used. There are two summaries above these: a bit per full word, a bit per full word
- * of those.
+ * of those. The lowest free number of all is always known (ports.h); the search is for the one that
+ * follows when a word is full, or when the ABI still uses some.
  */
 #include "ports.h"
 
 #include "event_abi.h"
 #include "trace.h"
-
-/* The word of bits that this port is in. */
-static uint64_t *used_of(const struct hv_domain *d, uint32_t port)
-{
-	return &d->bucket[port / BUCKET_PORTS]->used[port % BUCKET_PORTS / PORT_STEP];
-}
 
 static int add_bucket(struct hv_domain *d, uint32_t first)
 {
@@ -106,7 +101,7 @@ static uint32_t limit_of(const struct hv_domain *d, const struct event_abi *abi)
 	return d->port_limit < abi->ports ? d->port_limit : abi->ports;
 }
 
-int port_lowest_free(struct hv_domain *d, uint32_t *from)
+int port_search(struct hv_domain *d, uint32_t *from)
 {
 	const struct event_abi *abi = domain_abi(d);
 	uint32_t limit = limit_of(d, abi);
@@ -154,29 +149,21 @@ int port_at(struct hv_domain *d, uint32_t port)
 	return (int)port;
 }
 
-void port_take(struct hv_domain *d, uint32_t port)
+void port_word_filled(struct hv_domain *d, uint32_t port)
 {
 	uint32_t word = port / PORT_STEP;
-	uint64_t *used = used_of(d, port);
 
-	*used |= UINT64_C(1) << (port % PORT_STEP);
-	if (*used != UINT64_MAX)
-		return;
 	d->full_words[word / 64] |= UINT64_C(1) << (word % 64);
 	if (d->full_words[word / 64] == UINT64_MAX)
 		d->full_words_full |= 1u << (word / 64);
+	if (port == d->lowest_free)
+		d->lowest_free = next_free(d, port);
 }
 
-void port_give_back(struct hv_domain *d, uint32_t port)
+void port_word_has_room(struct hv_domain *d, uint32_t port)
 {
 	uint32_t word = port / PORT_STEP;
 
-	*used_of(d, port) &= ~(UINT64_C(1) << (port % PORT_STEP));
 	d->full_words[word / 64] &= ~(UINT64_C(1) << (word % 64));
 	d->full_words_full &= ~(1u << (word / 64));
-}
-
-bool port_taken(const struct hv_domain *d, uint32_t port)
-{
-	return (*used_of(d, port) >> (port % PORT_STEP)) & 1;
 }

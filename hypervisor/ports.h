@@ -9,6 +9,7 @@
 
 #include "atomic.h"
 #include "bound.h"
+#include "event_abi.h"
 #include "private.h"
 
 #define PORT_STEP 64u				  /* valid_ports is a multiple of it, as on Xen */
@@ -105,6 +106,12 @@ static inline struct port_fifo *port_fifo(const struct hv_domain *d, uint32_t po
 	return &d->bucket[port / BUCKET_PORTS]->fifo[port % BUCKET_PORTS];
 }
 
+/* The word of bits that this port is in. */
+static inline uint64_t *used_of(const struct hv_domain *d, uint32_t port)
+{
+	return &d->bucket[port / BUCKET_PORTS]->used[port % BUCKET_PORTS / PORT_STEP];
+}
+
 /* NULL if it is not valid. No lock needed: buckets stay until the domain dies. */
 static inline struct port *port_find(const struct hv_domain *d, uint32_t port)
 {
@@ -126,12 +133,26 @@ static inline struct port *port_find_or_0(const struct hv_domain *d, uint32_t po
 int ports_init(struct hv_domain *d);
 void ports_destroy(struct hv_domain *d);
 
+/* What is seldom of the three below (ports.c). */
+int port_search(struct hv_domain *d, uint32_t *from);
+void port_word_filled(struct hv_domain *d, uint32_t port);
+void port_word_has_room(struct hv_domain *d, uint32_t port);
+
 /*
  * The lowest number from *from on that can be had; it is valid then, but nothing is taken
  * yet. Domain's lock held. -XEN_EINVAL (dying), -XEN_ENOSPC, -XEN_ENOMEM; -XEN_ERESTART: many below
  * the new *from are free, but still in use by the ABI, and it is time to drop the lock.
  */
-int port_lowest_free(struct hv_domain *d, uint32_t *from);
+static inline int port_lowest_free(struct hv_domain *d, uint32_t *from)
+{
+	const struct event_abi *abi = domain_abi(d);
+	uint32_t port = d->lowest_free;
+
+	if (*from || d->dying || port >= d->valid_ports || port >= abi->ports ||
+	    port >= d->port_limit || (abi->is_busy && abi->is_busy(d, port)))
+		return port_search(d, from);
+	return (int)port;
+}
 
 /*
  * That number, if it can be had; all up to it are valid then. Domain's lock held. -XEN_EINVAL
@@ -140,8 +161,31 @@ int port_lowest_free(struct hv_domain *d, uint32_t *from);
 int port_at(struct hv_domain *d, uint32_t port);
 
 /* Take that number, give it back. Domain's lock held. */
-void port_take(struct hv_domain *d, uint32_t port);
-void port_give_back(struct hv_domain *d, uint32_t port);
-bool port_taken(const struct hv_domain *d, uint32_t port);
+static inline void port_take(struct hv_domain *d, uint32_t port)
+{
+	uint64_t *used = used_of(d, port);
+
+	*used |= UINT64_C(1) << (port % PORT_STEP);
+	if (*used == UINT64_MAX)
+		port_word_filled(d, port);
+	else if (port == d->lowest_free)
+		d->lowest_free = port - port % PORT_STEP + (uint32_t)__builtin_ctzll(~*used);
+}
+
+static inline void port_give_back(struct hv_domain *d, uint32_t port)
+{
+	uint64_t *used = used_of(d, port);
+
+	if (*used == UINT64_MAX)
+		port_word_has_room(d, port);
+	*used &= ~(UINT64_C(1) << (port % PORT_STEP));
+	if (port < d->lowest_free)
+		d->lowest_free = port;
+}
+
+static inline bool port_taken(const struct hv_domain *d, uint32_t port)
+{
+	return (*used_of(d, port) >> (port % PORT_STEP)) & 1;
+}
 
 #endif

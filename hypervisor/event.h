@@ -48,17 +48,6 @@ long event_reset(struct hv_domain *d, struct hv_vcpu *by, bool resume);
 /* The domain is dying: it gets no new ports, and has none after this. */
 void event_close_all(struct hv_domain *d);
 
-/*
- * Lock d, and with it the domain at the other end of this port of its if there is another: that one
- * is returned, referred to; drop_peer() drops both.
- */
-struct hv_domain *lock_with_peer(struct hv_domain *d, const struct port *p);
-void drop_peer(struct hv_domain *peer);
-
-/* Both domains' locks, in order; they may be the same. */
-void lock_two(struct hv_domain *a, struct hv_domain *b);
-void unlock_two(struct hv_domain *a, struct hv_domain *b);
-
 /* ---- event_fifo_setup.c ---- */
 
 long event_init_control(struct hv_domain *d, struct evtchn_init_control *a);

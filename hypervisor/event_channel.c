@@ -11,6 +11,7 @@
 #include "domain.h"
 #include "event.h"
 #include "event_abi.h"
+#include "event_lock.h"
 #include "guest_access.h"
 #include "hypercall.h"
 #include "irq.h"

@@ -9,6 +9,7 @@
 #include "atomic.h"
 #include "domain.h"
 #include "event_abi.h"
+#include "event_lock.h"
 #include "hypercall.h"
 #include "irq.h"
 #include "ports.h"
@@ -17,53 +18,32 @@
 
 #define RESET_STEP 256u /* ports that are closed with one wait */
 
-void lock_two(struct hv_domain *a, struct hv_domain *b)
-{
-	struct hv_domain *first = a->domid <= b->domid ? a : b;
-
-	lock_take(a->hv, &first->lock);
-	if (a != b)
-		lock_take(a->hv, first == a ? &b->lock : &a->lock);
-}
-
-void unlock_two(struct hv_domain *a, struct hv_domain *b)
-{
-	if (a != b)
-		lock_drop(&b->lock);
-	lock_drop(&a->lock);
-}
-
 /* While the lock is dropped to take both in order, the port may change its peer: then again. */
-struct hv_domain *lock_with_peer(struct hv_domain *d, const struct port *p)
+struct hv_domain *lock_peer_too(struct hv_domain *d, const struct port *p)
 {
 	struct hv_domain *peer;
 	uint64_t w;
 
 	for (;;) {
-		lock_take(d->hv, &d->lock);
 		w = load_relaxed(&p->word);
-		if (word_state(w) != PORT_INTERDOMAIN || word_dom(w) == d->domid)
+		if (!has_peer(d, w))
 			return NULL;
 		peer = domain_get(d->hv, word_dom(w));
 		lock_drop(&d->lock);
-		if (!peer)
-			continue; /* it died meanwhile, and so has the connection */
-		lock_two(d, peer);
-		/* Also the same domain still, not a new one with the same number and the same port.
-		 */
-		if (load_relaxed(&p->word) == w && domain_lookup(d->hv, peer->domid) == peer)
-			return peer;
-		unlock_two(d, peer);
-		domain_put(peer);
+		if (peer) {
+			lock_two(d, peer);
+			/* Also the same domain still, not a new one with the same number and the
+			 * same port.
+			 */
+			if (load_relaxed(&p->word) == w &&
+			    domain_lookup(d->hv, peer->domid) == peer)
+				return peer;
+			unlock_two(d, peer);
+			domain_put(peer);
+		}
+		/* If there was none it died meanwhile, and so has the connection. */
+		lock_take(d->hv, &d->lock);
 	}
-}
-
-void drop_peer(struct hv_domain *peer)
-{
-	if (!peer)
-		return;
-	lock_drop(&peer->lock);
-	domain_put(peer);
 }
 
 /*
@@ -126,7 +106,8 @@ static long detach(struct hv_domain *d, struct hv_domain *peer, struct port *p, 
 static void finish(struct hv_domain *d, uint32_t port)
 {
 	domain_abi(d)->clear_pending(d, port);
-	trace_forget(d, port);
+	if (trace_wanted(d))
+		trace_forget(d, port);
 	port_give_back(d, port);
 	d->open_ports--;
 }

@@ -80,9 +80,10 @@ void event_raise(struct hv_vcpu *by, struct hv_vcpu *v, uint32_t port)
 	const struct hv_domain *d = v->domain;
 	enum counted kind;
 
-	trace_sent(d, port);
+	if (trace_wanted(d))
+		trace_sent(d, port);
 	kind = domain_abi(d)->raise(v, port);
-	if (was_pending(kind))
+	if (trace_wanted(d) && was_pending(kind))
 		trace_merged(d, port);
 	finish(by, v, port, kind);
 }

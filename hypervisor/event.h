@@ -18,7 +18,7 @@ struct port;
 /* EVTCHNOP_send by this vCPU, on its own thread, on a port of its domain. */
 long event_send(struct hv_vcpu *by, uint32_t port);
 /*
- * An event on that port, which notifies v. by: whose thread and section this is, NULL if it is not
+ * An event on that port, which notifies v. by: whose thread this is, NULL if it is not
  * one vCPU's own. In a read section, or with the domain's lock held.
  */
 void event_raise(struct hv_vcpu *by, struct hv_vcpu *v, uint32_t port);

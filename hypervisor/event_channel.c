@@ -21,7 +21,8 @@
 #include "vcpu.h"
 
 /* Take a free port into use. route: see struct port; NULL if none. Domain's lock held. */
-static void open_port(struct hv_domain *d, uint32_t port, uint64_t word, struct hv_vcpu *route)
+static inline __attribute__((always_inline)) void open_port(struct hv_domain *d, uint32_t port,
+							    uint64_t word, struct hv_vcpu *route)
 {
 	struct port *p = port_known(d, port);
 
@@ -78,7 +79,7 @@ static long connect_to(struct hv_vcpu *v, struct hv_domain *rd, struct evtchn_bi
 	store_relaxed(&rp->route, d->vcpu[0]);
 	store_seq(&rp->word, port_word(PORT_INTERDOMAIN, word_vcpu(rw), d->domid, (uint32_t)port));
 	/* What the other end sent before was lost: have the guest look once. */
-	event_raise(NULL, d->vcpu[0], (uint32_t)port);
+	event_raise(v, d->vcpu[0], (uint32_t)port);
 	a->local_port = (uint32_t)port;
 	return 0;
 }

@@ -16,6 +16,9 @@
 #include "probe.h"
 #include "trace.h"
 
+/* For the steps that a close and a reset share: a close has them without a call. */
+#define STEP static inline __attribute__((always_inline))
+
 #define RESET_STEP 256u /* ports that are closed with one wait */
 
 /* While the lock is dropped to take both in order, the port may change its peer: then again. */
@@ -50,9 +53,9 @@ struct hv_domain *lock_peer_too(struct hv_domain *d, const struct port *p)
  * The other end waits for us again, on the vCPU that it has. Its own events, pending or on their
  * way, stay.
  */
-static void unbind_peer(struct hv_domain *d, struct hv_domain *peer, uint64_t w)
+STEP void unbind_peer(struct hv_domain *d, struct hv_domain *peer, uint64_t w)
 {
-	struct port *p = port_find(peer ? peer : d, word_number(w));
+	struct port *p = port_known(peer ? peer : d, word_number(w));
 	uint64_t old = load_relaxed(&p->word);
 
 	/* Pairs with the senders' load of it: see section_enter(). Its route is not touched. */
@@ -68,42 +71,36 @@ static void unbind_virq(struct hv_domain *d, uint32_t port, unsigned virq)
 			store_seq(&d->vcpu[i]->virq_port[virq], 0u);
 }
 
-/*
- * First step: nobody finds the port in use any more. Its number stays taken. Locks held as by
- * lock_with_peer().
- */
-static long detach(struct hv_domain *d, struct hv_domain *peer, struct port *p, uint32_t port)
+static __attribute__((noinline)) void unbind_interrupt(struct hv_domain *d, uint32_t port,
+						       uint64_t w)
 {
-	uint64_t w = load_relaxed(&p->word);
-
-	switch (word_state(w)) {
-	case PORT_FREE:
-	case PORT_RESERVED:
-		return -XEN_EINVAL;
-	case PORT_INTERDOMAIN:
-		unbind_peer(d, peer, w);
-		break;
-	case PORT_PIRQ:
+	if (word_state(w) == PORT_PIRQ)
 		pirq_unbind(d, word_number(w));
-		break;
-	case PORT_VIRQ:
+	else
 		unbind_virq(d, port, word_number(w));
-		break;
-	case PORT_UNBOUND:
-	case PORT_IPI:
-		break;
-	}
+}
+
+/*
+ * First step: nobody finds the port, which is in use, so any more; its word was w. Its number stays
+ * taken. Locks held as by lock_with_peer().
+ */
+STEP void detach(struct hv_domain *d, struct hv_domain *peer, struct port *p, uint32_t port,
+		 uint64_t w)
+{
+	if (word_state(w) == PORT_INTERDOMAIN)
+		unbind_peer(d, peer, w);
+	else if (word_state(w) == PORT_PIRQ || word_state(w) == PORT_VIRQ)
+		unbind_interrupt(d, port, w);
 	/* Pairs with the senders' load of it: see section_enter(). */
 	store_seq(&p->word, port_word(PORT_FREE, 0, 0, 0));
 	probe_close(d->domid, port, word_vcpu(w), word_state(w));
-	return 0;
 }
 
 /*
  * Last step, after the wait. Only now it counts as not open: who goes on with the same reset must
  * not leave the FIFO ABI before we are here, since the 2-level ABI may have no bit for this port.
  */
-static void finish(struct hv_domain *d, uint32_t port)
+STEP void finish(struct hv_domain *d, uint32_t port)
 {
 	domain_abi(d)->clear_pending(d, port);
 	if (trace_wanted(d))
@@ -113,17 +110,33 @@ static void finish(struct hv_domain *d, uint32_t port)
 }
 
 /*
+ * Each of the domain's vCPUs and of the other threads was seen outside once after the caller's
+ * store. Who enters later sees that, and who had entered before is out: so nobody is waited for,
+ * and no epoch has to end. Pairs with section_enter() as sections_wait() does.
+ */
+STEP bool all_out(const struct hv_domain *d)
+{
+	const struct shared_section *s = &d->hv->section;
+	unsigned i;
+
+	if (load_seq(&s->inside[0]) || load_seq(&s->inside[1]))
+		return false;
+	for (i = 0; i < d->max_vcpus; i++)
+		if (load_seq(&d->vcpu[i]->section.inside))
+			return false;
+	return true;
+}
+
+/*
  * Senders that may have found the port, whose word was that, are out. Those of another domain can
  * have if it is connected to that one, or was: then it is unbound, and the name is still there.
  */
-static void wait_for_senders(const struct hv_domain *d, uint64_t w)
+STEP void wait_for_senders(const struct hv_domain *d, uint64_t w)
 {
-	enum port_state state = word_state(w);
+	bool named = word_state(w) == PORT_UNBOUND || word_state(w) == PORT_INTERDOMAIN;
 
-	if ((state == PORT_UNBOUND || state == PORT_INTERDOMAIN) && word_dom(w) != d->domid)
+	if ((named && word_dom(w) != d->domid) || !all_out(d))
 		sections_wait(d->hv);
-	else
-		sections_wait_domain(d);
 }
 
 long event_close(struct hv_domain *d, uint32_t port)
@@ -131,24 +144,25 @@ long event_close(struct hv_domain *d, uint32_t port)
 	struct port *p = port_find(d, port);
 	struct hv_domain *peer;
 	uint64_t w;
-	long rc;
 
 	if (!p)
 		return -XEN_EINVAL;
 	peer = lock_with_peer(d, p);
 	w = load_relaxed(&p->word);
-	rc = detach(d, peer, p, port);
-	drop_peer(peer);
-	if (rc == 0) {
-		/*
-		 * With our lock held: no one of this domain gets the number before it is clean.
-		 * Senders need no lock.
-		 */
-		wait_for_senders(d, w);
-		finish(d, port);
+	if (!word_usable(w)) {
+		lock_drop(&d->lock);
+		return -XEN_EINVAL;
 	}
+	detach(d, peer, p, port, w);
+	drop_peer(peer);
+	/*
+	 * With our lock held: no one of this domain gets the number before it is clean. Senders
+	 * need no lock.
+	 */
+	wait_for_senders(d, w);
+	finish(d, port);
 	lock_drop(&d->lock);
-	return rc;
+	return 0;
 }
 
 /*
@@ -164,11 +178,14 @@ static uint32_t close_some(struct hv_domain *d, uint32_t from)
 
 	for (port = from; port < end && (p = port_find(d, port)) != NULL; port++) {
 		struct hv_domain *peer;
+		uint64_t w;
 
 		if (!word_usable(load_relaxed(&p->word)))
 			continue;
 		peer = lock_with_peer(d, p);
-		detach(d, peer, p, port);
+		w = load_relaxed(&p->word);
+		if (word_usable(w))
+			detach(d, peer, p, port, w);
 		drop_peer(peer);
 		lock_drop(&d->lock);
 	}

@@ -65,7 +65,8 @@ static void end_polls(struct hv_vcpu *v, uint32_t port, enum counted kind)
 		poll_wake(v->domain, port);
 }
 
-static void finish(struct hv_vcpu *by, struct hv_vcpu *v, uint32_t port, enum counted kind)
+static inline __attribute__((always_inline)) void finish(struct hv_vcpu *by, struct hv_vcpu *v,
+							 uint32_t port, enum counted kind)
 {
 	count(by, v, count_as(kind));
 	if (kind == COUNT_MERGED_KICKED)

@@ -48,26 +48,3 @@ void sections_wait(struct hv *hv)
 	wait_shared(hv, epoch);
 	lock_drop(&hv->section_lock);
 }
-
-/*
- * Each of them was seen outside once after the caller's store: who enters later sees that, and who
- * had entered before is out. So nobody is waited for, and no epoch has to end.
- */
-static bool all_out(const struct hv_domain *d)
-{
-	const struct shared_section *s = &d->hv->section;
-	struct hv_vcpu *const *v = d->vcpu, *const *end = v + d->max_vcpus;
-
-	if (load_seq(&s->inside[0]) || load_seq(&s->inside[1]))
-		return false;
-	for (; v < end; v++)
-		if (load_seq(&(*v)->section.inside))
-			return false;
-	return true;
-}
-
-void sections_wait_domain(const struct hv_domain *d)
-{
-	if (!all_out(d))
-		sections_wait(d->hv);
-}

@@ -12,7 +12,6 @@
 #include "atomic.h"
 
 struct hv;
-struct hv_domain;
 
 /* A vCPU's, in which only its own thread is: no two senders write the same line. */
 struct section {
@@ -63,11 +62,5 @@ static inline void section_leave_shared(struct shared_section *s, unsigned p)
 
 /* Senders that had entered before the call are out. */
 void sections_wait(struct hv *hv);
-
-/*
- * The same, where only the domain's own vCPUs and other threads can have found what is taken away.
- * It is short where none of them is in a section. The domain stays meanwhile.
- */
-void sections_wait_domain(const struct hv_domain *d);
 
 #endif

@@ -56,25 +56,27 @@ long event_alloc_unbound(struct hv_vcpu *v, struct evtchn_alloc_unbound *a)
 }
 
 /* Both locks held. */
-static long connect_to(struct hv_vcpu *v, struct hv_domain *rd, struct evtchn_bind_interdomain *a)
+static inline __attribute__((always_inline)) long connect_to(struct hv_vcpu *v, struct hv_domain *d,
+							     struct hv_domain *rd,
+							     struct evtchn_bind_interdomain *a)
 {
-	struct hv_domain *d = v->domain;
 	int port = port_lowest_free(d, &v->search.from);
+	uint32_t remote = a->remote_port;
 	struct port *rp;
 	uint64_t rw;
 	int rc;
 
 	if (port < 0)
 		return port;
-	rp = port_find(rd, a->remote_port);
-	rw = rp ? load_relaxed(&rp->word) : 0;
+	rp = port_find_or_0(rd, remote);
+	rw = load_relaxed(&rp->word);
 	if (word_state(rw) != PORT_UNBOUND || word_dom(rw) != d->domid)
 		return -XEN_EINVAL;
-	rc = policy_ask_free(v, HV_OP_EVTCHN_BIND_INTERDOMAIN, rd, a->remote_port);
+	rc = policy_ask_free(v, HV_OP_EVTCHN_BIND_INTERDOMAIN, rd, remote);
 	if (rc)
 		return rc;
 	/* Our end first: who then finds the other one connected finds ours in use. */
-	open_port(d, (uint32_t)port, port_word(PORT_INTERDOMAIN, 0, rd->domid, a->remote_port),
+	open_port(d, (uint32_t)port, port_word(PORT_INTERDOMAIN, 0, rd->domid, remote),
 		  rd->vcpu[word_vcpu(rw)]);
 	store_relaxed(&rp->route, d->vcpu[0]);
 	store_seq(&rp->word, port_word(PORT_INTERDOMAIN, word_vcpu(rw), d->domid, (uint32_t)port));
@@ -84,17 +86,32 @@ static long connect_to(struct hv_vcpu *v, struct hv_domain *rd, struct evtchn_bi
 	return 0;
 }
 
-long event_bind_interdomain(struct hv_vcpu *v, struct evtchn_bind_interdomain *a)
+/* The other end in another domain. */
+static __attribute__((noinline)) long bind_to_other(struct hv_vcpu *v,
+						    struct evtchn_bind_interdomain *a)
 {
-	struct hv_domain *rd = domain_get_any(v, a->remote_dom);
+	struct hv_domain *d = v->domain, *rd = domain_get(d->hv, a->remote_dom);
 	long rc;
 
 	if (!rd)
 		return -XEN_ESRCH;
-	lock_two(v->domain, rd);
-	rc = connect_to(v, rd, a);
-	unlock_two(v->domain, rd);
-	domain_put_any(v, rd);
+	lock_two(d, rd);
+	rc = connect_to(v, d, rd, a);
+	unlock_two(d, rd);
+	domain_put(rd);
+	return rc;
+}
+
+long event_bind_interdomain(struct hv_vcpu *v, struct evtchn_bind_interdomain *a)
+{
+	struct hv_domain *d = v->domain;
+	long rc;
+
+	if (a->remote_dom != DOMID_SELF && a->remote_dom != d->domid)
+		return bind_to_other(v, a);
+	lock_take(d->hv, &d->lock);
+	rc = connect_to(v, d, d, a);
+	lock_drop(&d->lock);
 	return rc;
 }
 

@@ -55,7 +55,7 @@ struct hv_domain *lock_peer_too(struct hv_domain *d, const struct port *p)
  */
 STEP void unbind_peer(struct hv_domain *d, struct hv_domain *peer, uint64_t w)
 {
-	struct port *p = port_known(peer ? peer : d, word_number(w));
+	struct port *p = port_known(peer, word_number(w));
 	uint64_t old = load_relaxed(&p->word);
 
 	/* Pairs with the senders' load of it: see section_enter(). Its route is not touched. */
@@ -82,7 +82,7 @@ static __attribute__((noinline)) void unbind_interrupt(struct hv_domain *d, uint
 
 /*
  * First step: nobody finds the port, which is in use, so any more; its word was w. Its number stays
- * taken. Locks held as by lock_with_peer().
+ * taken. Locks held as by lock_with_peer(); peer: the domain at its other end, if it is connected.
  */
 STEP void detach(struct hv_domain *d, struct hv_domain *peer, struct port *p, uint32_t port,
 		 uint64_t w)
@@ -117,52 +117,68 @@ STEP void finish(struct hv_domain *d, uint32_t port)
 STEP bool all_out(const struct hv_domain *d)
 {
 	const struct shared_section *s = &d->hv->section;
-	unsigned i;
+	struct hv_vcpu *const *vcpu = d->vcpu;
+	uint64_t i = d->max_vcpus;
 
 	if (load_seq(&s->inside[0]) || load_seq(&s->inside[1]))
 		return false;
-	for (i = 0; i < d->max_vcpus; i++)
-		if (load_seq(&d->vcpu[i]->section.inside))
+	do
+		if (load_seq(&vcpu[i - 1]->section.inside))
 			return false;
+	while (--i);
 	return true;
 }
 
 /*
- * Senders that may have found the port, whose word was that, are out. Those of another domain can
- * have if it is connected to that one, or was: then it is unbound, and the name is still there.
+ * Once the port is detached. With our lock held: no one of this domain gets the number before it is
+ * clean. Senders need no lock.
  */
-STEP void wait_for_senders(const struct hv_domain *d, uint64_t w)
+STEP long clean_and_unlock(struct hv_domain *d, uint32_t port, bool wait)
 {
-	bool named = word_state(w) == PORT_UNBOUND || word_state(w) == PORT_INTERDOMAIN;
-
-	if ((named && word_dom(w) != d->domid) || !all_out(d))
+	if (wait)
 		sections_wait(d->hv);
+	finish(d, port);
+	lock_drop(&d->lock);
+	return 0;
 }
 
+/* The same, connected to another domain when it was looked at. Our lock is held. */
+static __attribute__((noinline)) long close_connected(struct hv_domain *d, struct port *p,
+						      uint32_t port)
+{
+	struct hv_domain *peer = lock_peer_too(d, p);
+	uint64_t w = load_relaxed(&p->word);
+	bool usable = word_usable(w);
+
+	if (usable)
+		detach(d, peer, p, port, w);
+	drop_peer(peer);
+	if (usable)
+		return clean_and_unlock(d, port, true);
+	lock_drop(&d->lock);
+	return -XEN_EINVAL;
+}
+
+/*
+ * Senders of another domain can have found the port if it is connected to that one, or was: then it
+ * is unbound, and the other's name is still there. All other senders are this domain's own.
+ */
 long event_close(struct hv_domain *d, uint32_t port)
 {
-	struct port *p = port_find(d, port);
-	struct hv_domain *peer;
+	struct port *p = port_find_or_0(d, port);
 	uint64_t w;
 
-	if (!p)
-		return -XEN_EINVAL;
-	peer = lock_with_peer(d, p);
+	lock_take(d->hv, &d->lock);
 	w = load_relaxed(&p->word);
 	if (!word_usable(w)) {
 		lock_drop(&d->lock);
 		return -XEN_EINVAL;
 	}
-	detach(d, peer, p, port, w);
-	drop_peer(peer);
-	/*
-	 * With our lock held: no one of this domain gets the number before it is clean. Senders
-	 * need no lock.
-	 */
-	wait_for_senders(d, w);
-	finish(d, port);
-	lock_drop(&d->lock);
-	return 0;
+	if (has_peer(d, w))
+		return close_connected(d, p, port);
+	detach(d, d, p, port, w);
+	return clean_and_unlock(
+		d, port, (word_state(w) == PORT_UNBOUND && word_dom(w) != d->domid) || !all_out(d));
 }
 
 /*
@@ -185,7 +201,7 @@ static uint32_t close_some(struct hv_domain *d, uint32_t from)
 		peer = lock_with_peer(d, p);
 		w = load_relaxed(&p->word);
 		if (word_usable(w))
-			detach(d, peer, p, port, w);
+			detach(d, peer ? peer : d, p, port, w);
 		drop_peer(peer);
 		lock_drop(&d->lock);
 	}

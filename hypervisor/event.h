@@ -22,6 +22,8 @@ long event_send(struct hv_vcpu *by, uint32_t port);
  * one vCPU's own. In a read section, or with the domain's lock held.
  */
 void event_raise(struct hv_vcpu *by, struct hv_vcpu *v, uint32_t port);
+/* The same by the vCPU whose hypercall it is, in no section: with v's domain's lock held. */
+void event_raise_own(struct hv_vcpu *by, struct hv_vcpu *v, uint32_t port);
 /* The same once more, of an event that has been counted. With the domain's lock held. */
 void event_repeat(struct hv_vcpu *v, uint32_t port);
 /* The port of a pirq, if it is bound: its event. [any] */

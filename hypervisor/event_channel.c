@@ -81,7 +81,7 @@ static inline __attribute__((always_inline)) long connect_to(struct hv_vcpu *v, 
 	store_relaxed(&rp->route, d->vcpu[0]);
 	store_seq(&rp->word, port_word(PORT_INTERDOMAIN, word_vcpu(rw), d->domid, (uint32_t)port));
 	/* What the other end sent before was lost: have the guest look once. */
-	event_raise(v, d->vcpu[0], (uint32_t)port);
+	event_raise_own(v, d->vcpu[0], (uint32_t)port);
 	a->local_port = (uint32_t)port;
 	return 0;
 }

@@ -159,6 +159,24 @@ static __attribute__((noinline)) long send_nothing(struct hv_vcpu *by, uint64_t 
 	return word_state(word) == PORT_UNBOUND ? 0 : -XEN_EINVAL;
 }
 
+static inline __attribute__((always_inline)) long send_to(struct hv_vcpu *by, struct hv_vcpu *v,
+							  uint64_t port)
+{
+	uint32_t way = load_seq(&v->way);
+
+	if (way > WAY_2L)
+		return fifo_send(by, v, port);
+	if (way == WAY_2L)
+		return send_2l(by, v, port);
+	return send_asking(by, v, port);
+}
+
+/* Leaving a section that was not entered does nothing. */
+void event_raise_own(struct hv_vcpu *by, struct hv_vcpu *v, uint32_t port)
+{
+	send_to(by, v, port);
+}
+
 /*
  * The route and the port there are trusted: only the hypervisor writes them, and a vCPU lives as
  * long as its domain, which has disconnected all its ports and waited for the sections before it
@@ -172,8 +190,7 @@ long event_send(struct hv_vcpu *by, uint32_t port)
 	const struct hv_domain *d = by->domain;
 	const struct port *p = port_find_or_0(d, port);
 	struct hv_vcpu *v;
-	uint64_t w, to;
-	uint32_t way;
+	uint64_t w;
 
 	section_enter(&by->section, &d->hv->epoch);
 	/* Pairs with the stores of PORT_FREE in event_close.c: see section_enter(). */
@@ -182,13 +199,7 @@ long event_send(struct hv_vcpu *by, uint32_t port)
 	if (__builtin_expect(!(w & WORD_SENDS), false))
 		return send_nothing(by, w);
 	v = load_seq(&p->route);
-	to = w >> WORD_NUMBER;
-	way = load_seq(&v->way);
-	if (way > WAY_2L)
-		return fifo_send(by, v, to);
-	if (way == WAY_2L)
-		return send_2l(by, v, to);
-	return send_asking(by, v, to);
+	return send_to(by, v, w >> WORD_NUMBER);
 }
 
 /* ---- interrupts ---- */

@@ -35,24 +35,49 @@ static inline __attribute__((always_inline)) void open_port(struct hv_domain *d,
 	probe_bind(d->domid, port, word_vcpu(word), word_state(word));
 }
 
-long event_alloc_unbound(struct hv_vcpu *v, struct evtchn_alloc_unbound *a)
+/* own: d is v's; so the caller knows. */
+static inline __attribute__((always_inline)) long alloc_in(struct hv_vcpu *v, struct hv_domain *d,
+							   struct evtchn_alloc_unbound *a, bool own)
 {
-	struct hv_domain *d = domain_get_any(v, a->dom);
 	domid_t remote = a->remote_dom == DOMID_SELF ? v->domain->domid : a->remote_dom;
 	int port, rc;
 
-	if (!d)
-		return -XEN_ESRCH;
 	lock_take(d->hv, &d->lock);
 	port = port_lowest_free(d, &v->search.from);
-	rc = port < 0 ? port : policy_ask_unless_own(v, HV_OP_EVTCHN_ALLOC_UNBOUND, d, remote);
-	if (rc == 0)
+	if (port < 0)
+		rc = port;
+	else if (own)
+		rc = policy_ask_own(v, HV_OP_EVTCHN_ALLOC_UNBOUND, remote);
+	else
+		rc = policy_ask_on(v, HV_OP_EVTCHN_ALLOC_UNBOUND, d, remote);
+	if (rc == 0) {
 		open_port(d, (uint32_t)port, port_word(PORT_UNBOUND, 0, remote, 0), NULL);
-	lock_drop(&d->lock);
-	domain_put_any(v, d);
-	if (rc == 0)
 		a->port = (uint32_t)port;
+	}
+	lock_drop(&d->lock);
 	return rc;
+}
+
+static __attribute__((noinline)) long alloc_in_other(struct hv_vcpu *v,
+						     struct evtchn_alloc_unbound *a)
+{
+	struct hv_domain *d = domain_get(v->domain->hv, a->dom);
+	long rc;
+
+	if (!d)
+		return -XEN_ESRCH;
+	rc = alloc_in(v, d, a, false);
+	domain_put(d);
+	return rc;
+}
+
+long event_alloc_unbound(struct hv_vcpu *v, struct evtchn_alloc_unbound *a)
+{
+	struct hv_domain *d = v->domain;
+
+	if (a->dom != DOMID_SELF && a->dom != d->domid)
+		return alloc_in_other(v, a);
+	return alloc_in(v, d, a, true);
 }
 
 /* Both locks held. */

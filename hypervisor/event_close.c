@@ -165,9 +165,12 @@ static __attribute__((noinline)) long close_connected(struct hv_domain *d, struc
  */
 long event_close(struct hv_domain *d, uint32_t port)
 {
-	struct port *p = port_find_or_0(d, port);
+	struct port *p;
 	uint64_t w;
 
+	/* Port 0 is never in use. */
+	port = index_nospec32(port, load_acquire(&d->valid_ports));
+	p = port_known(d, port);
 	lock_take(d->hv, &d->lock);
 	w = load_relaxed(&p->word);
 	if (!word_usable(w)) {

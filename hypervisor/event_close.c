@@ -89,7 +89,7 @@ STEP void detach(struct hv_domain *d, struct hv_domain *peer, struct port *p, ui
 {
 	if (word_state(w) == PORT_INTERDOMAIN)
 		unbind_peer(d, peer, w);
-	else if (word_state(w) == PORT_PIRQ || word_state(w) == PORT_VIRQ)
+	else if (word_state(w) != PORT_UNBOUND && word_state(w) != PORT_IPI)
 		unbind_interrupt(d, port, w);
 	/* Pairs with the senders' load of it: see section_enter(). */
 	store_seq(&p->word, port_word(PORT_FREE, 0, 0, 0));
@@ -270,6 +270,7 @@ void event_close_all(struct hv_domain *d)
 
 	lock_take(d->hv, &d->lock);
 	d->dying = true;
+	ports_limit_changed(d);
 	lock_drop(&d->lock);
 	do
 		at = close_some(d, at);

@@ -51,6 +51,7 @@ static void enter_fifo(struct hv_domain *d)
 	 * sets bits in shared_info any more.
 	 */
 	store_seq(&d->abi, &event_fifo);
+	ports_limit_changed(d);
 	set_ways(d);
 	sections_wait(d->hv);
 	for (port = 1; port < before->ports && port_find(d, port); port++)
@@ -140,6 +141,7 @@ void event_fifo_leave(struct hv_domain *d)
 		return;
 	/* Pairs with the senders' load in domain_abi(). */
 	store_seq(&d->abi, abi_2l(d));
+	ports_limit_changed(d);
 	set_ways(d);
 	sections_wait(d->hv);
 	for (i = 0; i < f->words / FIFO_PAGE_WORDS; i++)

@@ -11,6 +11,18 @@
 #include "event_abi.h"
 #include "trace.h"
 
+static uint32_t limit_of(const struct hv_domain *d, const struct event_abi *abi)
+{
+	return d->port_limit < abi->ports ? d->port_limit : abi->ports;
+}
+
+void ports_limit_changed(struct hv_domain *d)
+{
+	uint32_t limit = d->dying ? 0 : limit_of(d, domain_abi(d));
+
+	d->ports_now = d->valid_ports < limit ? d->valid_ports : limit;
+}
+
 static int add_bucket(struct hv_domain *d, uint32_t first)
 {
 	if (trace_grow(d, first))
@@ -27,6 +39,7 @@ static int grow(struct hv_domain *d)
 		return -XEN_ENOMEM;
 	/* Release: who sees the ports valid (port_find) sees their bucket, all of it free. */
 	store_release(&d->valid_ports, first + PORT_STEP);
+	ports_limit_changed(d);
 	return 0;
 }
 
@@ -94,11 +107,6 @@ static uint32_t next_free(const struct hv_domain *d, uint32_t from)
 	if (from >= d->valid_ports)
 		return from;
 	return from + lowest_zero(*used_of(d, from), 0);
-}
-
-static uint32_t limit_of(const struct hv_domain *d, const struct event_abi *abi)
-{
-	return d->port_limit < abi->ports ? d->port_limit : abi->ports;
 }
 
 int port_search(struct hv_domain *d, uint32_t *from)

@@ -133,6 +133,9 @@ static inline struct port *port_find_or_0(const struct hv_domain *d, uint32_t po
 int ports_init(struct hv_domain *d);
 void ports_destroy(struct hv_domain *d);
 
+/* Its ABI has changed, or it is dying: what can be had is another matter. Domain's lock held. */
+void ports_limit_changed(struct hv_domain *d);
+
 /* What is seldom of the three below (ports.c). */
 int port_search(struct hv_domain *d, uint32_t *from);
 void port_word_filled(struct hv_domain *d, uint32_t port);
@@ -148,8 +151,7 @@ static inline int port_lowest_free(struct hv_domain *d, uint32_t *from)
 	const struct event_abi *abi = domain_abi(d);
 	uint32_t port = d->lowest_free;
 
-	if (*from || d->dying || port >= d->valid_ports || port >= abi->ports ||
-	    port >= d->port_limit || (abi->is_busy && abi->is_busy(d, port)))
+	if (*from || port >= d->ports_now || (abi->is_busy && abi->is_busy(d, port)))
 		return port_search(d, from);
 	return (int)port;
 }

@@ -234,8 +234,10 @@ struct hv_domain {
 
 	/* under lock: how many are in use, or still being closed */
 	uint32_t open_ports __attribute__((aligned(64)));
-	uint32_t reset_at;	  /* under lock: a reset goes on here; 0: there is none half done */
-	uint32_t lowest_free;	  /* under lock, as what follows: free-port search, ports.c */
+	uint32_t reset_at; /* under lock: a reset goes on here; 0: there is none half done */
+	/* Under lock, as what follows: free-port search, ports.c. */
+	uint32_t lowest_free;
+	uint32_t ports_now; /* numbers below are valid and within all limits */
 	uint32_t full_words_full;
 	uint64_t full_words[32];
 

@@ -23,7 +23,7 @@
 #define SAMPLES	 11u
 #define TRIPS	 200u
 #define ROUNDS	 1000u
-#define PATIENCE 5000u /* looks before another thread may have our processor */
+#define PATIENCE 100u /* looks before another thread may have our processor */
 
 enum mode {
 	SERVE,

@@ -34,7 +34,7 @@ static struct fifo_queue *queue_of(struct fifo *f, unsigned id)
 
 /* ---- holding a queue ---- */
 
-#define MOST_TURNS 8u
+#define MOST_TURNS 32u
 
 /*
  * Somebody has it. Each look at the line takes it away from who holds the queue and may be about to

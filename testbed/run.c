@@ -12,6 +12,8 @@
 
 #include "private.h"
 
+#define PAUSES 32u /* about a microsecond: less than another thread costs that is let in */
+
 _Thread_local struct testbed_vcpu *testbed_current;
 static _Thread_local struct testbed_vcpu *own; /* the vCPU whose thread this is */
 
@@ -52,10 +54,16 @@ void testbed_relax(void *ctx)
 		testbed_die("a busy wait that nobody can end");
 }
 
+/* Who is waited for is mostly on another processor and soon done; if it is not, it may want this.
+ */
 void testbed_relax_threads(void *ctx)
 {
+	static _Thread_local unsigned turns;
+
 	(void)ctx;
-	sched_yield();
+	__builtin_ia32_pause();
+	if (++turns % PAUSES == 0)
+		sched_yield();
 }
 
 /*

@@ -11,6 +11,7 @@
 #include "machine.h"
 
 #define CACHE_LINE 64
+#define PAUSES	   32u /* about a microsecond: less than another thread costs that is let in */
 #define BIG	   (64u << 10) /* from here on fresh pages, which cost nothing until they are used */
 
 static void *ops_alloc(void *ctx, size_t size)
@@ -43,10 +44,16 @@ static uint64_t ops_now(void *ctx)
 	return clock_now(&m->clock);
 }
 
+/* Who is waited for is mostly on another processor and soon done; if it is not, it may want this.
+ */
 static void ops_relax(void *ctx)
 {
+	static _Thread_local unsigned turns;
+
 	(void)ctx;
-	sched_yield();
+	__builtin_ia32_pause();
+	if (++turns % PAUSES == 0)
+		sched_yield();
 }
 
 static struct domain *domain_of(const struct hv_vcpu *v)

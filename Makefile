@@ -71,14 +71,13 @@ coverage:
 	@scripts/deps.sh check
 	@scripts/coverage.sh
 
-# Every figure of docs/performance.md, as a table, build/bench/results.json and plots. QUICK=1: less often, under a
-# minute.
+# The rows of docs/performance.md, as a table, build/bench/results.json and plots. QUICK=1: less often.
 bench:
 	@scripts/deps.sh bench
 	@$(MAKE) --no-print-directory all
 	@bench/run.py $(if $(filter-out 0,$(QUICK)),--quick)
 
-# Has the send path become longer? Counts instructions, so it needs no quiet machine.
+# Has a send, a dispatch or a channel's life become longer? Counts instructions, so it needs no quiet machine.
 check-bench:
 	@scripts/deps.sh bench
 	@$(MAKE) --no-print-directory all

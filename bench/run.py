@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Every claim of the README about speed and size, measured: each as a ratio against something measured in the same
-run, because the machines this runs on are shared. Prints a table, and writes it to build/bench/results.json and plots
+"""The rows of docs/performance.md, measured: each as a ratio against something measured in the same run, because the
+machines this runs on are shared. Prints a table, and writes it to build/bench/results.json and plots
 beside it. Judges no figure; fails if a promised row or plot is missing.
 
-usage: run.py [--quick]    --quick: all of it, less often: under a minute"""
+usage: run.py [--quick]    --quick: all of it, less often"""
 import json
 import os
 import sys

@@ -9,7 +9,7 @@
  */
 void drop_privileges(void);
 
-/* System calls that are of no use any more. After the domains' processes have been started. */
+/* All system calls but those still needed. After the domains' processes have been started. */
 void drop_calls(void);
 
 #endif

@@ -35,9 +35,7 @@ struct hv_domain *lock_peer_too(struct hv_domain *d, const struct port *p)
 		lock_drop(&d->lock);
 		if (peer) {
 			lock_two(d, peer);
-			/* Also the same domain still, not a new one with the same number and the
-			 * same port.
-			 */
+			/* Also the same domain still, not a new one with its number. */
 			if (load_relaxed(&p->word) == w &&
 			    domain_lookup(d->hv, peer->domid) == peer)
 				return peer;

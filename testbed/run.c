@@ -54,8 +54,7 @@ void testbed_relax(void *ctx)
 		testbed_die("a busy wait that nobody can end");
 }
 
-/* Who is waited for is mostly on another processor and soon done; if it is not, it may want this.
- */
+/* Who is waited for is mostly on another processor and soon done; else it may want this one. */
 void testbed_relax_threads(void *ctx)
 {
 	static _Thread_local unsigned turns;

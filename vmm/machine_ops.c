@@ -44,8 +44,7 @@ static uint64_t ops_now(void *ctx)
 	return clock_now(&m->clock);
 }
 
-/* Who is waited for is mostly on another processor and soon done; if it is not, it may want this.
- */
+/* Who is waited for is mostly on another processor and soon done; else it may want this one. */
 static void ops_relax(void *ctx)
 {
 	static _Thread_local unsigned turns;

@@ -82,7 +82,7 @@ static void die_with_parent(void)
 		leave(-ESRCH, SHIM_STEP_PARENT);
 }
 
-/* What tells iret.S which vCPU this is. Without it iret takes the long way, so no error. */
+/* What tells iret.S which vCPU this is. 0: it does not know, so iret takes the long way. */
 static int number_thread(unsigned long id)
 {
 	struct user_desc *desc = low_page + id;

@@ -44,12 +44,11 @@ static uint64_t somewhere(uint64_t *seed)
 }
 
 /* Present, read-only, or not there at all */
-static void change_page(struct pv *pv, const uint64_t mfns[4], uint64_t r)
+static void change_page(const uint64_t mfns[4], uint64_t r)
 {
 	static const uint64_t flags[] = { 0, 1, 3 };
 	uint64_t flag = flags[r >> 8 & 1 ? 2 : r >> 9 & 1];
 
-	(void)pv;
 	(void)pv_remap(pages[r & 3], flag ? pv_pte(mfns[r >> 2 & 3], flag == 3) : 0);
 }
 
@@ -78,7 +77,7 @@ void mode_areas(struct pv *pv)
 			pv_hypercall(__HYPERVISOR_vcpu_op, ops[r & 1], 0, at, 0, 0);
 		else
 			pv_hypercall(__HYPERVISOR_vcpu_op, ops[3], 0, somewhere(&seed), 0, 0);
-		change_page(pv, mfns, r >> 24);
+		change_page(mfns, r >> 24);
 		if (!(r >> 50 & 7))
 			pv_hypercall(__HYPERVISOR_sched_op, SCHEDOP_yield, 0, 0, 0, 0);
 	}

@@ -1,4 +1,4 @@
-"""Instructions and locked operations of one event or one channel's life, counted by valgrind's callgrind in build/bench/engine and
+"""Instructions and locked operations of each row, counted by valgrind's callgrind in build/bench/engine and
 guest: the same on every run and on every machine that has the same compiler. What the embedder's callbacks do (the
 testbed's) is not counted. Used by run.py and check-instructions."""
 import concurrent.futures

@@ -149,7 +149,7 @@ static __attribute__((noinline)) long close_connected(struct hv_domain *d, struc
 	bool usable = word_usable(w);
 
 	if (usable)
-		detach(d, peer, p, port, w);
+		detach(d, peer ? peer : d, p, port, w);
 	drop_peer(peer);
 	if (usable)
 		return clean_and_unlock(d, port, true);

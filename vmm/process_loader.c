@@ -216,7 +216,8 @@ static pid_t run_domain(struct process *p, struct spawn *s, char *stack_end)
 		p->pid = run_child(child_main, s, stack_end, CLONE_PIDFD | NAMESPACES, &p->pidfd);
 		if (p->pid > 0)
 			return p->pid;
-		process_backend.no_namespaces = true;
+		/* What may pass, another domain may get. */
+		process_backend.no_namespaces = p->pid != -EAGAIN && p->pid != -ENOMEM;
 	}
 	h->parent = getpid();
 	return run_child(child_main, s, stack_end, CLONE_PIDFD, &p->pidfd);

@@ -5,6 +5,7 @@
  */
 #include "raw.h"
 
+#include <xen/errno.h>
 #include <xen/sched.h>
 #include <xen/vcpu.h>
 
@@ -15,6 +16,7 @@ static struct {
 	struct channel c[3];
 	evtchn_port_t old; /* the sender's end of what is closed */
 	bool reopened, destroyed;
+	unsigned closed; /* how often with success */
 	unsigned ups;
 	unsigned polled; /* ports at once */
 } s;
@@ -459,6 +461,57 @@ static void destroy_vs_send(void)
 	world_end(&s.w);
 }
 
+/* ---- a number that is in use again ---- */
+
+static void close_it(struct world_vcpu *v)
+{
+	long rc = raw_close(v, s.c[0].to);
+
+	world_expect(rc == 0 || rc == -XEN_EINVAL, "close: %ld", rc);
+	s.closed += rc == 0;
+}
+
+static void close_and_reopen_within(struct world_vcpu *v)
+{
+	struct evtchn_alloc_unbound a = { .dom = DOMID_SELF, .remote_dom = DOMID_SELF };
+	struct evtchn_bind_interdomain b = { .remote_dom = DOMID_SELF };
+	long rc;
+
+	close_it(v);
+	world_expect(world_evtchn(v, EVTCHNOP_alloc_unbound, &a) == 0, "alloc_unbound");
+	world_expect(a.port == s.c[0].to, "it has number %u", a.port);
+	b.remote_port = a.port;
+	rc = world_evtchn(v, EVTCHNOP_bind_interdomain, &b);
+	world_expect(rc == 0 || rc == -XEN_EINVAL, "bind_interdomain: %ld", rc);
+	s.reopened = rc == 0;
+	s.old = b.local_port;
+}
+
+/*
+ * Who closes a port of two domains gives up its lock to take both. Meanwhile the other vCPU closes
+ * it and has the number again, for a port that is connected within the domain.
+ */
+static void close_vs_reopen(void)
+{
+	struct hv_port_info first, second;
+
+	begin(2, 1);
+	s.to->vcpu[0].upcall = s.to->vcpu[1].upcall = NULL;
+	world_run_vcpu(&s.to->vcpu[0], "closer", close_it);
+	world_run_vcpu(&s.to->vcpu[1], "reopener", close_and_reopen_within);
+	sim_run();
+	hv_port_info(s.to->hv, s.c[0].to, &first);
+	world_expect(first.status == (s.closed == 1 ? EVTCHNSTAT_interdomain : EVTCHNSTAT_closed),
+		     "%u closed it, and it is %u", s.closed, first.status);
+	if (s.reopened) {
+		hv_port_info(s.to->hv, s.old, &second);
+		world_expect(second.status ==
+				     (s.closed == 1 ? EVTCHNSTAT_interdomain : EVTCHNSTAT_unbound),
+			     "%u closed it, and the other end is %u", s.closed, second.status);
+	}
+	world_end(&s.w);
+}
+
 /* ---- a paused domain ---- */
 
 static void pauser(void *arg)
@@ -497,6 +550,7 @@ const struct scenario scenarios_raw[] = {
 	{ "close_vs_send", close_vs_send, 500 },
 	{ "close_two_vs_send", close_two_vs_send, 200 },
 	{ "close_vs_close", close_vs_close, 200 },
+	{ "close_vs_reopen", close_vs_reopen, 200 },
 	{ "ipi_close_vs_send", ipi_close_vs_send, 150 },
 	{ "virq_close_vs_raise", virq_close_vs_raise, 200 },
 	{ "reset_vs_send", reset_vs_send, 550 },

@@ -92,6 +92,10 @@ static void still_there(void)
 	works(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED,
 	      "mmap");
 	works(!kill(getpid(), 0), "kill");
+	works(getpgrp() > 0, "getpgrp, which the terminal needs");
+	errno = 0;
+	alarm(60);
+	works(!errno && alarm(0) > 0, "alarm, which the end needs");
 	works(!pthread_create(&thread, NULL, nothing, NULL) && !pthread_join(thread, NULL),
 	      "a thread");
 	works(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1, "no_new_privs");

@@ -116,7 +116,8 @@ static const unsigned short useful[] = {
 	SYS_pidfd_send_signal,
 	SYS_wait4,
 	SYS_waitid,
-	/* the terminal: is it ours now? an end that a full pipe holds up (setitimer: musl's alarm) */
+	/* the terminal: is it ours now? an end that a full pipe holds up (setitimer: musl's alarm)
+	 */
 	SYS_getpgrp,
 	SYS_getpgid,
 	SYS_alarm,

@@ -24,7 +24,7 @@ IMAGES = os.path.abspath(sys.argv[2])
 NOBODY = 65534
 CAPABILITIES = ("CapInh", "CapPrm", "CapEff", "CapAmb")
 VCPUS = 2
-NAMESPACES = {"user": 0x10000000, "pid": 0x20000000, "net": 0x40000000, "ipc": 0x8000000, "mnt": 0x20000,
+NAMESPACES = {"user": 0x10000000, "pid": 0x20000000, "net": 0x40000000, "ipc": 0x8000000,
               "uts": 0x4000000}
 
 

@@ -4,7 +4,6 @@
  * single ones take that are not the median. The readings have their own cost, which the row without
  * a send between them shows.
  */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "../hypervisor/event.h"
@@ -18,7 +17,6 @@ static void one_by_one(const char *name, struct engine *e, unsigned ports,
 {
 	unsigned n = figures_fewer(SAMPLES);
 	double *samples = calloc(n, sizeof(*samples));
-	char more[MORE];
 
 	for (unsigned i = 0; samples && i < n; i++) {
 		uint32_t port = e->words ? 1 + i % ports : port_of_selector(i % ports);
@@ -35,11 +33,7 @@ static void one_by_one(const char *name, struct engine *e, unsigned ports,
 	}
 	if (!samples)
 		return;
-	figures_samples(name, samples, n);
-	(void)figures_median(samples, n);
-	snprintf(more, sizeof(more), "p99=%.0f p999=%.0f", figures_quantile(samples, n, 0.99),
-		 figures_quantile(samples, n, 0.999));
-	figures_print(name, "ns", samples, n, more);
+	figures_print_each(name, samples, n);
 	free(samples);
 }
 

@@ -66,6 +66,17 @@ void figures_samples(const char *name, const double *samples, unsigned n)
 	putchar('\n');
 }
 
+void figures_print_each(const char *name, double *ns, unsigned n)
+{
+	char more[64];
+
+	figures_samples(name, ns, n);
+	(void)figures_median(ns, n);
+	snprintf(more, sizeof(more), "p99=%.0f p999=%.0f", figures_quantile(ns, n, 0.99),
+		 figures_quantile(ns, n, 0.999));
+	figures_print(name, "ns", ns, n, more);
+}
+
 unsigned figures_fewer(unsigned n)
 {
 	return !getenv("BENCH_QUICK") || n <= LEAST ? n : n / QUICKER > LEAST ? n / QUICKER : LEAST;

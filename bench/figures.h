@@ -36,6 +36,9 @@ void figures_print(const char *name, const char *unit, double *samples, unsigned
 /* One line more: all of them, in order of time, for a histogram. */
 void figures_samples(const char *name, const double *samples, unsigned n);
 
+/* Both of single latencies in ns, with their 99th percentile and their 99.9th. Sorts them. */
+void figures_print_each(const char *name, double *ns, unsigned n);
+
 /* How often a thing is measured: as often as that, or less in a quick run (BENCH_QUICK is set). */
 unsigned figures_fewer(unsigned n);
 

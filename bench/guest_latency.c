@@ -3,7 +3,6 @@
  * Each dispatch by itself: one event, from the upcall's entry to its return after the handler, for
  * the histograms. guest_dispatch.c has the means.
  */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "guest.h"
@@ -18,7 +17,6 @@ static void each(const char *name, enum guest_abi abi, unsigned ports, double sc
 	double *samples = calloc(n, sizeof(*samples));
 	evtchn_port_t *which;
 	struct played p;
-	char more[MORE];
 
 	if (!samples)
 		return;
@@ -34,11 +32,7 @@ static void each(const char *name, enum guest_abi abi, unsigned ports, double sc
 		guest_upcall(p.g);
 		samples[i] = (double)(figures_cycles() - start) * scale;
 	}
-	figures_samples(name, samples, n);
-	(void)figures_median(samples, n);
-	snprintf(more, sizeof(more), "p99=%.0f p999=%.0f", figures_quantile(samples, n, 0.99),
-		 figures_quantile(samples, n, 0.999));
-	figures_print(name, "ns", samples, n, more);
+	figures_print_each(name, samples, n);
 	free(which);
 	played_destroy(&p);
 	free(samples);

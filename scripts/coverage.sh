@@ -28,6 +28,9 @@ scripts/coverage.py $build
 for s in $tests; do
     set -- "$@" --suite "$s"
 done
-meson test -C $build "$@" >/dev/null || echo "(some test failed)"
+meson test -C $build "$@" >/dev/null
+failed=$?
 echo "by the corpora and the tests ($tests):"
-scripts/coverage.py $build
+scripts/coverage.py $build || exit 1
+[ $failed = 0 ] || echo "Some test failed: $build/meson-logs/testlog.txt"
+exit $failed

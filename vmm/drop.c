@@ -116,8 +116,7 @@ static const unsigned short useful[] = {
 	SYS_pidfd_send_signal,
 	SYS_wait4,
 	SYS_waitid,
-	/* the terminal: is it ours now? an end that a full pipe holds up (setitimer: musl's alarm)
-	 */
+	/* whether the terminal is ours; the end, if a full pipe stalls it (musl: setitimer) */
 	SYS_getpgrp,
 	SYS_getpgid,
 	SYS_alarm,

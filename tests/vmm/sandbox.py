@@ -114,8 +114,13 @@ def statuses(pid):
     """The status of each of its threads."""
     found = []
     for task in os.listdir("/proc/%d/task" % pid):
-        text = pathlib.Path("/proc/%d/task/%s/status" % (pid, task)).read_text()
+        # Of domain two's threads in the monitor some may just be ending.
+        try:
+            text = pathlib.Path("/proc/%d/task/%s/status" % (pid, task)).read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
         found.append(dict(re.findall(r"^(\w+):\s*(.*)$", text, re.M)))
+    check(found, "no thread of", pid)
     return found
 
 

@@ -71,8 +71,12 @@ def check_first(err, count, least=1):
 
 
 def test_lines():
-    code, _, err = run(LINES)
-    check(code == 0, code, err)
+    for _ in range(5):
+        code, _, err = run(LINES)
+        check(code == 0, code, err)
+        # On a busy host all edges may be over before a guest has bound: then once more.
+        if not re.search(r": edge, .* 0 interrupts$", err, re.M):
+            break
     check_first(err, 100)
     check_level(err, "second", "common", 100, exactly=False)
     check(err.count(": SPU:          0  ") == 2, "spurious:", err)

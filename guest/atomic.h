@@ -2,8 +2,8 @@
 /*
  * Atomic accesses of the guest half, each name with its C11 order: _relaxed, _acquire, _release,
  * _sc (sequentially consistent). They work on plain integers and pointers because shared_info's
- * are. No stand-alone fences: ThreadSanitizer does not see them, and every pairing in this half is
- * one of accesses. Locks are in lock.h.
+ * are. No stand-alone fences that publish: ThreadSanitizer does not see them, and every pairing in
+ * this half but one (barrier_after_rmw) is one of accesses. Locks are in lock.h.
  */
 #ifndef GUEST_ATOMIC_H
 #define GUEST_ATOMIC_H
@@ -52,6 +52,17 @@
 #define cas_relaxed(p, old, v) ATOMIC_CAS(p, old, v, __ATOMIC_RELAXED)
 #define cas_acquire(p, old, v) ATOMIC_CAS(p, old, v, __ATOMIC_ACQUIRE)
 #define cas_sc(p, old, v)      ATOMIC_CAS(p, old, v, __ATOMIC_SEQ_CST)
+
+/*
+ * After a sequentially consistent read-modify-write, of whatever word: what was stored before that
+ * is seen by all before what is loaded from here on. x86's are so by themselves. This is no
+ * publication, that stays with accesses; it decides between two who each tell the other and look.
+ */
+#if defined(__x86_64__) || defined(__i386__)
+#define barrier_after_rmw() __atomic_signal_fence(__ATOMIC_SEQ_CST)
+#else
+#define barrier_after_rmw() __atomic_thread_fence(__ATOMIC_SEQ_CST)
+#endif
 
 /*
  * One more on a counter that only this CPU writes, events disabled, and anybody reads: no

@@ -17,7 +17,7 @@
 #define MAX_NR_IRQS	(1u << 24)
 #define MAX_PIRQS	(1u << 15)
 
-void cpu_relax(struct guest *g)
+void cpu_relax(const struct guest *g)
 {
 	if (g->ops->relax)
 		g->ops->relax(g->ctx);
@@ -27,27 +27,31 @@ void cpu_relax(struct guest *g)
 #endif
 }
 
+void *const table_nothing[TABLE_LEAF];
+
 int table_init(struct guest *g, struct table *t, unsigned limit)
 {
+	unsigned nr;
+
 	t->leaves = guest_alloc(g, table_dir_size(limit));
 	if (!t->leaves)
 		return -XEN_ENOMEM;
+	for (nr = 0; nr < limit; nr += TABLE_LEAF)
+		t->leaves[nr / TABLE_LEAF] = table_nothing;
 	t->limit = limit;
 	return 0;
 }
 
 int table_reserve(struct guest *g, struct table *t, unsigned nr)
 {
-	void **leaf;
+	void *const *leaf;
 
-	if (load_relaxed(&t->leaves[nr / TABLE_LEAF]))
+	if (load_relaxed(&t->leaves[nr / TABLE_LEAF]) != table_nothing)
 		return 0;
 	leaf = guest_alloc(g, TABLE_LEAF * sizeof(*leaf));
 	if (!leaf)
 		return -XEN_ENOMEM;
-	/*
-	 * Another CPU's table_get may come by at this moment: it sees no leaf, or one full of NULL.
-	 */
+	/* Another CPU's table_get may come by at this moment: both are full of NULL. */
 	store_release(&t->leaves[nr / TABLE_LEAF], leaf);
 	return 0;
 }
@@ -59,7 +63,9 @@ void table_fini(struct guest *g, struct table *t)
 	if (!t->leaves)
 		return;
 	for (nr = 0; nr < t->limit; nr += TABLE_LEAF)
-		guest_free(g, t->leaves[nr / TABLE_LEAF], TABLE_LEAF * sizeof(void *));
+		if (t->leaves[nr / TABLE_LEAF] != table_nothing)
+			guest_free(g, (void *)t->leaves[nr / TABLE_LEAF],
+				   TABLE_LEAF * sizeof(void *));
 	guest_free(g, t->leaves, table_dir_size(t->limit));
 }
 

@@ -16,7 +16,7 @@ struct lock {
 };
 
 /* In every busy wait: whoever is waited for may need this very processor. In guest.c. */
-void cpu_relax(struct guest *g);
+void cpu_relax(const struct guest *g);
 
 /* Events are disabled already. */
 static inline void lock_acquire(struct guest *g, struct lock *l)
@@ -45,6 +45,37 @@ static inline void unlock_irqrestore(struct guest *g, struct lock *l, guest_flag
 {
 	lock_release(l);
 	guest_local_irq_restore(g, flags);
+}
+
+/*
+ * A lock that also tells who does not take it whether anybody has meanwhile: odd while it is held,
+ * and another number each time.
+ */
+struct seq_lock {
+	uint64_t seq;
+};
+
+/*
+ * Events are disabled already. What the caller loads from here on is not older than the stores that
+ * somebody made before a read-modify-write after which it still read the number of before
+ * (irq/quick.h).
+ */
+static inline void seq_lock_acquire(struct guest *g, struct seq_lock *l)
+{
+	uint64_t seq = load_relaxed(&l->seq);
+
+	while (seq & 1 || !cas_sc(&l->seq, &seq, seq + 1)) {
+		if (seq & 1) {
+			cpu_relax(g);
+			seq = load_relaxed(&l->seq);
+		}
+	}
+	barrier_after_rmw();
+}
+
+static inline void seq_lock_release(struct seq_lock *l)
+{
+	store_release(&l->seq, l->seq + 1);
 }
 
 #endif

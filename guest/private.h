@@ -30,9 +30,13 @@ struct guest_cpu {
 	struct vcpu_info *vcpu_info;
 	unsigned nr;
 	bool in_upcall;
-	bool upcall_again;   /* a nested upcall was here */
+	bool upcall_again; /* a nested upcall was here */
+	/* irq/quick.h: the IRQ whose handler is run without its lock; atomic, others read it. */
+	const struct irq_desc *quick;
+	bool after_quick; /* that handler may have left something to be done after it */
+	uint64_t handled; /* interrupts, all IRQs; others read it */
+
 	uint64_t spurious;   /* events that nobody wanted; others read it */
-	uint64_t handled;    /* interrupts, all IRQs; others read it */
 	uint64_t nested;     /* upcalls that interrupted a handler; others read it */
 	uint64_t last_clock; /* latest time that guest_clock told on this CPU */
 	bool info_given;     /* Xen knows where vcpu_info is that is not in shared_info */
@@ -42,8 +46,9 @@ struct guest_cpu {
 	/* irq/: the handlers on this CPU's stack. */
 	bool may_nest;	  /* the innermost is one that upcalls may interrupt */
 	unsigned nesting; /* upcalls on the stack */
-	unsigned passes;  /* over handlers, on the stack */
+	unsigned passes;  /* over handlers, on the stack; not the quick one */
 	unsigned lines;	  /* movable ones that notify this CPU; atomic, anybody's */
+
 	/* guest_raise_irq's, to be handled when no handler is on the stack. */
 	struct irq_desc *raised, *last_raised;
 

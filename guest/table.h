@@ -13,45 +13,49 @@
 
 #define TABLE_LEAF (4096u / sizeof(void *))
 
+/* The leaf of all numbers that have none of their own yet: nothing is ever written there. */
+extern void *const table_nothing[TABLE_LEAF];
+
 struct table {
-	void ***leaves;
+	void *const **leaves;
 	unsigned limit; /* numbers 0 .. limit - 1 */
 };
 
 static inline size_t table_dir_size(unsigned limit)
 {
-	return (limit + TABLE_LEAF - 1) / TABLE_LEAF * sizeof(void **);
+	return (limit + TABLE_LEAF - 1) / TABLE_LEAF * sizeof(void *const *);
 }
 
-static inline void *table_get(const struct table *t, unsigned nr)
+/* nr is below the limit. */
+static inline void *table_at(const struct table *t, unsigned nr)
 {
-	void **leaf;
-
-	if (nr >= t->limit)
-		return NULL;
 	/*
 	 * Both acquire: pairs with table_reserve and table_set, which may be running on another
 	 * CPU.
 	 */
-	leaf = load_acquire(&t->leaves[nr / TABLE_LEAF]);
-	if (!leaf)
-		return NULL;
+	void *const *leaf = load_acquire(&t->leaves[nr / TABLE_LEAF]);
+
 	return load_acquire(&leaf[nr % TABLE_LEAF]);
+}
+
+static inline void *table_get(const struct table *t, unsigned nr)
+{
+	return nr < t->limit ? table_at(t, nr) : NULL;
 }
 
 /* Only a hint. */
 static inline void table_prefetch(const struct table *t, unsigned nr)
 {
-	void **leaf = nr < t->limit ? load_acquire(&t->leaves[nr / TABLE_LEAF]) : NULL;
-
-	if (leaf)
-		__builtin_prefetch(&leaf[nr % TABLE_LEAF]);
+	if (nr < t->limit)
+		__builtin_prefetch(&load_acquire(&t->leaves[nr / TABLE_LEAF])[nr % TABLE_LEAF]);
 }
 
 /* After table_reserve of that number. One writer at a time. */
 static inline void table_set(struct table *t, unsigned nr, void *p)
 {
-	store_release(&t->leaves[nr / TABLE_LEAF][nr % TABLE_LEAF], p);
+	void **leaf = (void **)t->leaves[nr / TABLE_LEAF];
+
+	store_release(&leaf[nr % TABLE_LEAF], p);
 }
 
 /* In guest.c. init and reserve answer 0 or -ENOMEM. */

@@ -75,6 +75,7 @@ static void pirq_eoi(struct guest *g, struct irq_desc *desc)
 const struct irq_chip irq_chip_dynamic = {
 	.name = "xen-dyn",
 	.spread = true,
+	.quick = true,
 	.mask = port_mask,
 	.unmask = port_unmask,
 	.ack = port_ack,
@@ -88,6 +89,7 @@ const struct irq_chip irq_chip_dynamic = {
 const struct irq_chip irq_chip_percpu = {
 	.name = "xen-percpu",
 	.percpu = true,
+	.quick = true,
 	.mask = port_mask,
 	.unmask = port_unmask,
 	.ack = port_ack,

@@ -8,7 +8,7 @@
 
 #include "../private.h"
 
-#include "../irq/irq.h"
+#include "../irq/quick.h"
 
 enum source_type {
 	SOURCE_EVTCHN, /* a port that somebody else made */
@@ -121,30 +121,45 @@ int events_rebind(struct guest *g);
 /* Tell the hypervisor. -ENOSYS: 2-level. The descriptor's lock is held. */
 int events_set_priority(struct guest *g, evtchn_port_t port, unsigned priority);
 
-/* A port will be handled soon: have the processor fetch what is a step nearer to its handler. */
-enum events_step {
-	EVENTS_SLOT,
-	EVENTS_IRQ,
-	EVENTS_HANDLER
-};
-
-static inline void events_prefetch(const struct guest *g, evtchn_port_t port, enum events_step step)
+/* Hints, of a port that is the one after the next to be handled; then of the next one. */
+static inline void events_prefetch_slot(const struct guest *g, evtchn_port_t port)
 {
-	const struct irq_desc *desc;
-
-	if (step == EVENTS_SLOT) {
-		table_prefetch(&g->ports, port);
-		return;
-	}
-	desc = table_get(&g->ports, port);
-	if (desc && step == EVENTS_IRQ)
-		irq_prefetch(desc, this_cpu(g)->nr);
-	else if (desc)
-		irq_prefetch_handler(desc);
+	table_prefetch(&g->ports, port);
 }
 
-/* A port that is pending and not masked, on the CPU that it is bound to. In the upcall. */
+static inline void events_prefetch_irq(const struct guest *g, evtchn_port_t port)
+{
+	__builtin_prefetch(table_get(&g->ports, port), 1);
+}
+
+/*
+ * upcall.c. A port that is pending and not masked, on the CPU that it is bound to. In the upcall.
+ * Then: its event was taken by mistake; as if it had not been.
+ */
 void events_dispatch(struct guest *g, struct guest_cpu *cpu, evtchn_port_t port);
+void events_put_back(struct guest *g, struct guest_cpu *cpu, evtchn_port_t port);
+
+/* The port's IRQ at present, or NULL. */
+static inline struct irq_desc *events_irq(const struct guest *g, evtchn_port_t port)
+{
+	return table_at(&g->ports, port); /* its limit is FIFO's, the higher */
+}
+
+/*
+ * The quick way of events_dispatch (irq/quick.h): if irq_claim of the port's IRQ says so, take the
+ * event by a sequentially consistent read-modify-write, and say whether there was one.
+ */
+static inline void events_claimed(struct guest *g, struct guest_cpu *cpu, evtchn_port_t port,
+				  struct irq_desc *desc, const struct irq_claim *claim, bool taken)
+{
+	if (taken && irq_claimed(g, desc, claim)) {
+		irq_run_quick(g, desc, cpu, claim);
+		return;
+	}
+	irq_unclaim(cpu);
+	if (taken)
+		events_put_back(g, cpu, port);
+}
 
 /* op: EVTCHNOP_*. */
 static inline int evtchn_call(const struct guest *g, unsigned op, void *arg)

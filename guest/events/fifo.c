@@ -279,32 +279,49 @@ static unsigned fifo_state(const struct guest *g, evtchn_port_t port)
 
 /* ---- the queues --------------------------------------------------------------------------- */
 
-/*
- * Take the first port off a queue that is said to be ready. 0: there is none. *ready: it is pending
- * and not masked, so it is to be handled; if not it is dropped from the queue, and whoever unmasks
- * it finds it pending.
- */
-static evtchn_port_t take_first(struct guest *g, struct fifo_cpu *fc, unsigned q, bool *ready)
+/* The first port of a queue that is said to be ready, and its word. 0: there is none. */
+static inline evtchn_port_t first_of(const struct guest *g, struct fifo_cpu *fc, unsigned q,
+				     event_word_t **word)
 {
 	evtchn_port_t port = fc->head[q];
-	event_word_t *word, old;
 
 	/* Acquire: a new head is stored before the ready bit, which we have seen. */
 	if (!port)
 		port = load_acquire(&fc->block->head[q]);
-	word = port ? word_of(g, port) : NULL;
+	*word = port ? word_of(g, port) : NULL;
+	if (*word)
+		return port;
+	fc->head[q] = 0;
+	fc->ready &= ~(1u << q);
+	return 0;
+}
+
+/*
+ * Take that port off. True: it is pending and not masked, so it is to be handled; if not it is
+ * dropped from the queue, and whoever unmasks it finds it pending. ack: if it is to be handled,
+ * clear PENDING as well; what the sender wrote before it set the bit is seen after this.
+ */
+static inline bool take_off(struct fifo_cpu *fc, unsigned q, event_word_t *word, bool ack)
+{
+	event_word_t old = load_relaxed(word), mine;
+	bool ready;
+
 	/*
 	 * In one step, LINKED and the link: a sender that comes before it appends to this word, and
 	 * the link is ours; one that comes after it finds LINKED clear and starts the queue anew.
-	 * The link of a port that is not LINKED leads nowhere.
+	 * The link of a port that is not LINKED leads nowhere. PENDING set, or MASKED cleared,
+	 * after that step: its doer has queued it again. BUSY does not matter: what it guards is
+	 * that MASKED is not taken away.
 	 */
-	old = word ? fetch_and_sc(word, ~(LINKED | LINK)) : 0;
+	do {
+		ready = (old & (PENDING | MASKED)) == PENDING;
+		mine = LINKED | LINK | (ready && ack ? PENDING : 0);
+	} while (!cas_sc(word, &old, old & ~mine));
+
 	fc->head[q] = old & LINKED ? old & LINK : 0;
 	if (!fc->head[q])
 		fc->ready &= ~(1u << q);
-	/* PENDING set, or MASKED cleared, after that step: its doer has queued it again. */
-	*ready = (old & (PENDING | MASKED)) == PENDING;
-	return word ? port : 0;
+	return ready;
 }
 
 /*
@@ -326,61 +343,105 @@ static uint32_t look(struct fifo_cpu *fc)
 
 /*
  * Of thousands of events each comes with cache lines that nobody has touched for long. So while one
- * is handled, what the next three need is on its way, a step of it for each: the port's word and
- * the slot of its IRQ; the IRQ; its handler. Only a hint: the links are read again when their turn
- * comes.
+ * is handled, what the next ones need is on its way: of the farthest that is known here, which is
+ * AHEAD behind it in the queue, the port's word and the slot of its IRQ; of a nearer one, the IRQ.
+ * Only hints: the links are read again when their turn comes. The first FEW of an upcall find what
+ * they need in the nearest cache, or are too few to matter.
  */
-static void fetch_ahead(struct guest *g, evtchn_port_t port)
-{
-	const event_word_t *word;
+#define FEW   128u
+#define AHEAD 4u
+#define NEAR  2u
 
-	events_prefetch(g, port, EVENTS_HANDLER);
-	word = word_of(g, port);
-	port = word ? load_relaxed(word) & LINK : 0;
+struct ahead {
+	unsigned turn; /* events so far */
+	evtchn_port_t port[AHEAD];
+};
+
+static inline evtchn_port_t link_of(const struct guest *g, evtchn_port_t port)
+{
+	const event_word_t *word = word_of(g, port);
+
+	return word ? load_relaxed(word) & LINK : 0;
+}
+
+static inline void fetch(const struct guest *g, evtchn_port_t port)
+{
+	__builtin_prefetch(word_of(g, port), 1);
+	events_prefetch_slot(g, port);
+}
+
+/* The queue's first port now, 0: it is empty. */
+static void fetch_ahead(const struct guest *g, struct ahead *a, evtchn_port_t first)
+{
+	evtchn_port_t *now = &a->port[a->turn % AHEAD], last = a->port[(a->turn - 1) % AHEAD];
+	unsigned i;
+
+	events_prefetch_irq(g, a->port[(a->turn + NEAR) % AHEAD]);
+	*now = last ? link_of(g, last) : 0;
+	if (*now) {
+		fetch(g, *now);
+		return;
+	}
+	/* The queue's end, or it has been overtaken: from the beginning. */
+	for (i = 1; i <= AHEAD; i++) {
+		a->port[(a->turn + i) % AHEAD] = first;
+		first = first ? link_of(g, first) : 0;
+		fetch(g, first);
+	}
+}
+
+/* The first event of a queue, if there is one. */
+static inline void handle_first(struct guest *g, struct guest_cpu *cpu, struct fifo_cpu *fc,
+				unsigned q, struct ahead *ahead)
+{
+	event_word_t *word;
+	evtchn_port_t port = first_of(g, fc, q, &word);
+	struct irq_claim claim;
+	struct irq_desc *desc;
+	bool ready;
+
 	if (!port)
 		return;
-	events_prefetch(g, port, EVENTS_IRQ);
-	word = word_of(g, port);
-	port = word ? load_relaxed(word) & LINK : 0;
-	word = port ? word_of(g, port) : NULL;
-	if (!word)
-		return;
-	__builtin_prefetch(word, 1);
-	events_prefetch(g, port, EVENTS_SLOT);
+	desc = events_irq(g, port);
+	if (desc && irq_claim(desc, cpu, port, &claim)) {
+		ready = take_off(fc, q, word, true);
+		if (ahead->turn++ >= FEW)
+			fetch_ahead(g, ahead, fc->head[q]);
+		events_claimed(g, cpu, port, desc, &claim, ready);
+	} else if (take_off(fc, q, word, false)) {
+		events_dispatch(g, cpu, port);
+	}
 }
 
 /*
  * Always the first event of the highest priority, so what arrived during the last one comes in its
  * turn. Handlers may be interrupted by an upcall that does the same: all that we know of the queues
- * is in fc before events_dispatch, and is read again after it.
+ * is in fc before a handler is called, and is read again after it.
  */
 static void fifo_handle(struct guest *g, struct guest_cpu *cpu)
 {
 	struct fifo_cpu *fc = &fifo_of(g)->cpu[cpu->nr];
-	evtchn_port_t port;
-	unsigned q;
-	bool ready;
+	struct ahead ahead = { 0 };
 
 	/* Whether or not it is 0: the upcall needs the operation. */
 	take_ready(fc);
-	while (look(fc)) {
-		q = (unsigned)__builtin_ctz(fc->ready);
-		port = take_first(g, fc, q, &ready);
-		if (fc->head[q])
-			fetch_ahead(g, fc->head[q]);
-		if (port && ready)
-			events_dispatch(g, cpu, port);
-	}
+	while (look(fc))
+		handle_first(g, cpu, fc, (unsigned)__builtin_ctz(fc->ready), &ahead);
 }
 
 static bool fifo_take(struct guest *g, unsigned cpu, evtchn_port_t *port, bool *ready)
 {
 	struct fifo_cpu *fc = &fifo_of(g)->cpu[cpu];
+	event_word_t *word;
+	unsigned q;
 
 	while (look(fc)) {
-		*port = take_first(g, fc, (unsigned)__builtin_ctz(fc->ready), ready);
-		if (*port)
-			return true;
+		q = (unsigned)__builtin_ctz(fc->ready);
+		*port = first_of(g, fc, q, &word);
+		if (!*port)
+			continue;
+		*ready = take_off(fc, q, word, false);
+		return true;
 	}
 	return false;
 }

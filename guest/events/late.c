@@ -171,24 +171,24 @@ int guest_irq_lateeoi(struct guest *g, unsigned irq, unsigned flags)
 
 	if (!desc || (flags & ~GUEST_EOI_SPURIOUS))
 		return rc;
-	saved = lock_irqsave(g, &desc->lock);
+	saved = irq_lock_save(g, desc);
 	if (desc->chip == &irq_chip_late && desc->late.owed) {
 		rc = 0;
 		eoi(g, desc, flags & GUEST_EOI_SPURIOUS);
 	}
-	unlock_irqrestore(g, &desc->lock, saved);
+	irq_unlock_restore(g, desc, saved);
 	return rc;
 }
 
 /* It was at the head and due a moment ago; another CPU may have closed it since. */
 static void finish(struct guest *g, struct guest_cpu *cpu, struct irq_desc *desc, uint64_t now)
 {
-	lock_acquire(g, &desc->lock);
+	irq_lock(g, desc);
 	if (desc->late.due && desc->late.cpu == cpu->nr && desc->late.due <= now) {
 		list_remove(g, desc);
 		open_port(g, desc);
 	}
-	lock_release(&desc->lock);
+	irq_unlock(g, desc);
 }
 
 void late_cpu_dead(struct guest *g, struct guest_cpu *cpu)

@@ -52,11 +52,11 @@ static void move_all_from(struct guest *g, unsigned cpu)
 		desc = irq_to_desc(g, irq);
 		if (!desc)
 			continue;
-		flags = lock_irqsave(g, &desc->lock);
+		flags = irq_lock_save(g, desc);
 		/* What cannot move is the CPU's own. */
 		if (desc->line && desc->src.cpu == cpu && desc->chip->set_affinity)
 			(void)irq_move(g, desc, 0);
-		unlock_irqrestore(g, &desc->lock, flags);
+		irq_unlock_restore(g, desc, flags);
 	}
 }
 
@@ -87,6 +87,8 @@ int guest_cpu_dead(struct guest *g, unsigned cpu)
 		return -XEN_EINVAL;
 	/* From here on nothing is moved to it. */
 	store_release(&g->cpus[cpu].ready, false);
+	/* Nor does a handler return in which it may have stopped. */
+	irq_unclaim(&g->cpus[cpu]);
 	move_all_from(g, cpu);
 	flags = guest_local_irq_save(g);
 	late_cpu_dead(g, &g->cpus[cpu]);
@@ -107,10 +109,10 @@ static void raise_again(struct guest *g, unsigned irq)
 
 	if (!desc)
 		return;
-	flags = lock_irqsave(g, &desc->lock);
+	flags = irq_lock_save(g, desc);
 	if (desc->line && desc->actions && !desc->depth)
 		desc->chip->unmask(g, desc);
-	unlock_irqrestore(g, &desc->lock, flags);
+	irq_unlock_restore(g, desc, flags);
 }
 
 int events_cpu_init(struct guest *g, struct guest_cpu *cpu)
@@ -146,12 +148,12 @@ int guest_set_irq_priority(struct guest *g, unsigned irq, unsigned priority)
 
 	if (!desc || priority > EVTCHN_FIFO_PRIORITY_MIN)
 		return rc;
-	flags = lock_irqsave(g, &desc->lock);
+	flags = irq_lock_save(g, desc);
 	if (desc->line) {
 		rc = events_set_priority(g, desc->line, priority);
 		if (!rc)
 			desc->src.priority = (uint8_t)priority;
 	}
-	unlock_irqrestore(g, &desc->lock, flags);
+	irq_unlock_restore(g, desc, flags);
 	return rc;
 }

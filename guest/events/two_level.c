@@ -148,56 +148,122 @@ static void two_level_unmask(struct guest *g, evtchn_port_t port)
 }
 
 /*
- * The ports of one word that are in `window`, upwards, each at most once. The word is read again
- * for each: the handlers of one port may mask, close or move the others.
+ * One round over all that is selected, from the port after the last one served, round to that port.
+ * The word in which the round begins comes twice: its upper part first, its lower part at the end.
  */
-static void handle_word(struct guest *g, struct guest_cpu *cpu, unsigned word, uint64_t window)
-{
-	struct two_level_cpu *state = state_of(g, cpu->nr);
-	uint64_t ready;
-	unsigned bit;
-
-	for (;;) {
-		ready = load_acquire(&g->shared->evtchn_pending[word]) &
-			~load_acquire(&g->shared->evtchn_mask[word]) &
-			load_relaxed(&state->ports[word]) & window;
-		if (!ready)
-			return;
-		bit = (unsigned)__builtin_ctzll(ready);
-		window &= ALL << bit << 1;
-		state->next = (word * WORD_BITS + bit + 1) % EVTCHN_2L_NR_CHANNELS;
-		events_dispatch(g, cpu, word * WORD_BITS + bit);
-	}
-}
+struct round {
+	uint64_t words; /* selected, and still to come; bit 0 is `first` */
+	unsigned first;
+	unsigned word;	 /* the one that is looked at ... */
+	uint64_t window; /* ... for these of its ports ... */
+	uint64_t seen;	 /* ... of which these were ready, and are still to come */
+	uint64_t lower;	 /* of `first`, at the end; 0: nothing, or it has been */
+};
 
 static uint64_t rotate_down(uint64_t bits, unsigned n)
 {
 	return n ? bits >> n | bits << (WORD_BITS - n) : bits;
 }
 
+static unsigned word_after(const struct round *r, uint64_t words)
+{
+	return (r->first + (unsigned)__builtin_ctzll(words)) % NR_WORDS;
+}
+
+/* False: the round is over. */
+static inline bool next_word(struct round *r, uint64_t upper)
+{
+	if (r->words) {
+		r->word = word_after(r, r->words);
+		r->window = r->words & 1 ? upper : ALL;
+		r->words &= r->words - 1;
+		return true;
+	}
+	r->word = r->first;
+	r->window = r->lower;
+	r->lower = 0;
+	return r->window;
+}
+
 /*
- * One round over all that is selected, from the port after the last one served, round to that port.
- * The word in which the round begins comes twice: its upper part first, its lower part at the end.
+ * The next port, 0: the round is over. The word is read again for each: the handlers of one port
+ * may mask, close or move the others. What comes after the last one that was seen is selected for
+ * the next round, as this one has taken the selector.
  */
+static inline evtchn_port_t next_port(const struct guest *g, struct round *r,
+				      const struct two_level_cpu *state, uint64_t upper)
+{
+	uint64_t ready;
+	unsigned bit;
+
+	for (;;) {
+		if (!r->seen && !next_word(r, upper))
+			return 0;
+		ready = load_acquire(&g->shared->evtchn_pending[r->word]) &
+			~load_acquire(&g->shared->evtchn_mask[r->word]) &
+			load_relaxed(&state->ports[r->word]) & r->window;
+		r->seen = 0;
+		if (!ready)
+			continue;
+		bit = (unsigned)__builtin_ctzll(ready);
+		r->window &= ALL << bit << 1;
+		r->seen = ready & r->window;
+		return r->word * WORD_BITS + bit;
+	}
+}
+
+/*
+ * Most likely the next port; may be any. A processor begins nothing of an event before the locked
+ * operation of the one before it is done, and then has to look up one thing after the other: the
+ * IRQ of a port that is guessed is one of these less.
+ */
+static inline evtchn_port_t guess_port(const struct guest *g, const struct round *r)
+{
+	unsigned word = r->word;
+	uint64_t bits = r->seen;
+
+	if (!bits && r->words) {
+		word = word_after(r, r->words);
+		bits = load_relaxed(&g->shared->evtchn_pending[word]);
+	}
+	return bits ? word * WORD_BITS + (unsigned)__builtin_ctzll(bits) : 0;
+}
+
+static inline void bring(struct guest *g, struct guest_cpu *cpu, evtchn_port_t port,
+			 struct irq_desc *desc)
+{
+	struct irq_claim claim;
+
+	if (desc && irq_claim(desc, cpu, port, &claim))
+		events_claimed(g, cpu, port, desc, &claim, two_level_clear_pending(g, port));
+	else
+		events_dispatch(g, cpu, port);
+}
+
 static void two_level_handle(struct guest *g, struct guest_cpu *cpu)
 {
-	evtchn_port_t next = state_of(g, cpu->nr)->next;
-	unsigned first = next / WORD_BITS;
-	uint64_t upper = ALL << next % WORD_BITS;
-	uint64_t words, rest;
+	struct two_level_cpu *state = state_of(g, cpu->nr);
+	uint64_t upper = ALL << state->next % WORD_BITS;
+	struct round r = { .first = state->next / WORD_BITS % NR_WORDS };
+	struct irq_desc *desc, *ahead = NULL;
+	evtchn_port_t port, last = 0, guess = 0;
 
 	/*
 	 * From here on a bit that the hypervisor sets is for the next round: it sets upcall_pending
 	 * after it.
 	 */
-	words = rotate_down(xchg_sc(&cpu->vcpu_info->evtchn_pending_sel, 0), first);
+	r.words = rotate_down(xchg_sc(&cpu->vcpu_info->evtchn_pending_sel, 0), r.first);
+	r.lower = r.words & 1 ? ~upper : 0;
 
-	if (words & 1)
-		handle_word(g, cpu, first, upper);
-	for (rest = words & ~UINT64_C(1); rest; rest &= rest - 1)
-		handle_word(g, cpu, (first + (unsigned)__builtin_ctzll(rest)) % NR_WORDS, ALL);
-	if (words & 1)
-		handle_word(g, cpu, first, ~upper);
+	while ((port = next_port(g, &r, state, upper))) {
+		desc = port == guess ? ahead : events_irq(g, port);
+		guess = guess_port(g, &r);
+		ahead = events_irq(g, guess);
+		bring(g, cpu, port, desc);
+		last = port;
+	}
+	if (last)
+		state->next = last + 1;
 }
 
 const struct events_abi events_abi_2l = {

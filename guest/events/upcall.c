@@ -51,6 +51,7 @@ void guest_upcall(struct guest *g)
 	struct guest_cpu *cpu = this_cpu(g);
 	uint8_t *pending = &cpu->vcpu_info->evtchn_upcall_pending;
 	bool inside = load_relaxed(&cpu->in_upcall);
+	bool outer = load_relaxed(&cpu->may_nest);
 
 	if (inside && !irq_may_nest(cpu)) {
 		/* Cleared also here, or returning from this upcall would raise it again at once. */
@@ -62,6 +63,8 @@ void guest_upcall(struct guest *g)
 	if (inside)
 		count_one(&cpu->nested);
 	store_relaxed(&cpu->in_upcall, true);
+	/* Of the handler that was interrupted; those of this upcall have their own. */
+	store_relaxed(&cpu->may_nest, false);
 	cpu->nesting++;
 	/*
 	 * If this is another CPU's IPI, the line is with that one, and its handler will want it: it
@@ -82,6 +85,7 @@ void guest_upcall(struct guest *g)
 		g->abi->handle(g, cpu);
 	} while (load_sc(pending) || load_relaxed(&cpu->upcall_again));
 	cpu->nesting--;
+	store_relaxed(&cpu->may_nest, outer);
 	store_relaxed(&cpu->in_upcall, inside);
 }
 
@@ -116,6 +120,8 @@ static bool is_elsewhere(struct guest *g, const struct irq_desc *desc, const str
 
 	if (only == ANY_CPU || only == cpu->nr)
 		return false;
+	/* Of a port that is not masked a 2-level hypervisor announces nothing. */
+	(void)g->abi->mask(g, port);
 	(void)evtchn_call(g, EVTCHNOP_unmask, &op);
 	return true;
 }
@@ -128,4 +134,25 @@ void events_dispatch(struct guest *g, struct guest_cpu *cpu, evtchn_port_t port)
 		dispatch_unbound(g, cpu, port);
 	else if (!is_elsewhere(g, desc, cpu, port))
 		irq_handle(g, desc, cpu, port);
+}
+
+/* Is it anything to the hypervisor? */
+static bool is_open(const struct guest *g, evtchn_port_t port)
+{
+	struct evtchn_status op = { .dom = DOMID_SELF, .port = port };
+
+	return !evtchn_call(g, EVTCHNOP_status, &op) && op.status != EVTCHNSTAT_closed;
+}
+
+/*
+ * Whoever took the lock while the event was taken without it may have closed the port, and bound it
+ * anew. With map_lock, so that nothing is left pending on one that is closed.
+ */
+void events_put_back(struct guest *g, struct guest_cpu *cpu, evtchn_port_t port)
+{
+	lock_acquire(g, &g->map_lock);
+	if (table_get(&g->ports, port) || is_open(g, port))
+		g->abi->set_pending(g, port);
+	lock_release(&g->map_lock);
+	events_dispatch(g, cpu, port);
 }

@@ -45,7 +45,7 @@ void irq_move_due(struct guest *g, struct irq_desc *desc)
 
 static int move_or_note(struct guest *g, struct irq_desc *desc, unsigned cpu)
 {
-	if (!irq_running(desc))
+	if (!irq_running(g, desc))
 		return irq_move(g, desc, cpu);
 	/*
 	 * Its handlers run. Moved now, the next event would find another CPU in them; the pass
@@ -101,7 +101,7 @@ int guest_irq_set_affinity(struct guest *g, unsigned irq, const struct guest_cpu
 
 	if (!desc || !mask)
 		return -XEN_EINVAL;
-	flags = lock_irqsave(g, &desc->lock);
+	flags = irq_lock_save(g, desc);
 	rc = movable(desc);
 	if (!rc) {
 		cpu = choose(g, desc, mask);
@@ -111,7 +111,7 @@ int guest_irq_set_affinity(struct guest *g, unsigned irq, const struct guest_cpu
 		desc->affinity.mask = *mask;
 		desc->affinity.set = true;
 	}
-	unlock_irqrestore(g, &desc->lock, flags);
+	irq_unlock_restore(g, desc, flags);
 	return rc;
 }
 
@@ -138,12 +138,12 @@ int guest_irq_get_affinity(struct guest *g, unsigned irq, struct guest_cpumask *
 
 	if (!desc)
 		return rc;
-	flags = lock_irqsave(g, &desc->lock);
+	flags = irq_lock_save(g, desc);
 	if (desc->chip && desc->chip->cpu) {
 		mask_of(g, desc, mask);
 		rc = 0;
 	}
-	unlock_irqrestore(g, &desc->lock, flags);
+	irq_unlock_restore(g, desc, flags);
 	return rc;
 }
 
@@ -155,10 +155,10 @@ int guest_irq_effective_cpu(struct guest *g, unsigned irq)
 
 	if (!desc)
 		return cpu;
-	flags = lock_irqsave(g, &desc->lock);
+	flags = irq_lock_save(g, desc);
 	if (desc->chip && desc->chip->cpu)
 		cpu = (int)desc->chip->cpu(desc);
-	unlock_irqrestore(g, &desc->lock, flags);
+	irq_unlock_restore(g, desc, flags);
 	return cpu;
 }
 
@@ -172,20 +172,20 @@ void guest_set_balancer(struct guest *g, guest_balancer balancer, void *arg)
 static bool offered(struct guest *g, struct irq_desc *desc, struct guest_cpumask *mask,
 		    unsigned *cpu)
 {
-	guest_flags_t flags = lock_irqsave(g, &desc->lock);
+	guest_flags_t flags = irq_lock_save(g, desc);
 	bool yes = !movable(desc) && desc->chip->spread && irq_has_drivers(desc);
 
 	if (yes) {
 		mask_of(g, desc, mask);
 		*cpu = desc->chip->cpu(desc);
 	}
-	unlock_irqrestore(g, &desc->lock, flags);
+	irq_unlock_restore(g, desc, flags);
 	return yes;
 }
 
 static void take_advice(struct guest *g, struct irq_desc *desc, unsigned cpu)
 {
-	guest_flags_t flags = lock_irqsave(g, &desc->lock);
+	guest_flags_t flags = irq_lock_save(g, desc);
 	struct guest_cpumask mask;
 
 	/* The balancer was asked without the lock: all of it once more. */
@@ -194,7 +194,7 @@ static void take_advice(struct guest *g, struct irq_desc *desc, unsigned cpu)
 		if (guest_cpumask_test(&mask, cpu) && cpu_ready(g, cpu))
 			(void)move_or_note(g, desc, cpu);
 	}
-	unlock_irqrestore(g, &desc->lock, flags);
+	irq_unlock_restore(g, desc, flags);
 }
 
 static void balance_one(struct guest *g, struct irq_desc *desc, struct guest_cpu_load *loads)

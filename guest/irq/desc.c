@@ -80,15 +80,21 @@ void irqs_fini(struct guest *g)
 	table_fini(g, &g->irqs.table);
 }
 
+/*
+ * One whose last pass has ended, which may be running still after it was unbound: it would do to
+ * the new line what was meant for the old one. It is not bound, so no pass begins.
+ */
 static struct irq_desc *pop_free(struct guest *g)
 {
 	struct irqs *irqs = &g->irqs;
-	struct irq_desc *desc;
+	struct irq_desc **at, *desc;
 
 	lock_acquire(g, &irqs->lock);
-	desc = irqs->free;
+	for (at = &irqs->free; *at && irq_running(g, *at); at = &(*at)->next_free)
+		;
+	desc = *at;
 	if (desc)
-		irqs->free = desc->next_free;
+		*at = desc->next_free;
 	lock_release(&irqs->lock);
 	return desc;
 }
@@ -101,13 +107,14 @@ static void desc_reset(struct guest *g, struct irq_desc *desc)
 {
 	unsigned cpu;
 
-	lock_acquire(g, &desc->lock);
+	irq_lock(g, desc);
 	for (cpu = 0; cpu < g->nr_cpus; cpu++)
 		store_relaxed(&desc->count[cpu], (uint64_t)0);
+	store_relaxed(&desc->quick_count, (uint64_t)0);
 	desc->unclaimed = (struct irq_unclaimed){ 0 };
 	desc->affinity = (struct irq_affinity){ 0 };
 	desc->late = (struct irq_late){ 0 };
-	lock_release(&desc->lock);
+	irq_unlock(g, desc);
 }
 
 int irq_desc_get(struct guest *g, struct irq_desc **out)
@@ -134,41 +141,28 @@ int irq_desc_get(struct guest *g, struct irq_desc **out)
 int irq_desc_get_fixed(struct guest *g, struct irq_desc *desc)
 {
 	/* Not bound, so no pass begins: what has ended has ended. */
-	if (load_acquire(&desc->passes) & 1)
+	if (irq_running(g, desc))
 		return -XEN_EAGAIN;
 	desc_reset(g, desc);
 	return 0;
 }
 
-static void push_free(struct guest *g, struct irq_desc *desc)
-{
-	if (desc->fixed)
-		return;
-	lock_acquire(g, &g->irqs.lock);
-	desc->next_free = g->irqs.free;
-	g->irqs.free = desc;
-	lock_release(&g->irqs.lock);
-}
-
 void irq_desc_put(struct guest *g, struct irq_desc *desc)
 {
-	guest_flags_t flags = lock_irqsave(g, &desc->lock);
+	guest_flags_t flags;
 
-	/*
-	 * Handed out again now, the end of the pass would do to the new line what was meant for the
-	 * old one.
-	 */
-	if (irq_running(desc))
-		desc->released = true;
-	else
-		push_free(g, desc);
-	unlock_irqrestore(g, &desc->lock, flags);
+	if (desc->fixed)
+		return;
+	flags = lock_irqsave(g, &g->irqs.lock);
+	desc->next_free = g->irqs.free;
+	g->irqs.free = desc;
+	unlock_irqrestore(g, &g->irqs.lock, flags);
 }
 
 void irq_desc_bind(struct guest *g, struct irq_desc *desc, const struct irq_chip *chip,
 		   const struct irq_flow *flow, unsigned line)
 {
-	guest_flags_t flags = lock_irqsave(g, &desc->lock);
+	guest_flags_t flags = irq_lock_save(g, desc);
 
 	desc->chip = chip;
 	desc->flow = flow;
@@ -177,12 +171,12 @@ void irq_desc_bind(struct guest *g, struct irq_desc *desc, const struct irq_chip
 	store_relaxed(&desc->line, line);
 	chip->mask(g, desc);
 	irq_count_line(g, desc, 1);
-	unlock_irqrestore(g, &desc->lock, flags);
+	irq_unlock_restore(g, desc, flags);
 }
 
 int irq_desc_unbind(struct guest *g, struct irq_desc *desc)
 {
-	guest_flags_t flags = lock_irqsave(g, &desc->lock);
+	guest_flags_t flags = irq_lock_save(g, desc);
 	int rc = -XEN_EBUSY;
 
 	if (!desc->actions) {
@@ -192,14 +186,14 @@ int irq_desc_unbind(struct guest *g, struct irq_desc *desc)
 		store_relaxed(&desc->line, 0u);
 		rc = 0;
 	}
-	unlock_irqrestore(g, &desc->lock, flags);
+	irq_unlock_restore(g, desc, flags);
 	return rc;
 }
 
 void irq_desc_rebind(struct guest *g, struct irq_desc *desc, const struct irq_flow *flow,
 		     unsigned line)
 {
-	guest_flags_t flags = lock_irqsave(g, &desc->lock);
+	guest_flags_t flags = irq_lock_save(g, desc);
 
 	desc->flow = flow;
 	desc->pending = false;
@@ -207,7 +201,7 @@ void irq_desc_rebind(struct guest *g, struct irq_desc *desc, const struct irq_fl
 	desc->chip->mask(g, desc);
 	if (desc->actions && !desc->depth)
 		desc->chip->unmask(g, desc);
-	unlock_irqrestore(g, &desc->lock, flags);
+	irq_unlock_restore(g, desc, flags);
 }
 
 void irq_action_recycle(struct guest *g, struct irq_action *action)
@@ -225,9 +219,5 @@ void irq_pass_cleanup(struct guest *g, struct irq_desc *desc)
 	while ((action = desc->dead)) {
 		desc->dead = action->next_free;
 		irq_action_recycle(g, action);
-	}
-	if (desc->released) {
-		desc->released = false;
-		push_free(g, desc);
 	}
 }

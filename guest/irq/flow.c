@@ -32,11 +32,10 @@ bool irq_may_nest(const struct guest_cpu *cpu)
 	return load_relaxed(&cpu->may_nest) && cpu->nesting < GUEST_MAX_NESTING;
 }
 
-static void tell_entropy(struct guest *g, const struct irq_desc *desc)
+void irq_tell_entropy(struct guest *g, const struct irq_desc *desc,
+		      const struct guest_irq_hooks *hooks)
 {
-	const struct guest_irq_hooks *hooks = load_acquire(&g->hooks);
-
-	if (hooks && hooks->entropy)
+	if (hooks->entropy)
 		hooks->entropy(hooks->arg, desc->irq, g->ops->cycles(g->ctx));
 }
 
@@ -63,6 +62,25 @@ static bool wanted(const struct irq_desc *desc)
 }
 
 /*
+ * A pass runs, which is not to be overtaken. One begun with the lock looks at its end whether the
+ * line is to be unmasked. A quick one does not: the hypervisor announces the event to its CPU, as
+ * that is where the line is; this one had read it before that.
+ */
+static bool leave_to_pass(struct guest *g, struct irq_desc *desc)
+{
+	if (irq_running_locked(desc)) {
+		desc->chip->mask(g, desc);
+		return true;
+	}
+	if (!irq_running_quick(g, desc))
+		return false;
+	desc->chip->mask(g, desc);
+	if (wanted(desc))
+		desc->chip->unmask(g, desc);
+	return true;
+}
+
+/*
  * The last handler was removed after the event had been taken, before it was called. The line is
  * masked by that, and the next handler finds the event; if there is one already, it missed it when
  * it unmasked.
@@ -75,22 +93,24 @@ static void put_back(struct guest *g, struct irq_desc *desc)
 }
 
 /*
- * One pass. The descriptor's lock is held before and after, not meanwhile: a handler may enable,
- * disable, free and unbind, this IRQ too; other CPUs may remove handlers, and then wait for
- * `passes` to move on.
+ * One pass, not a quick one. The descriptor's lock is held before and after, not meanwhile: a
+ * handler may enable, disable, free and unbind, this IRQ too; other CPUs may remove handlers, and
+ * then wait for `passes` to move on.
  */
 static void run_handlers(struct guest *g, struct irq_desc *desc, struct guest_cpu *cpu)
 {
+	const struct guest_irq_hooks *hooks = load_acquire(&g->hooks);
 	bool called, claimed, stuck;
 
-	store_relaxed(&desc->pass_cpu, cpu->nr);
+	irq_set_pass_cpu(desc, cpu->nr);
 	store_release(&desc->passes, desc->passes + 1);
 	count_one(&desc->count[cpu->nr]);
 	count_one(&cpu->handled);
 	cpu->passes++;
-	lock_release(&desc->lock);
+	irq_unlock(g, desc);
 
-	tell_entropy(g, desc);
+	if (hooks)
+		irq_tell_entropy(g, desc, hooks);
 	call_handlers(g, desc, cpu, &called, &claimed);
 	if (called && !claimed)
 		count_one(&cpu->spurious);
@@ -98,7 +118,7 @@ static void run_handlers(struct guest *g, struct irq_desc *desc, struct guest_cp
 	if (stuck)
 		irq_stuck(g, desc);
 
-	lock_acquire(g, &desc->lock);
+	irq_lock(g, desc);
 	if (!called && desc->chip)
 		put_back(g, desc);
 	cpu->passes--;
@@ -119,9 +139,9 @@ static bool take(struct guest *g, struct irq_desc *desc, bool mask)
 }
 
 /*
- * Level: masked while the handlers run, then told that it was handled. A handler that disabled its
- * IRQ leaves it masked but still gives the eoi: if the line is asserted after that, it fires into
- * the masked port, where enabling finds it.
+ * Level, with the lock: masked while the handlers run, then told that it was handled. A handler
+ * that disabled its IRQ leaves it masked but still gives the eoi: if the line is asserted after
+ * that, it fires into the masked port, where enabling finds it.
  */
 static void handle_level(struct guest *g, struct irq_desc *desc, struct guest_cpu *cpu)
 {
@@ -129,7 +149,9 @@ static void handle_level(struct guest *g, struct irq_desc *desc, struct guest_cp
 	 * No ack in these cases: the event stays pending for who unmasks (the pass that runs
 	 * elsewhere; enable; request).
 	 */
-	if (irq_running(desc) || !wanted(desc)) {
+	if (leave_to_pass(g, desc))
+		return;
+	if (!wanted(desc)) {
 		desc->chip->mask(g, desc);
 		return;
 	}
@@ -153,9 +175,13 @@ static void handle_unmasked(struct guest *g, struct irq_desc *desc, struct guest
 {
 	bool again, taken;
 
-	if (irq_running(desc) || !wanted(desc)) {
+	if (leave_to_pass(g, desc)) {
+		desc->pending = irq_running_locked(desc);
+		return;
+	}
+	if (!wanted(desc)) {
 		desc->chip->mask(g, desc);
-		desc->pending = irq_running(desc);
+		desc->pending = false;
 		return;
 	}
 	for (again = false;; again = true) {
@@ -208,7 +234,7 @@ static void handle_percpu(struct guest *g, struct irq_desc *desc, struct guest_c
  */
 static void handle_simple(struct guest *g, struct irq_desc *desc, struct guest_cpu *cpu)
 {
-	if (!desc->pending || irq_running(desc) || !wanted(desc))
+	if (!desc->pending || irq_running_locked(desc) || !wanted(desc))
 		return;
 	desc->pending = false;
 	run_handlers(g, desc, cpu);
@@ -216,8 +242,23 @@ static void handle_simple(struct guest *g, struct irq_desc *desc, struct guest_c
 		desc->chip->unmask(g, desc);
 }
 
-const struct irq_flow irq_flow_level = { "level", handle_level };
-const struct irq_flow irq_flow_edge = { "edge", handle_edge };
-const struct irq_flow irq_flow_fasteoi = { "fasteoi", handle_fasteoi };
-const struct irq_flow irq_flow_percpu = { "percpu", handle_percpu };
-const struct irq_flow irq_flow_simple = { "simple", handle_simple };
+/* Without an eoi, the three differ only in what is done while a pass runs, and after it. */
+const struct irq_flow irq_flow_level = { "level", true, handle_level };
+const struct irq_flow irq_flow_edge = { "edge", true, handle_edge };
+const struct irq_flow irq_flow_percpu = { "percpu", true, handle_percpu };
+const struct irq_flow irq_flow_fasteoi = { "fasteoi", false, handle_fasteoi };
+const struct irq_flow irq_flow_simple = { "simple", false, handle_simple };
+
+void irq_handle(struct guest *g, struct irq_desc *desc, struct guest_cpu *cpu, unsigned line)
+{
+	irq_lock(g, desc);
+	/*
+	 * Unbound since the caller looked: another CPU closed the line. If it has an IRQ again,
+	 * that one's first unmask finds whatever is pending, so there is nothing to be done about
+	 * it here.
+	 */
+	if (desc->line == line)
+		desc->flow->handle(g, desc, cpu);
+	irq_unlock(g, desc);
+	irq_run_raised(g, cpu);
+}

@@ -8,10 +8,14 @@
  *
  * - A descriptor's lock is a leaf but for irqs.lock and a CPU's late_lock. Chips and flows are
  *   called with it held and events disabled, so they neither wait nor allocate; handlers and hooks
- *   are called without it, by run_handlers (flow.c) alone.
+ *   are called without it, by run_handlers (flow.c) and irq_run_quick (quick.h) alone.
  *
  * - One pass over an IRQ's handlers at a time, whatever the flow and the CPU. A flow that finds one
- *   running leaves the event where that pass will find it.
+ *   running leaves the event where that pass will find it, or where that pass's CPU will.
+ *
+ * - Most passes are quick ones: begun, run and ended without the lock by the CPU that the line
+ *   notifies, if nothing is special about the IRQ (is_plain, in quick.c). Whoever holds the lock
+ * finds such a pass, or has it come to the lock: quick.h.
  *
  * - Ack comes before the handlers: an event that the other side sends while they run is then
  * pending again, and is not lost. One that was taken when nobody is there to be called is put back
@@ -40,6 +44,8 @@ struct irq_chip {
 	 * CPU, which had the line until a moment ago, has taken it.
 	 */
 	bool (*ack)(struct guest *g, struct irq_desc *desc);
+	/* Its events can be taken without the lock: mask, unmask and ack are the port's alone. */
+	bool quick;
 	/* Both, mask first, for a line that is not masked yet. */
 	bool (*mask_ack)(struct guest *g, struct irq_desc *desc);
 	/* Handled. NULL: the line need not know. */
@@ -60,6 +66,7 @@ struct irq_chip {
 /* How an event of an IRQ is brought to its handlers: irq/flow.c. */
 struct irq_flow {
 	const char *name;
+	bool quick; /* an event may be taken, its handler called, and that is all */
 	void (*handle)(struct guest *g, struct irq_desc *desc, struct guest_cpu *cpu);
 };
 
@@ -130,40 +137,53 @@ struct irq_unclaimed {
 	uint64_t total;
 };
 
-/* What an event needs is in the first two cache lines, and its CPU's count. */
 struct irq_desc {
-	struct lock lock;	     /* for all down to `count`, unless said */
-	unsigned irq;		     /* never changes */
-	unsigned line;		     /* the chip's number (the port), 0: none; atomic */
-	unsigned depth;		     /* of disables; 1 while there is no handler */
+	/*
+	 * What a quick pass needs, in one cache line. `quick`, `handler` and `dev` are atomic: read
+	 * without the lock, and worth something if that has not been taken since.
+	 */
+	struct seq_lock lock;	   /* for all down to `late`, unless said */
+	uint64_t quick;		   /* irq_quick() of the CPU that may begin quick passes; 0: none */
+	guest_irq_handler handler; /* the only one's, if quick is not 0 */
+	void *dev;
+	uint64_t quick_count;	 /* quick passes of pass_cpu, which are not in `count` yet */
+	struct irq_action *dead; /* removed by a handler of the running pass, recycled at its end */
+	unsigned irq;		 /* never changes */
+	unsigned line;		 /* the chip's number (the port), 0: none; atomic */
+	unsigned pass_cpu;	 /* of the pass that runs; atomic. Only that one may be quick */
+	/*
+	 * Passes begun with the lock and ended, so odd while one runs; atomic: waited for without
+	 * the lock
+	 */
+	unsigned passes;
+	unsigned depth; /* of disables; 1 while there is no handler */
+
 	const struct irq_chip *chip; /* NULL: not bound */
 	const struct irq_flow *flow;
 	struct irq_action *actions;
-	struct irq_action *dead; /* removed by a handler of the running pass, recycled at its end */
-	/*
-	 * Passes over the handlers begun and ended, so odd while one runs; atomic: waited for
-	 * without the lock
-	 */
-	unsigned passes;
-	unsigned pass_cpu; /* the CPU of the pass that runs; atomic */
 	/*
 	 * Another event came while a pass ran, and was left masked (edge, fasteoi); an event that
 	 * no pass has begun to handle (simple).
 	 */
 	bool pending;
-	bool stuck;    /* one of `depth` is from too many unclaimed events */
-	bool released; /* unbound by a handler: the number is free when the pass ends */
-	bool soft;     /* guest_alloc_irq's; soft.c */
-	bool queued;   /* on the list of a CPU's raised IRQs; soft.c */
-	bool fixed;    /* its number is a pirq's; never changes */
+	bool stuck;  /* one of `depth` is from too many unclaimed events */
+	bool soft;   /* guest_alloc_irq's; soft.c */
+	bool queued; /* on the list of a CPU's raised IRQs; soft.c */
+	bool fixed;  /* its number is a pirq's; never changes */
 	struct irq_source src;
 	struct irq_unclaimed unclaimed;
 	struct irq_affinity affinity;
 	struct irq_desc *next_raised;
 	struct irq_late late;
 	struct irq_desc *next_free;
-	uint64_t count[]; /* per CPU, each written by that CPU only */
+	uint64_t count[]; /* passes, per CPU; under the lock, read by others */
 } __attribute__((aligned(CACHE_LINE)));
+
+/* Of a line that is not 0: its events may be taken by quick passes of that CPU. */
+static inline uint64_t irq_quick(unsigned cpu, unsigned line)
+{
+	return (uint64_t)cpu << 32 | line;
+}
 
 /* nr_fixed: IRQs below it are of pirqs (fixed), the others are handed out. */
 int irqs_init(struct guest *g, unsigned nr_irqs, unsigned nr_fixed);
@@ -186,8 +206,8 @@ int irq_desc_get(struct guest *g, struct irq_desc **out);
  */
 int irq_desc_get_fixed(struct guest *g, struct irq_desc *desc);
 /*
- * It has no handler and is not bound (any more). If a pass still runs, the number is free only at
- * its end.
+ * It has no handler and is not bound (any more). A pass may still run: nobody gets it before that
+ * has ended.
  */
 void irq_desc_put(struct guest *g, struct irq_desc *desc);
 
@@ -209,33 +229,71 @@ bool irq_may_nest(const struct guest_cpu *cpu);
  */
 int irq_add_internal(struct guest *g, unsigned irq, guest_irq_handler handler, const char *name);
 
-/* Hints: what an event of it needs, as that CPU's; then, with that there, of its handler. */
-static inline void irq_prefetch(const struct irq_desc *desc, unsigned cpu)
+/* Events disabled. */
+static inline void irq_lock(struct guest *g, struct irq_desc *desc)
 {
-	__builtin_prefetch(desc, 1);
-	__builtin_prefetch(&desc->src);
-	__builtin_prefetch(&desc->count[cpu], 1);
+	seq_lock_acquire(g, &desc->lock);
 }
 
-static inline void irq_prefetch_handler(const struct irq_desc *desc)
+/* What has changed decides which CPU may begin quick passes now. In quick.c. */
+void irq_unlock(struct guest *g, struct irq_desc *desc);
+
+static inline guest_flags_t irq_lock_save(struct guest *g, struct irq_desc *desc)
 {
-	__builtin_prefetch(load_relaxed(&desc->actions));
+	guest_flags_t flags = guest_local_irq_save(g);
+
+	irq_lock(g, desc);
+	return flags;
 }
 
-/* A pass is running: with the lock held it stays so or not. */
-static inline bool irq_running(const struct irq_desc *desc)
+/* What became pending meanwhile is delivered in here, if events were enabled. */
+static inline void irq_unlock_restore(struct guest *g, struct irq_desc *desc, guest_flags_t flags)
 {
-	return load_relaxed(&desc->passes) & 1;
+	irq_unlock(g, desc);
+	guest_local_irq_restore(g, flags);
+}
+
+/* A pass that was begun with the lock is running: with the lock held it stays so or not. */
+static inline bool irq_running_locked(const struct irq_desc *desc)
+{
+	return load_acquire(&desc->passes) & 1;
+}
+
+/* A quick one is, on the CPU that pass_cpu says. With the lock held it may end, and none begins. */
+static inline bool irq_running_quick(const struct guest *g, const struct irq_desc *desc)
+{
+	const struct guest_cpu *cpu = &g->cpus[load_acquire(&desc->pass_cpu)];
+
+	return load_acquire(&cpu->quick) == desc;
+}
+
+/* Whose passes the next ones are. None runs, or a quick one of this CPU. The lock is held. */
+static inline void irq_set_pass_cpu(struct irq_desc *desc, unsigned cpu)
+{
+	unsigned before = load_relaxed(&desc->pass_cpu);
+	uint64_t *count = &desc->count[before];
+
+	if (cpu == before)
+		return;
+	store_relaxed(count, *count + load_relaxed(&desc->quick_count));
+	store_relaxed(&desc->quick_count, (uint64_t)0);
+	/* Release: who finds another CPU's quick pass no longer here knows it to be over. */
+	store_release(&desc->pass_cpu, cpu);
+}
+
+static inline bool irq_running(const struct guest *g, const struct irq_desc *desc)
+{
+	return irq_running_locked(desc) || irq_running_quick(g, desc);
 }
 
 /* ---- between the files of irq/. The descriptor's lock is held, unless said ------------------ */
 
 void irq_action_recycle(struct guest *g, struct irq_action *action);
-/* What handlers did to their own IRQ while they ran takes effect. */
+/* A pass has ended: what its handlers removed is recycled. Of that pass, without the lock. */
 void irq_pass_cleanup(struct guest *g, struct irq_desc *desc);
 static inline void irq_pass_ended(struct guest *g, struct irq_desc *desc)
 {
-	if (desc->dead || desc->released)
+	if (desc->dead)
 		irq_pass_cleanup(g, desc);
 }
 bool irq_has_drivers(const struct irq_desc *desc);
@@ -275,21 +333,14 @@ static inline void irq_run_raised(struct guest *g, struct guest_cpu *cpu)
 		irq_run_queue(g, cpu);
 }
 
-/* ---- and for who brings the events: on this CPU, events disabled ----------------------------- */
+/* flow.c. */
+void irq_tell_entropy(struct guest *g, const struct irq_desc *desc,
+		      const struct guest_irq_hooks *hooks);
 
-static inline void irq_handle(struct guest *g, struct irq_desc *desc, struct guest_cpu *cpu,
-			      unsigned line)
-{
-	lock_acquire(g, &desc->lock);
-	/*
-	 * Unbound since the caller looked: another CPU closed the line. If it has an IRQ again,
-	 * that one's first unmask finds whatever is pending, so there is nothing to be done about
-	 * it here.
-	 */
-	if (desc->line == line)
-		desc->flow->handle(g, desc, cpu);
-	lock_release(&desc->lock);
-	irq_run_raised(g, cpu);
-}
+/*
+ * ---- and for who brings the events: on this CPU, events disabled. Most come by quick.h
+ * -----------
+ */
+void irq_handle(struct guest *g, struct irq_desc *desc, struct guest_cpu *cpu, unsigned line);
 
 #endif

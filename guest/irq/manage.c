@@ -11,16 +11,22 @@
 
 /*
  * A run of handlers that could have begun before the caller's change is waited for; not one in
- * whose handler we are.
+ * whose handler we are. Another pass may begin meanwhile: it has seen the change, which was made
+ * with the lock held.
  */
 static void wait_for_pass(struct guest *g, struct irq_desc *desc)
 {
 	unsigned pass = load_acquire(&desc->passes);
+	/* Acquire: pairs with irq_unlock. If a quick pass runs, this is its CPU as long as it does.
+	 */
+	const struct guest_cpu *cpu = &g->cpus[load_acquire(&desc->pass_cpu)];
+	/* Before the look at `quick`: the pass adds to it at its end, then takes `quick` back. */
+	uint64_t handled = load_acquire(&cpu->handled);
 
-	if (!(pass & 1) || load_relaxed(&desc->pass_cpu) == this_cpu(g)->nr)
+	if (cpu == this_cpu(g))
 		return;
-	/* Another pass has begun since: it has seen the change, as both are made under the lock. */
-	while (load_acquire(&desc->passes) == pass)
+	while ((pass & 1 && load_acquire(&desc->passes) == pass) ||
+	       (load_acquire(&cpu->quick) == desc && load_acquire(&cpu->handled) == handled))
 		cpu_relax(g);
 }
 
@@ -116,14 +122,14 @@ static int action_add(struct guest *g, struct irq_desc *desc, const struct irq_a
 	if (!action)
 		return -XEN_ENOMEM;
 	*action = *wish;
-	flags = lock_irqsave(g, &desc->lock);
+	flags = irq_lock_save(g, desc);
 	*first = !irq_has_drivers(desc);
 	rc = may_join(desc, action);
 	if (rc)
 		irq_action_recycle(g, action);
 	else
 		action_append(g, desc, action);
-	lock_release(&desc->lock);
+	irq_unlock(g, desc);
 	irq_run_raised(g, this_cpu(g));
 	guest_local_irq_restore(g, flags);
 	return rc;
@@ -164,7 +170,7 @@ int irq_add_internal(struct guest *g, unsigned irq, guest_irq_handler handler, c
 	if (!action)
 		return -XEN_ENOMEM;
 	*action = (struct irq_action){ .handler = handler, .name = name, .flags = IRQF_INTERNAL };
-	flags = lock_irqsave(g, &desc->lock);
+	flags = irq_lock_save(g, desc);
 	if (desc->actions && (desc->actions->flags & IRQF_INTERNAL)) {
 		irq_action_recycle(g, action);
 		rc = -XEN_EEXIST;
@@ -174,7 +180,7 @@ int irq_add_internal(struct guest *g, unsigned irq, guest_irq_handler handler, c
 		if (!action->next)
 			set_depth(g, desc, 0);
 	}
-	unlock_irqrestore(g, &desc->lock, flags);
+	irq_unlock_restore(g, desc, flags);
 	return rc;
 }
 
@@ -223,9 +229,9 @@ int guest_free_irq(struct guest *g, unsigned irq, void *dev)
 
 	if (!desc)
 		return -XEN_EINVAL;
-	flags = lock_irqsave(g, &desc->lock);
+	flags = irq_lock_save(g, desc);
 	action = action_remove(g, desc, dev);
-	own = irq_running(desc) && desc->pass_cpu == this_cpu(g)->nr;
+	own = irq_running(g, desc) && desc->pass_cpu == this_cpu(g)->nr;
 	if (action && own) {
 		/*
 		 * Called by a handler of this IRQ: the pass that runs below us is the one to wait
@@ -233,8 +239,9 @@ int guest_free_irq(struct guest *g, unsigned irq, void *dev)
 		 */
 		action->next_free = desc->dead;
 		desc->dead = action;
+		this_cpu(g)->after_quick = true;
 	}
-	unlock_irqrestore(g, &desc->lock, flags);
+	irq_unlock_restore(g, desc, flags);
 	if (!action)
 		return -XEN_ENOENT;
 	if (!own) {
@@ -258,7 +265,7 @@ static int change_depth(struct guest *g, unsigned irq, bool enable)
 
 	if (!desc)
 		return rc;
-	flags = lock_irqsave(g, &desc->lock);
+	flags = irq_lock_save(g, desc);
 	if (irq_has_drivers(desc) && (!enable || desc->depth)) {
 		rc = 0;
 		if (!enable && !desc->depth++)
@@ -269,7 +276,7 @@ static int change_depth(struct guest *g, unsigned irq, bool enable)
 		if (!desc->depth)
 			desc->stuck = false;
 	}
-	lock_release(&desc->lock);
+	irq_unlock(g, desc);
 	irq_run_raised(g, this_cpu(g));
 	guest_local_irq_restore(g, flags);
 	return rc;
@@ -305,8 +312,8 @@ int guest_synchronize_irq(struct guest *g, unsigned irq)
 	 * With the lock once, though nothing is changed under it: a pass that begins later has seen
 	 * what the caller did before, as if it had.
 	 */
-	flags = lock_irqsave(g, &desc->lock);
-	unlock_irqrestore(g, &desc->lock, flags);
+	flags = irq_lock_save(g, desc);
+	irq_unlock_restore(g, desc, flags);
 	wait_for_pass(g, desc);
 	return 0;
 }
@@ -325,17 +332,17 @@ int guest_set_irq_flow(struct guest *g, unsigned irq, enum guest_irq_flow flow)
 
 	if (!desc || (unsigned)flow >= sizeof(flows) / sizeof(flows[0]))
 		return -XEN_EINVAL;
-	flags = lock_irqsave(g, &desc->lock);
+	flags = irq_lock_save(g, desc);
 	if (desc->soft && !desc->chip && flow == GUEST_FLOW_SIMPLE) {
 		desc->chip = &irq_chip_soft;
 		desc->flow = flows[flow];
 	} else if (!desc->chip || !desc->chip->suits(desc, flows[flow])) {
 		rc = -XEN_EINVAL;
-	} else if (desc->actions || irq_running(desc)) {
+	} else if (desc->actions || irq_running_locked(desc) || this_cpu(g)->quick == desc) {
 		rc = -XEN_EBUSY;
 	} else {
 		desc->flow = flows[flow];
 	}
-	unlock_irqrestore(g, &desc->lock, flags);
+	irq_unlock_restore(g, desc, flags);
 	return rc;
 }

@@ -81,6 +81,14 @@ static void put_trouble(struct line *l, const struct irq_desc *desc)
 	}
 }
 
+/* Quick passes are counted for one CPU at a time, and for all when that changes. With the lock. */
+static uint64_t count_on(const struct irq_desc *desc, unsigned cpu)
+{
+	uint64_t n = load_acquire(&desc->count[cpu]);
+
+	return load_acquire(&desc->pass_cpu) == cpu ? n + load_acquire(&desc->quick_count) : n;
+}
+
 /* Names under the lock, as another CPU may free a handler and its name with it. */
 static void put_irq(struct guest *g, struct line *l, const struct irq_desc *desc)
 {
@@ -92,7 +100,7 @@ static void put_irq(struct guest *g, struct line *l, const struct irq_desc *desc
 	put(l, ":");
 	for (cpu = 0; cpu < g->nr_cpus; cpu++) {
 		put(l, " ");
-		put_number(l, load_relaxed(&desc->count[cpu]), COUNT_WIDTH);
+		put_number(l, count_on(desc, cpu), COUNT_WIDTH);
 	}
 	put(l, "  ");
 	put_left(l, desc->chip->name, CHIP_WIDTH);
@@ -108,12 +116,12 @@ static void put_irq(struct guest *g, struct line *l, const struct irq_desc *desc
 /* False: the number is free at present. */
 static bool show_irq(struct guest *g, struct line *l, struct irq_desc *desc)
 {
-	guest_flags_t flags = lock_irqsave(g, &desc->lock);
+	guest_flags_t flags = irq_lock_save(g, desc);
 	bool bound = desc->chip;
 
 	if (bound)
 		put_irq(g, l, desc);
-	unlock_irqrestore(g, &desc->lock, flags);
+	irq_unlock_restore(g, desc, flags);
 	return bound;
 }
 
@@ -205,8 +213,15 @@ void guest_show_interrupts(struct guest *g, void (*emit)(void *arg, const char *
 uint64_t guest_irq_count_cpu(const struct guest *g, unsigned irq, unsigned cpu)
 {
 	const struct irq_desc *desc = irq_to_desc(g, irq);
+	uint64_t seq, n;
 
-	return desc && cpu < g->nr_cpus ? load_relaxed(&desc->count[cpu]) : 0;
+	if (!desc || cpu >= g->nr_cpus)
+		return 0;
+	/* Not while the counts change places. */
+	while ((seq = load_acquire(&desc->lock.seq)) & 1 ||
+	       (n = count_on(desc, cpu), load_relaxed(&desc->lock.seq) != seq))
+		cpu_relax(g);
+	return n;
 }
 
 uint64_t guest_irq_count(const struct guest *g, unsigned irq)
@@ -222,22 +237,23 @@ uint64_t guest_irq_count(const struct guest *g, unsigned irq)
 int guest_irq_get_stats(struct guest *g, unsigned irq, struct guest_irq_stats *stats)
 {
 	struct irq_desc *desc = irq_to_desc(g, irq);
+	uint64_t handled = guest_irq_count(g, irq);
 	guest_flags_t flags;
 	int rc = -XEN_EINVAL;
 
 	if (!desc)
 		return rc;
-	flags = lock_irqsave(g, &desc->lock);
+	flags = irq_lock_save(g, desc);
 	if (desc->chip) {
 		rc = 0;
 		*stats = (struct guest_irq_stats){
-			.handled = guest_irq_count(g, irq),
+			.handled = handled,
 			.unclaimed = load_relaxed(&desc->unclaimed.total),
 			.late_spurious = desc->late.spurious,
 			.late_delayed = desc->late.delayed,
 			.late_delay = desc->late.delay,
 		};
 	}
-	unlock_irqrestore(g, &desc->lock, flags);
+	irq_unlock_restore(g, desc, flags);
 	return rc;
 }

@@ -27,6 +27,7 @@ static void enqueue(struct guest *g, struct irq_desc *desc)
 	else
 		cpu->raised = desc;
 	cpu->last_raised = desc;
+	cpu->after_quick = true;
 }
 
 /* Whoever calls this runs the list afterwards, without the lock. */
@@ -60,14 +61,14 @@ void irq_run_queue(struct guest *g, struct guest_cpu *cpu)
 {
 	struct irq_desc *desc;
 
-	while (!cpu->passes && (desc = cpu->raised)) {
+	while (!cpu->passes && !cpu->quick && (desc = cpu->raised)) {
 		cpu->raised = desc->next_raised;
-		lock_acquire(g, &desc->lock);
+		irq_lock(g, desc);
 		desc->queued = false;
 		/* It may have been given back since. */
 		if (desc->chip == &irq_chip_soft)
 			desc->flow->handle(g, desc, cpu);
-		lock_release(&desc->lock);
+		irq_unlock(g, desc);
 	}
 }
 
@@ -78,11 +79,11 @@ int guest_alloc_irq(struct guest *g)
 	int rc = irq_desc_get(g, &desc);
 
 	if (!rc) {
-		lock_acquire(g, &desc->lock);
+		irq_lock(g, desc);
 		desc->soft = true;
 		desc->pending = false; /* raised before it was given back: not for who has it now */
 		desc->stuck = false;
-		lock_release(&desc->lock);
+		irq_unlock(g, desc);
 		rc = (int)desc->irq;
 	}
 	unlock_irqrestore(g, &g->map_lock, flags);
@@ -91,7 +92,7 @@ int guest_alloc_irq(struct guest *g)
 
 static int give_back(struct guest *g, struct irq_desc *desc)
 {
-	guest_flags_t flags = lock_irqsave(g, &desc->lock);
+	guest_flags_t flags = irq_lock_save(g, desc);
 	int rc = 0;
 
 	if (!desc->soft)
@@ -102,7 +103,7 @@ static int give_back(struct guest *g, struct irq_desc *desc)
 		desc->soft = false;
 		desc->chip = NULL;
 	}
-	unlock_irqrestore(g, &desc->lock, flags);
+	irq_unlock_restore(g, desc, flags);
 	return rc;
 }
 
@@ -130,13 +131,13 @@ int guest_raise_irq(struct guest *g, unsigned irq)
 
 	if (!desc)
 		return rc;
-	flags = lock_irqsave(g, &desc->lock);
+	flags = irq_lock_save(g, desc);
 	if (desc->chip == &irq_chip_soft) {
 		rc = 0;
 		desc->pending = true;
 		enqueue(g, desc);
 	}
-	lock_release(&desc->lock);
+	irq_unlock(g, desc);
 	irq_run_raised(g, this_cpu(g));
 	guest_local_irq_restore(g, flags);
 	return rc;

@@ -34,14 +34,14 @@ void irq_stuck(struct guest *g, struct irq_desc *desc)
 {
 	const struct guest_irq_hooks *hooks = load_acquire(&g->hooks);
 
-	lock_acquire(g, &desc->lock);
+	irq_lock(g, desc);
 	/* The handlers may have gone meanwhile, and the line with them. */
 	if (irq_has_drivers(desc) && !desc->stuck) {
 		desc->stuck = true;
 		desc->depth++;
 		desc->chip->mask(g, desc);
 	}
-	lock_release(&desc->lock);
+	irq_unlock(g, desc);
 	if (hooks && hooks->unclaimed)
 		hooks->unclaimed(hooks->arg, desc->irq);
 }

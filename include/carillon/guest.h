@@ -280,6 +280,10 @@ int guest_synchronize_irq(struct guest *g, unsigned irq);
 
 /* ---- flows: what is done to the line around the handlers ---------------------------------- */
 
+/*
+ * With any of them handlers are not called again, here or on another CPU, while they run. A level
+ * line with one handler and without an eoi need not be masked for that, and is not.
+ */
 enum guest_irq_flow {
 	GUEST_FLOW_LEVEL,   /* masked while the handlers run, then eoi */
 	GUEST_FLOW_EDGE,    /* not masked; what comes meanwhile makes them run again */

@@ -120,10 +120,10 @@ static void flow_run(struct flow *f, void (*cpu1)(struct testbed_vcpu *v, void *
 static int move(struct guest *g, unsigned irq, unsigned cpu)
 {
 	struct irq_desc *desc = irq_to_desc(g, irq);
-	guest_flags_t flags = lock_irqsave(g, &desc->lock);
+	guest_flags_t flags = irq_lock_save(g, desc);
 	int rc = events_move(g, desc, cpu);
 
-	unlock_irqrestore(g, &desc->lock, flags);
+	irq_unlock_restore(g, desc, flags);
 	return rc;
 }
 

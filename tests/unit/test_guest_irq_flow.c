@@ -6,7 +6,10 @@
  */
 #include "guests.h"
 
-/* Is the IRQ's port masked while its handler runs? */
+/*
+ * Is the IRQ's port masked while its handler runs? The only handler of a line that needs no eoi
+ * needs no mask either.
+ */
 struct look {
 	evtchn_port_t port;
 	bool masked, pending;
@@ -26,10 +29,12 @@ static void masks_as_the_flow_says(void **state)
 	struct guests *m = *state;
 	static const struct {
 		enum guest_irq_flow flow;
-		bool masked;
-	} flows[] = { { GUEST_FLOW_LEVEL, true },
-		      { GUEST_FLOW_EDGE, false },
-		      { GUEST_FLOW_FASTEOI, false } };
+		bool shared, masked;
+	} flows[] = { { GUEST_FLOW_LEVEL, false, false },
+		      { GUEST_FLOW_LEVEL, true, true },
+		      { GUEST_FLOW_EDGE, false, false },
+		      { GUEST_FLOW_EDGE, true, false },
+		      { GUEST_FLOW_FASTEOI, false, false } };
 	evtchn_port_t tx;
 	unsigned irq = bind_loop_to(m->a, &tx);
 	struct look look = { .port = guest_irq_port(m->a, irq) };
@@ -39,11 +44,18 @@ static void masks_as_the_flow_says(void **state)
 		struct record r = { .answer = GUEST_IRQ_HANDLED,
 				    .also = look_at_port,
 				    .arg = &look };
+		struct record other = { .answer = GUEST_IRQ_HANDLED };
+		unsigned shared = flows[i].shared ? GUEST_IRQF_SHARED : 0;
 
 		assert_rc(guest_set_irq_flow(m->a, irq, flows[i].flow), 0);
-		assert_rc(guest_request_irq(m->a, irq, record_run, 0, "r", &r), 0);
+		assert_rc(guest_request_irq(m->a, irq, record_run, shared, "r", &r), 0);
+		if (shared)
+			assert_rc(guest_request_irq(m->a, irq, record_run, shared, "o", &other), 0);
 		assert_rc(guest_notify_port(m->a, tx), 0);
 		assert_int_equal(r.runs, 1);
+		assert_int_equal(other.runs, flows[i].shared);
+		if (shared)
+			assert_rc(guest_free_irq(m->a, irq, &other), 0);
 		assert_int_equal(look.masked, flows[i].masked);
 		assert_false(look.pending); /* taken before */
 		assert_false(port_masked(m->a, look.port));

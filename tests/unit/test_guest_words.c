@@ -96,6 +96,7 @@ static long fake_hypercall(void *ctx, unsigned nr, uint64_t op, uint64_t arg, ui
 		return 0;
 	case EVTCHNOP_unmask:
 		f->unmasks++;
+		*word(f, unmask->port) &= ~MASKED;
 		f->last_unmask = unmask->port;
 		return 0;
 	case EVTCHNOP_reset:

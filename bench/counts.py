@@ -1,6 +1,6 @@
-"""Instructions and locked operations of each row, counted by valgrind's callgrind in build/bench/engine and
-guest: the same on every run and on every machine that has the same compiler. What the embedder's callbacks do (the
-testbed's) is not counted. Used by run.py and check-instructions."""
+"""Instructions and locked operations of each row, counted by valgrind's callgrind in build/bench/engine, guest and
+versus: the same on every run and on every machine that has the same compiler. What the embedder's callbacks do is not
+counted where that is the testbed, and counted in versus. Used by run.py and check-instructions."""
 import concurrent.futures
 import os
 import pathlib
@@ -25,6 +25,7 @@ ENTRIES = {
     "baseline": (ENGINE, ("baseline",),
                  ("conv_send", "conv_alloc_unbound", "conv_bind_interdomain", "conv_close"), "engine_mark"),
     "guest/": (GUEST, ("guest/",), ("guest_upcall",), "guest_mark"),
+    "versus/": (VERSUS, ("versus/",), ("guest_notify_port", "guest_local_irq_enable"), "versus_mark"),
 }
 CALLBACKS = ("testbed_kick", "testbed_copy_from", "testbed_copy_to", "conv_testbed_kick")
 

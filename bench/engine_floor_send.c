@@ -7,6 +7,7 @@
  */
 #include <err.h>
 
+#include "bare.h"
 #include "engine_states.h"
 
 static bool set_bit64(xen_ulong_t *words, uint32_t nr)
@@ -16,11 +17,6 @@ static bool set_bit64(xen_ulong_t *words, uint32_t nr)
 	return __atomic_fetch_or(&words[nr / 64], bit, __ATOMIC_SEQ_CST) & bit;
 }
 
-static void tell(struct engine *e, unsigned vcpu)
-{
-	__atomic_exchange_n(&e->shared->vcpu_info[vcpu].evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST);
-}
-
 static void send_bare_2l(struct engine *e, uint32_t port)
 {
 	if (set_bit64(e->shared->evtchn_pending, port))
@@ -28,22 +24,16 @@ static void send_bare_2l(struct engine *e, uint32_t port)
 	if (__atomic_load_n(&e->shared->evtchn_mask[port / 64], __ATOMIC_SEQ_CST) >> port % 64 & 1)
 		return;
 	if (!set_bit64(&e->shared->vcpu_info[0].evtchn_pending_sel, port / 64))
-		tell(e, 0);
+		bare_tell(&e->shared->vcpu_info[0]);
 }
 
 /* The port has its own queue, which is empty. */
 static void send_bare_fifo(struct engine *e, uint32_t port)
 {
-	struct evtchn_fifo_control_block *block = e->block[vcpu_of_queue(port)];
-	uint32_t bit = UINT32_C(1) << priority_of_queue(port);
+	unsigned vcpu = vcpu_of_queue(port);
 
-	if (__atomic_fetch_or(&e->words[port], PENDING, __ATOMIC_SEQ_CST) & (MASKED | LINKED))
-		return;
-	if (__atomic_fetch_or(&e->words[port], LINKED, __ATOMIC_SEQ_CST) & LINKED)
-		return;
-	__atomic_store_n(&block->head[priority_of_queue(port)], port, __ATOMIC_RELEASE);
-	if (!(__atomic_fetch_or(&block->ready, bit, __ATOMIC_SEQ_CST) & bit))
-		tell(e, vcpu_of_queue(port));
+	if (bare_send_fifo(&e->words[port], port, e->block[vcpu], priority_of_queue(port)))
+		bare_tell(&e->shared->vcpu_info[vcpu]);
 }
 
 static void bare_2l(struct engine *e)

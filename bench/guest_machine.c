@@ -12,7 +12,8 @@
 
 #include <xen/errno.h>
 
-#define PAGE	 4096u
+#include "memory.h"
+
 #define PRIORITY 7u /* EVTCHN_FIFO_PRIORITY_DEFAULT */
 
 static void *page_of(uint64_t frame)
@@ -61,41 +62,19 @@ static unsigned port_this_cpu(void *ctx)
 	return 0;
 }
 
-static void *port_alloc(void *ctx, size_t size)
-{
-	size_t line = size % PAGE ? 64 : PAGE;
-	void *p = aligned_alloc(line, (size + line - 1) / line * line);
-
-	(void)ctx;
-	return p ? memset(p, 0, size) : NULL;
-}
-
-static void port_free(void *ctx, void *p, size_t size)
-{
-	(void)ctx;
-	(void)size;
-	free(p);
-}
-
 static uint64_t port_cycles(void *ctx)
 {
 	(void)ctx;
 	return 0;
 }
 
-static uint64_t port_frame_of(void *ctx, const void *p)
-{
-	(void)ctx;
-	return (uintptr_t)p / PAGE;
-}
-
 static const struct guest_port_ops port_ops = {
 	.hypercall = port_hypercall,
 	.this_cpu = port_this_cpu,
-	.alloc = port_alloc,
-	.free = port_free,
+	.alloc = memory_alloc,
+	.free = memory_free,
 	.cycles = port_cycles,
-	.frame_of = port_frame_of,
+	.frame_of = memory_frame_of,
 };
 
 static enum guest_irqreturn handler(struct guest *g, unsigned irq, void *dev)

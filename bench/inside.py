@@ -38,7 +38,9 @@ BESIDE = {
     "engine/fifo/send": ["floor/fifo-send"],
     "hypercall/2l/send": ["floor/2l-send"],
     "hypercall/fifo/send": ["floor/fifo-send"],
-    "versus/epoll-1": [f"peer/{p}/send-take" for p in ("eventfd-epoll", "pipe", "seqpacket", "rt-signal")],
+    "versus/epoll-1": ["floor/fifo-send-and-event",
+                       *(f"peer/{p}/send-take" for p in ("eventfd-epoll", "pipe", "seqpacket", "rt-signal"))],
+    "versus/priority-p99": ["floor/epoll-storm-p99"],
 }
 TWO_CORES = "floor/cache-line-round-trip"
 
@@ -74,13 +76,13 @@ def in_order(line):
 
 def engine():
     """The hypervisor half alone: nanoseconds against a locked operation and the conventional design; instructions."""
-    counted = counts(*(group for group in ENTRIES if group != "guest/"))
+    counted = counts(*(group for group in ENTRIES if group not in ("guest/", "versus/")))
     for line in sorted(measured(ENGINE, "time"), key=in_order):
         one_row(*line, counted)
 
 
 def halves():
-    """The guest half on a played hypervisor, and both halves together against epoll."""
+    """The guest half on a played hypervisor."""
     counted = {} if table.quick else counts("guest/")  # with all the ports, that takes a minute
     for line in measured(GUEST, "time"):
         one_row(*line, counted)
@@ -93,5 +95,7 @@ def peers():
 
 
 def versus():
-    for line in measured(VERSUS):
-        one_row(*line, {})
+    """Both halves together against epoll."""
+    counted = counts("versus/")
+    for line in measured(VERSUS, "time"):
+        one_row(*line, counted)

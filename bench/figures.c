@@ -13,12 +13,22 @@
 #define QUICKER 8u
 #define LEAST	3u /* so that there is a median and a spread */
 
-uint64_t figures_now(void)
+static uint64_t clock_ns(clockid_t clock)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(clock, &ts);
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+uint64_t figures_now(void)
+{
+	return clock_ns(CLOCK_MONOTONIC);
+}
+
+uint64_t figures_own_now(void)
+{
+	return clock_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
 double figures_ns_per_cycle(void)

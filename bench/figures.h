@@ -10,6 +10,8 @@
 #include <x86intrin.h>
 
 uint64_t figures_now(void); /* ns, CLOCK_MONOTONIC */
+/* ns that this thread has run: of what never sleeps, and may be interrupted by others' turns. */
+uint64_t figures_own_now(void);
 
 /* The time-stamp counter, for what is too short for that: what is before is done before it is read,
  * what is after begins after it. */

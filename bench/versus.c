@@ -2,9 +2,10 @@
 /*
  * Both halves together against what a program on Linux has for the same: an event sent and handled
  * against an eventfd written, found by epoll and read. All on one thread, no domain is another
- * process: what crossing over costs is in run.py's process/. `versus time` prints a line of figures
- * for each row; `versus count PREFIX` does each of ours of that name a fixed number of times, for
- * callgrind (counts.py).
+ * process: what crossing over costs is in run.py's process/. It is the thread's own time, as
+ * samples of epoll are long enough that others have their turns in them, and ours are not. `versus
+ * time` prints a line of figures for each row; `versus count PREFIX` does each of ours of that name
+ * a fixed number of times, for callgrind (counts.py).
  */
 #include <err.h>
 #include <stdio.h>
@@ -82,10 +83,10 @@ static void send(struct channels *c, const struct way *w, unsigned events)
 
 static double ours(struct channels *c, const struct way *w)
 {
-	uint64_t start = figures_now();
+	uint64_t start = figures_own_now();
 
 	send(c, w, EVENTS);
-	return (double)(figures_now() - start) / EVENTS;
+	return (double)(figures_own_now() - start) / EVENTS;
 }
 
 /* ---- epoll's, and the bare ABI's ---- */
@@ -93,7 +94,7 @@ static double ours(struct channels *c, const struct way *w)
 static double epolls(const struct eventfds *e, unsigned burst)
 {
 	unsigned ready[EPOLL_BURST], step = e->nr / burst;
-	uint64_t start = figures_now();
+	uint64_t start = figures_own_now();
 
 	for (unsigned n = 0; n < EVENTS / burst; n++) {
 		for (unsigned i = 0, at = n % e->nr; i < burst; i++, at = next(at, step, e->nr))
@@ -101,19 +102,19 @@ static double epolls(const struct eventfds *e, unsigned burst)
 		for (unsigned taken = 0; taken < burst;)
 			taken += eventfds_take(e, ready);
 	}
-	return (double)(figures_now() - start) / EVENTS;
+	return (double)(figures_own_now() - start) / EVENTS;
 }
 
 static double bare(struct played *p)
 {
-	uint64_t start = figures_now();
+	uint64_t start = figures_own_now();
 
 	for (unsigned i = 0; i < EVENTS; i++) {
 		if (bare_send_fifo(played_word(p, 1), 1, p->block, PRIORITY))
 			bare_tell(&p->shared->vcpu_info[0]);
 		floor_fifo(p);
 	}
-	return (double)(figures_now() - start) / EVENTS;
+	return (double)(figures_own_now() - start) / EVENTS;
 }
 
 /* ---- a sample of each in turn, so that all see the same noise of the machine ---- */

@@ -61,12 +61,17 @@ static void queue_fifo(struct played *p, unsigned q)
 
 	while (port) {
 		event_word_t *word = played_word(p, port);
-		event_word_t old = __atomic_fetch_and(word, ~(LINKED | LINK), __ATOMIC_SEQ_CST);
+		event_word_t old = __atomic_load_n(word, __ATOMIC_RELAXED), mine;
 
-		if ((old & (PENDING | MASKED)) == PENDING) {
-			__atomic_fetch_and(word, ~PENDING, __ATOMIC_SEQ_CST);
+		/* Off the queue, and taken if it is to be handled, in one step. */
+		do {
+			mine = LINKED | LINK;
+			if ((old & (PENDING | MASKED)) == PENDING)
+				mine |= PENDING;
+		} while (!__atomic_compare_exchange_n(word, &old, old & ~mine, false,
+						      __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+		if (mine & PENDING)
 			handler(p);
-		}
 		port = old & LINKED ? old & LINK : 0;
 	}
 }

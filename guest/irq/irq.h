@@ -129,10 +129,10 @@ struct irq_affinity {
 	struct guest_cpumask mask;
 };
 
-/* Events that no handler claims: spurious.c's alone. Of the pass that runs; total: atomic. */
+/* Events that no handler claims: spurious.c's alone. Of the pass that runs; two are atomic. */
 struct irq_unclaimed {
 	unsigned seen;	   /* events since the first one of this count */
-	unsigned in_count; /* of these: unclaimed */
+	unsigned in_count; /* of these: unclaimed; read by who decides about quick passes */
 	uint64_t last;	   /* when */
 	uint64_t total;
 };
@@ -319,7 +319,8 @@ bool irq_count_unclaimed(struct guest *g, struct irq_desc *desc, bool claimed);
 static inline bool irq_note(struct guest *g, struct irq_desc *desc, bool claimed)
 {
 	/* A count begins with one that is not claimed. */
-	return (!claimed || desc->unclaimed.in_count) && irq_count_unclaimed(g, desc, claimed);
+	return (!claimed || load_relaxed(&desc->unclaimed.in_count)) &&
+	       irq_count_unclaimed(g, desc, claimed);
 }
 void irq_stuck(struct guest *g, struct irq_desc *desc);
 void irq_unstick(struct guest *g, struct irq_desc *desc);

@@ -12,7 +12,7 @@ static bool is_plain(const struct irq_desc *desc)
 
 	return desc->chip && desc->chip->quick && desc->flow->quick && desc->line && !desc->depth &&
 	       action && !action->next && !(action->flags & GUEST_IRQF_NESTED) && !desc->pending &&
-	       !desc->affinity.move && !desc->unclaimed.in_count;
+	       !desc->affinity.move;
 }
 
 /*
@@ -25,31 +25,52 @@ static bool may_begin(const struct guest *g, const struct irq_desc *desc)
 	       (desc->chip->cpu(desc) == desc->pass_cpu || !irq_running_quick(g, desc));
 }
 
+/* Whoever counts has found that it is enough, or has come to the end; or a count has begun. */
+static void counted(struct guest *g, struct irq_desc *desc, bool stuck)
+{
+	if (stuck) {
+		irq_stuck(g, desc);
+		return;
+	}
+	/* Letting go of the lock chooses the handler anew. */
+	irq_lock(g, desc);
+	irq_unlock(g, desc);
+}
+
+/*
+ * In the place of an IRQ's handler while those of its events that nobody claims are counted, as
+ * those that are claimed count as well then. The action is not recycled before the pass ends.
+ */
+static enum guest_irqreturn call_and_count(struct guest *g, unsigned irq, void *dev)
+{
+	const struct irq_action *action = dev;
+	struct irq_desc *desc = irq_to_desc(g, irq);
+	enum guest_irqreturn answer = action->handler(g, irq, action->dev);
+	bool stuck;
+
+	if (answer != GUEST_IRQ_HANDLED)
+		return answer; /* the end of the pass counts it */
+	stuck = irq_note(g, desc, true);
+	if (stuck || !load_relaxed(&desc->unclaimed.in_count))
+		counted(g, desc, stuck);
+	return answer;
+}
+
 void irq_unlock(struct guest *g, struct irq_desc *desc)
 {
+	struct irq_action *action = desc->actions;
 	uint64_t quick = 0;
+	bool count;
 
 	if (is_plain(desc) && may_begin(g, desc)) {
+		count = load_relaxed(&desc->unclaimed.in_count);
 		irq_set_pass_cpu(desc, desc->chip->cpu(desc));
-		store_relaxed(&desc->handler, desc->actions->handler);
-		store_relaxed(&desc->dev, desc->actions->dev);
+		store_relaxed(&desc->handler, count ? call_and_count : action->handler);
+		store_relaxed(&desc->dev, count ? action : action->dev);
 		quick = irq_quick(desc->pass_cpu, desc->line);
 	}
 	store_relaxed(&desc->quick, quick);
 	seq_lock_release(&desc->lock);
-}
-
-/* A pass whose event nobody claimed. While such are counted those that are claimed count, too. */
-static void unclaimed(struct guest *g, struct irq_desc *desc, struct guest_cpu *cpu)
-{
-	count_one(&cpu->spurious);
-	if (irq_note(g, desc, false)) {
-		irq_stuck(g, desc);
-		return;
-	}
-	/* The other way sees to that: letting go of the lock finds that there is a count. */
-	irq_lock(g, desc);
-	irq_unlock(g, desc);
 }
 
 void irq_quick_end_slowly(struct guest *g, struct irq_desc *desc, struct guest_cpu *cpu,
@@ -59,8 +80,10 @@ void irq_quick_end_slowly(struct guest *g, struct irq_desc *desc, struct guest_c
 	if (!load_relaxed(&cpu->vcpu_info->evtchn_upcall_mask))
 		guest_local_irq_disable(g);
 	cpu->after_quick = false;
-	if (!handled)
-		unclaimed(g, desc, cpu);
+	if (!handled) {
+		count_one(&cpu->spurious);
+		counted(g, desc, irq_note(g, desc, false));
+	}
 	irq_pass_ended(g, desc);
 	irq_quick_end(cpu);
 	irq_run_raised(g, cpu);

@@ -13,20 +13,22 @@
 bool irq_count_unclaimed(struct guest *g, struct irq_desc *desc, bool claimed)
 {
 	struct irq_unclaimed *u = &desc->unclaimed;
+	unsigned in_count = load_relaxed(&u->in_count);
 	bool stuck;
 	uint64_t now;
 
 	if (!claimed) {
 		count_one(&u->total);
 		now = guest_clock(g);
-		u->in_count = now - u->last > FORGIVING ? 1 : u->in_count + 1;
+		in_count = now - u->last > FORGIVING ? 1 : in_count + 1;
+		store_relaxed(&u->in_count, in_count);
 		u->last = now;
 	}
 	if (++u->seen < COUNT)
 		return false;
-	stuck = u->in_count > TOO_MANY;
+	stuck = in_count > TOO_MANY;
 	u->seen = 0;
-	u->in_count = 0;
+	store_relaxed(&u->in_count, 0u);
 	return stuck;
 }
 

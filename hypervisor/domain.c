@@ -322,8 +322,11 @@ void domain_shutdown(struct hv_domain *d, unsigned reason)
 			fetch_or_seq(&d->vcpu[i]->stopped, STOP_SHUTDOWN);
 			runstate_changed(d->vcpu[i]);
 		}
-		/* Release: who sees it shut down sees it stopped. */
-		store_release(&d->shut_down, reason + 1);
+		/*
+		 * Who sees it shut down sees it stopped. And pairs with an embedder's waiting
+		 * vCPU, which says that it waits, then looks at this: it sees it, or is kicked.
+		 */
+		store_seq(&d->shut_down, reason + 1);
 		/*
 		 * Kicked when both can be seen: a waiter that was kicked before would find a vCPU
 		 * that is not runnable in a domain that is alive, and wait for ever.
@@ -347,7 +350,7 @@ void hv_domain_crash(struct hv_domain *d)
 
 bool hv_domain_is_shut_down(const struct hv_domain *d, unsigned *reason)
 {
-	uint32_t s = load_acquire(&d->shut_down);
+	uint32_t s = load_seq(&d->shut_down);
 
 	if (s && reason)
 		*reason = s - 1;

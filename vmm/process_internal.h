@@ -2,7 +2,7 @@
 /*
  * The process backend's books, shared by process*.c only: process.c (life and death),
  * process_loader.c (exec and handshake), process_map.c (planned mappings), process_vcpu.c (a vCPU's
- * thread in the monitor), process_fault.c (exceptions and reports).
+ * thread in the monitor), process_kick.c (waking it), process_fault.c (exceptions and reports).
  */
 #ifndef CARILLON_VMM_PROCESS_INTERNAL_H
 #define CARILLON_VMM_PROCESS_INTERNAL_H
@@ -37,11 +37,12 @@ struct plan {
 	unsigned allowed; /* so many were let through */
 };
 
-/* Where a vCPU is, for process_kick. */
+/* Where a vCPU is, for process_kick: see process_kick.c. */
 enum vcpu_state {
 	VCPU_IN_MONITOR, /* its thread waits for our answer, and we look before we give it */
 	VCPU_IN_GUEST,	 /* it may be executing: only a signal makes it notice */
 	VCPU_WAITING,	 /* we wait for it to become runnable, on this very word */
+	VCPU_ASLEEP,	 /* its call is left to whoever makes it runnable, who answers */
 	VCPU_GONE,	 /* its thread is dead or about to be */
 };
 
@@ -58,7 +59,11 @@ struct vcpu {
 	pthread_t thread;
 	bool has_thread;
 
-	/* Only its own thread, from here on */
+	/* VCPU_ASLEEP: of who takes that state away, up to the answer */
+	struct seccomp_notif_resp left_answer;
+	bool left_looks; /* the end of that call looks for an upcall itself */
+
+	/* Only its own thread, from here on; while that is VCPU_ASLEEP, see above */
 	int cpu;
 	bool started;
 	unsigned work; /* SHIM_WORK_* for the next way back */
@@ -146,8 +151,23 @@ bool plan_allows(struct vcpu *v, const struct seccomp_data *call);
 /* Did it come by the hypercall page? Such a caller looks for an upcall itself. */
 bool hypercall_by_page(const struct process *p, uint64_t ip);
 
+/* process_kick.c: where it is now. Its own thread, or who answers for it */
+void vcpu_set_state(struct vcpu *v, enum vcpu_state state);
+/*
+ * Its call, to which left_answer is the answer, ends when the vCPU is runnable, and nothing else is
+ * to be done for it before. True: another thread answers, or has. Own thread.
+ */
+bool vcpu_fall_asleep(struct vcpu *v);
+/* Until it may run. False: never again. Own thread. */
+bool vcpu_wait_runnable(struct vcpu *v);
+
 /* process_vcpu.c */
 void *vcpu_main(void *arg);
+void vcpu_answer(const struct vcpu *v, struct seccomp_notif_resp *resp);
+/* Its thread in the domain looks at its control page before its next instruction. */
+void vcpu_signal(const struct vcpu *v);
+/* Is its domain over? Then the process is killed: the watcher does the rest. */
+bool vcpu_domain_over(struct vcpu *v, bool waited);
 /* The alias page is to show its vcpu_info, wherever that is now: plans the mapping if it moved. */
 int vcpu_follow_info(struct vcpu *v, struct plan *plan);
 

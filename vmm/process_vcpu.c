@@ -4,30 +4,19 @@
  * has the hypervisor answer, and decides how the guest goes on. What the guest's side does is in
  * shim/handler.c.
  *
- * Why no wake-up is lost. The hypervisor changes something (sets pending, makes runnable or not)
- * and then kicks; process_kick reads `state`. We write `state` and then look at what it changed.
- * All four are sequentially consistent, so either we see the change or the kick sees our state:
- *   VCPU_IN_GUEST  written before the last look; a later change finds it and sends the signal. The
- * signal may come twice or for nothing, that is harmless. Before the answer it stays queued. An
- * upcall that the last look finds needs none if the call came by the hypercall page: its end, which
- * runs on the guest's thread after the answer, looks again (shim/iret.S).
- *   VCPU_WAITING   written before looking whether it is runnable; a later change finds it, takes
- *                  it away and wakes the futex, which does not sleep on another value.
- *   VCPU_IN_MONITOR written when a call has come in: nothing need be done, we look before we
- * answer. Between a call's trap and that store, a kick still signals: if the call was not yet
- * received, it is interrupted and restarted after the upcall; if it was, the signal stays queued
- * until the answer.
+ * Where a vCPU is, and why no wake-up is lost, is in process_kick.c.
  */
 #define _GNU_SOURCE 1
 #include <errno.h>
 #include <linux/audit.h>
-#include <linux/futex.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include <xen/sched.h>
 
 #include "process_internal.h"
 
@@ -39,69 +28,21 @@ enum outcome {
 	ANSWER, /* give it the value, after looking at everything on the way back into the guest */
 	ANSWER_NOW, /* give it the value: it goes on in the shim, which calls again before it leaves
 		     */
-	EXECUTE,    /* let the kernel execute it */
-	OVER,	    /* the domain has ended */
+	ANSWER_WHEN_WOKEN, /* as ANSWER; but if the vCPU sleeps now, who wakes it can do that */
+	EXECUTE,	   /* let the kernel execute it */
+	OVER,		   /* the domain has ended */
 };
-
-static long futex(_Atomic uint32_t *word, int op, uint32_t value)
-{
-	return syscall(SYS_futex, word, op, value, NULL, NULL, 0);
-}
-
-static void set_state(struct vcpu *v, enum vcpu_state state)
-{
-	atomic_store_explicit(&v->state, state, memory_order_seq_cst);
-}
-
-void process_kick(struct hv_vcpu *hv)
-{
-	struct vcpu *v = hv_vcpu_user(hv);
-	uint32_t state;
-
-	if (!v)
-		return;
-	state = atomic_load_explicit(&v->state, memory_order_seq_cst);
-	if (state == VCPU_IN_GUEST) {
-		/*
-		 * Is it to stop, or to take an NMI? Then it must come to us and ask, upcall or not.
-		 * To stop for ever? It may have made itself deaf, and there is nothing to ask.
-		 */
-		if (hv_domain_is_shut_down(v->process->domain, NULL))
-			process_kill(v->process);
-		else if (!hv_vcpu_runnable(hv) || hv_vcpu_nmi_due(hv))
-			__atomic_store_n(&v->control->park, 1, __ATOMIC_RELEASE);
-		syscall(SYS_tgkill, v->process->pid, v->tid, SHIM_SIGNAL);
-	} else if (state == VCPU_WAITING &&
-		   atomic_compare_exchange_strong(&v->state, &state, VCPU_IN_MONITOR)) {
-		futex(&v->state, FUTEX_WAKE_PRIVATE, 1);
-	}
-}
 
 /* ---- the way back into the guest ------------------------------------------------------------- */
 
 /* The watcher finds the words for it, when all threads have said what they were doing. */
-static bool domain_over(struct vcpu *v, bool waited)
+bool vcpu_domain_over(struct vcpu *v, bool waited)
 {
 	if (!hv_domain_is_shut_down(v->process->domain, NULL))
 		return atomic_load(&v->process->dead);
 	v->ended_in_call = !waited;
 	process_kill(v->process);
 	return true;
-}
-
-/* Until it may run. False: never again. */
-static bool wait_runnable(struct vcpu *v)
-{
-	bool waited;
-
-	for (waited = false;; waited = true) {
-		set_state(v, VCPU_WAITING);
-		if (hv_vcpu_runnable(v->hv))
-			return true;
-		if (domain_over(v, waited))
-			return false;
-		futex(&v->state, FUTEX_WAIT_PRIVATE, VCPU_WAITING);
-	}
 }
 
 int vcpu_follow_info(struct vcpu *v, struct plan *plan)
@@ -172,7 +113,7 @@ static bool way_back(struct vcpu *v, const struct seccomp_data *call)
 
 	for (;;) {
 		__atomic_store_n(&control->park, 0, __ATOMIC_SEQ_CST);
-		if (!hv_vcpu_runnable(v->hv) && !wait_runnable(v))
+		if (!hv_vcpu_runnable(v->hv) && !vcpu_wait_runnable(v))
 			return false;
 		hv_vcpu_resumed(v->hv);
 		if (vcpu_follow_info(v, &v->plan)) {
@@ -187,17 +128,17 @@ static bool way_back(struct vcpu *v, const struct seccomp_data *call)
 			v->work |= SHIM_WORK_MAP;
 			plan_show(v);
 		}
-		set_state(v, VCPU_IN_GUEST);
+		vcpu_set_state(v, VCPU_IN_GUEST);
 		if (hv_vcpu_runnable(v->hv) && !hv_vcpu_nmi_due(v->hv))
 			break;
-		set_state(v, VCPU_IN_MONITOR);
+		vcpu_set_state(v, VCPU_IN_MONITOR);
 	}
 	if (v->work) {
 		control->work = v->work;
 		control->seq++;
 	}
 	if (v->work || (hv_vcpu_upcall_due(v->hv) && !looks_itself(v, call)))
-		syscall(SYS_tgkill, v->process->pid, v->tid, SHIM_SIGNAL);
+		vcpu_signal(v);
 	v->work = 0;
 	return true;
 }
@@ -248,6 +189,14 @@ static enum outcome shim_request(struct vcpu *v, const struct seccomp_data *call
 	}
 }
 
+/* One that may put the vCPU to sleep, and changes nothing that its way back has to see to. */
+static bool is_wait(const struct seccomp_data *call)
+{
+	uint32_t op = (uint32_t)call->args[0];
+
+	return call->nr == __HYPERVISOR_sched_op && (op == SCHEDOP_block || op == SCHEDOP_poll);
+}
+
 /*
  * One that is cut short goes on at once when the vCPU may run: the guest cannot be made to call it
  * again, so its upcalls wait for the end of it.
@@ -260,10 +209,10 @@ static enum outcome hypercall(struct vcpu *v, const struct seccomp_data *call, i
 	for (;;) {
 		*value = hv_hypercall(v->hv, (uint64_t)(int64_t)call->nr, args);
 		if (!hv_vcpu_preempted(v->hv))
-			return ANSWER;
-		if (!hv_vcpu_runnable(v->hv) && !wait_runnable(v))
+			return is_wait(call) ? ANSWER_WHEN_WOKEN : ANSWER;
+		if (!hv_vcpu_runnable(v->hv) && !vcpu_wait_runnable(v))
 			return OVER;
-		set_state(v, VCPU_IN_MONITOR);
+		vcpu_set_state(v, VCPU_IN_MONITOR);
 	}
 }
 
@@ -359,41 +308,60 @@ static bool receive(struct vcpu *v, struct seccomp_notif *call, size_t size)
 	return false;
 }
 
-static void answer(struct vcpu *v, uint64_t id, int64_t value, uint32_t flags)
+void vcpu_answer(const struct vcpu *v, struct seccomp_notif_resp *resp)
 {
-	struct seccomp_notif_resp resp = { .id = id, .val = value, .flags = flags };
-
 	/* ENOENT: it died meanwhile, RECV will tell. */
-	while (ioctl(v->listener, SECCOMP_IOCTL_NOTIF_SEND, &resp) && errno == EINTR)
+	while (ioctl(v->listener, SECCOMP_IOCTL_NOTIF_SEND, resp) && errno == EINTR)
 		;
+}
+
+void vcpu_signal(const struct vcpu *v)
+{
+	syscall(SYS_tgkill, v->process->pid, v->tid, SHIM_SIGNAL);
+}
+
+/* True: another thread answers, or has. */
+static bool leave_call(struct vcpu *v, const struct seccomp_notif *call, int64_t value)
+{
+	if (hv_vcpu_runnable(v->hv))
+		return false;
+	v->left_answer = (struct seccomp_notif_resp){ .id = call->id, .val = value };
+	v->left_looks = looks_itself(v, &call->data);
+	return vcpu_fall_asleep(v);
 }
 
 static bool serve(struct vcpu *v, const struct seccomp_notif *call)
 {
+	struct seccomp_notif_resp resp = { .id = call->id };
 	int64_t value;
 
 	/* From here on a kick need not signal: we look at everything before the answer. */
-	set_state(v, VCPU_IN_MONITOR);
+	vcpu_set_state(v, VCPU_IN_MONITOR);
 	if (v->tid != (pid_t)call->pid) {
 		v->tid = (pid_t)call->pid;
 		pin(v, v->tid);
 	}
 	switch (handle(v, &call->data, &value)) {
+	case ANSWER_WHEN_WOKEN:
+		if (leave_call(v, call, value))
+			return true;
+		/* fallthrough */
 	case ANSWER:
 		if (!way_back(v, &call->data))
 			return false;
-		answer(v, call->id, value, 0);
-		return true;
-	case ANSWER_NOW:
-		answer(v, call->id, value, 0);
-		return true;
-	case EXECUTE:
-		answer(v, call->id, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
-		return true;
-	case OVER:
 		break;
+	case ANSWER_NOW:
+		break;
+	case EXECUTE:
+		value = 0;
+		resp.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+		break;
+	case OVER:
+		return false;
 	}
-	return false;
+	resp.val = value;
+	vcpu_answer(v, &resp);
+	return true;
 }
 
 void *vcpu_main(void *arg)
@@ -409,7 +377,7 @@ void *vcpu_main(void *arg)
 	ioctl(v->listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
 	while (receive(v, &u.call, sizeof(u)) && serve(v, &u.call))
 		;
-	set_state(v, VCPU_GONE);
+	vcpu_set_state(v, VCPU_GONE);
 	atomic_store(&v->left, true);
 	return NULL;
 }

@@ -145,7 +145,8 @@ struct hv_ops {
 	 * it must stop. The embedder makes it notice: if it runs, interrupt it; if the embedder
 	 * waits for it to become runnable, look again. It may be called more often than needed, on
 	 * any thread, from hv_domain_create on (hv_vcpu_user is NULL until set) until
-	 * hv_domain_destroy returns. Locks held.
+	 * hv_domain_destroy returns. Locks held; hv_vcpu_resumed may be called for this vCPU all
+	 * the same, by an embedder whose kick lets one that waited go on.
 	 */
 	void (*kick)(struct hv_vcpu *v);
 

@@ -150,6 +150,17 @@ void testbed_set_policy(struct testbed *tb, int (*fn)(const struct hv_request *r
 	tb->ops.policy = fn ? ask_policy : NULL;
 }
 
+static void kick_and_resume(struct hv_vcpu *hv)
+{
+	testbed_kick(hv);
+	hv_vcpu_resumed(hv);
+}
+
+void testbed_kick_resumes(struct testbed *tb)
+{
+	tb->ops.kick = kick_and_resume;
+}
+
 struct testbed *testbed_create(enum testbed_time time)
 {
 	struct testbed *tb = calloc(1, sizeof(*tb));

@@ -181,6 +181,8 @@ struct hv_vcpu *testbed_hv_vcpu(const struct testbed_vcpu *v);
  */
 int testbed_vcpu_boot(struct testbed_vcpu *v);
 
+/* From now on a kick also lets the vCPU go on (hv_vcpu_resumed), as an embedder's may. */
+void testbed_kick_resumes(struct testbed *tb);
 /* kick callbacks so far */
 unsigned testbed_kicks(const struct testbed_vcpu *v);
 /* the deadline set last */

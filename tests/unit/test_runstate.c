@@ -209,12 +209,44 @@ static void update_flag_first(void **state)
 	assert_int_equal(r.state_entry_time, XEN_RUNSTATE_UPDATE | TESTBED_MS);
 }
 
+/* Whatever the hypervisor holds when it kicks: a send's section, a timer's lock, the domain's. */
+static void resumed_in_the_kick(void **state)
+{
+	struct bare *b = *state;
+	struct vcpu_runstate_info *area;
+	evtchn_port_t port = 1;
+
+	assert_rc(op_bind_ipi(b->v0, 0), 1);
+	assert_rc(testbed_vcpu_boot(b->v1), 0);
+	area = give_area(b, b->v1, 0);
+	testbed_kick_resumes(b->tb);
+	get(b, 0);
+	assert_rc(op_sched(b->v0, SCHEDOP_block, NULL, 0), 0);
+	pass(b, 5);
+	assert_rc(op_send(b->v1, port), 0);
+	assert_times(area, RUNSTATE_running, 0, 0, 5, 0);
+	mem_clear_upcall(b->v0);
+	mem_set_pending(b->d0, port, false);
+	assert_rc(op_poll(b->v0, &port, 1, 11 * TESTBED_MS), 0);
+	pass(b, 6);
+	assert_times(area, RUNSTATE_running, 0, 0, 11, 0);
+	hv_domain_crash(testbed_hv_domain(b->d0));
+	pass(b, 1);
+	assert_times(area, RUNSTATE_running, 0, 0, 11, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		bare_test(a_life),	 bare_test(no_sleep),	       bare_test(poll_by_deadline),
-		bare_test(area_follows), bare_test(area_taken_back),   bare_test(area_nowhere),
-		bare_test(update_flag),	 bare_test(update_flag_first),
+		bare_test(a_life),
+		bare_test(no_sleep),
+		bare_test(poll_by_deadline),
+		bare_test(area_follows),
+		bare_test(area_taken_back),
+		bare_test(area_nowhere),
+		bare_test(update_flag),
+		bare_test(update_flag_first),
+		bare_test(resumed_in_the_kick),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -75,7 +75,7 @@ static inline void seq_lock_acquire(struct guest *g, struct seq_lock *l)
 
 static inline void seq_lock_release(struct seq_lock *l)
 {
-	store_release(&l->seq, l->seq + 1);
+	store_release(&l->seq, load_relaxed(&l->seq) + 1);
 }
 
 #endif

@@ -91,6 +91,50 @@ static inline bool set_bit32_seq(uint32_t *word, unsigned bit)
 #endif
 }
 
+/* Is the word that constant, and: is none of those bits set? Each by one load. */
+static inline __attribute__((always_inline)) bool is_seq(const uint32_t *word, uint32_t n)
+{
+#ifdef ATOMIC_BY_INSTRUCTION
+	bool is;
+
+	/* Compilers load an atomic one first. */
+	__asm__ volatile("cmpl %[n], %[word]"
+			 : "=@ccz"(is)
+			 : [word] "m"(*word), [n] "i"(n)
+			 : "memory");
+	return is;
+#else
+	return load_seq(word) == n;
+#endif
+}
+
+static inline __attribute__((always_inline)) bool none_of_seq(const uint32_t *word, uint32_t bits)
+{
+#ifdef ATOMIC_BY_INSTRUCTION
+	bool none;
+
+	__asm__ volatile("testl %[bits], %[word]"
+			 : "=@ccz"(none)
+			 : [word] "m"(*word), [bits] "i"(bits)
+			 : "memory");
+	return none;
+#else
+	return !(load_seq(word) & bits);
+#endif
+}
+
+/* It is about to be written: have its cache line at once, not first to read and then to write. */
+static inline void fetch_to_write(const uint32_t *word)
+{
+#if defined(__x86_64__)
+	/* For __builtin_prefetch() compilers want to be told that the processor has it: all have.
+	 */
+	__asm__ volatile("prefetchw %0" : : "m"(*word));
+#else
+	__builtin_prefetch(word, 1);
+#endif
+}
+
 /* The bit that was at that place of an array of 64-bit words. The caller has bounded it. */
 static inline bool set_bit_seq(uint64_t *words, uint64_t bit)
 {

@@ -61,16 +61,11 @@ static inline const struct event_abi *domain_abi(const struct hv_domain *d)
 
 /*
  * What a sender asks a vCPU first, instead of asking for the ABI, whether the domain is traced, and
- * the rest: may it go one of the ways that are short, or must it ask? It holds as long as what it
- * stands for. On a short way the vCPU has a slot (count.h).
- */
-enum way {
-	WAY_ASK,
-	WAY_2L,	  /* event_2l */
-	WAY_FIFO, /* event_fifo, and the vCPU has its control block */
-};
-
-/*
+ * the rest: may it go one of the ways that are short, or must it ask? `short_2l`: event_2l's. Else
+ * `fifo`, event_fifo's, where the vCPU has its control block; or one without words, and who finds
+ * no word there has to ask. It holds as long as what it stands for. On a short way the vCPU has a
+ * slot (count.h).
+ *
  * Something of that has changed (event_send.c): its ABI, its trace, a control block that came. The
  * domain's lock held. Who takes something away does so after this, and a wait.
  */

@@ -34,18 +34,20 @@ static struct fifo_queue *queue_of(struct fifo *f, unsigned id)
 
 /* ---- holding a queue ---- */
 
-#define MOST_TURNS 32u
+#define FIRST_TURNS 8u
+#define MOST_TURNS  64u
 
 /*
  * Somebody has it. Each look at the line takes it away from who holds the queue and may be about to
- * send again, so the looks become rarer: then both send many in a row, instead of taking turns.
+ * send again, so there are few, and they become rarer: then both send many in a row, instead of
+ * taking turns. The first wait is as long as a few sends; a shorter one finds it held by the next.
  */
 static __attribute__((noinline)) uint32_t hold_later(const struct hv *hv, struct fifo_queue *q)
 {
 	unsigned turns, i;
 	uint32_t tail;
 
-	for (turns = 1;; turns = turns < MOST_TURNS ? 2 * turns : turns) {
+	for (turns = FIRST_TURNS;; turns = turns < MOST_TURNS ? 2 * turns : turns) {
 		for (i = 0; i < turns; i++)
 			relax(hv);
 		if (load_relaxed(&q->tail) == FIFO_HELD)
@@ -75,16 +77,17 @@ static inline void let_go(struct fifo_queue *q, uint32_t tail)
  * Link a port behind the tail, whose word is given, if that is still on the queue. Queue held.
  *
  * Meanwhile the guest may take the tail off, clearing LINKED and the link in one step, and anybody
- * may set or clear its PENDING and MASKED. An or cannot fail on that, so there is nothing to try
- * again. If LINKED was there first, the guest finds the link when it comes to take the tail off. If
- * it was not, the queue is empty: we take our bits back before anybody can make the word LINKED
- * again, for which they would have to hold our queue. BUSY, which keeps the guest from unmasking
- * while the link is written, is not needed.
+ * may set or clear its PENDING and MASKED. An addition cannot fail on that, so there is nothing to
+ * try again; as there is no link yet, it is an or, which would be a loop on most processors. If
+ * LINKED was there first, the guest finds the link when it comes to take the tail off. If it was
+ * not, the queue is empty: we take our bits back before anybody can make the word LINKED again, for
+ * which they would have to hold our queue. BUSY, which keeps the guest from unmasking while the
+ * link is written, is not needed.
  *
  * A link that is there already was written by the guest, as a tail has none: its queue is broken,
- * and the event begins a new one.
+ * and the event begins a new one. The sum, which is no port that anybody meant, is in its own word.
  */
-static bool link_behind(event_word_t *tail, uint32_t port)
+static inline __attribute__((always_inline)) bool link_behind(event_word_t *tail, uint32_t port)
 {
 	event_word_t old = load_seq(tail);
 
@@ -92,7 +95,7 @@ static bool link_behind(event_word_t *tail, uint32_t port)
 	if (!(old & LINKED))
 		return false;
 	/* Pairs with the guest's taking off of the tail. */
-	old = fetch_or_seq(tail, port);
+	old = fetch_add_seq(tail, port);
 	if (!(old & LINKED))
 		fetch_and_seq(tail, ~LINK);
 	return (old & LINKED) && !(old & LINK);
@@ -218,8 +221,13 @@ static __attribute__((noinline)) bool queue_port(struct hv_vcpu *v, uint32_t por
 }
 
 /*
- * The same if nothing is in the way: it goes to the queue that it was on before, nobody holds that
- * just now, and it is to be queued. False if not, and nothing is done. *news: as above.
+ * Make it pending and queue it, if nothing is in the way: it goes to the queue that it was on
+ * before, nobody holds that just now, and nothing is set in its word. False if not, and nothing is
+ * done. *news: as above.
+ *
+ * It becomes PENDING and LINKED in one step, so whoever sends it meanwhile finds both, and whoever
+ * masks it does so before, and we see it, or after. As by claim(), it is LINKED only with its queue
+ * held.
  */
 static inline bool queue_quickly(struct hv_vcpu *v, uint32_t port, event_word_t *word, bool *news)
 {
@@ -227,28 +235,19 @@ static inline bool queue_quickly(struct hv_vcpu *v, uint32_t port, event_word_t 
 	unsigned priority = load_relaxed(&p->priority);
 	struct fifo_queue *q = load_relaxed(&v->queues) + priority;
 	uint32_t tail = exchange_acquire(&q->tail, FIFO_HELD);
-	event_word_t w;
+	event_word_t nothing = 0;
 
 	if (__builtin_expect(tail == FIFO_HELD, false))
 		return false;
 	/* It stays there while we hold it. */
-	if (__builtin_expect(load_relaxed(&p->queue) != queue_id(v, priority), false)) {
+	if (__builtin_expect(load_relaxed(&p->queue) != queue_id(v, priority) ||
+				     !compare_exchange_seq(word, &nothing, PENDING | LINKED),
+			     false)) {
 		let_go(q, tail);
 		return false;
 	}
-	*news = false;
-	/* claim(), where nothing is left of a link, as guests take them off. */
-	w = load_seq(word);
-	if (__builtin_expect((w & (PENDING | MASKED | LINKED | LINK)) != PENDING, false)) {
-		let_go(q, tail);
-		return false;
-	}
-	if (!set_bit32_seq(word, EVTCHN_FIFO_LINKED)) {
-		*news = append(load_relaxed(&v->fifo), tail, port, priority,
-			       load_acquire(&v->block));
-		tail = port;
-	}
-	let_go(q, tail);
+	*news = append(v->domain->fifo, tail, port, priority, load_acquire(&v->block));
+	let_go(q, port);
 	return true;
 }
 
@@ -325,10 +324,20 @@ __attribute__((noinline)) long fifo_any_sent(struct hv_vcpu *by, struct hv_vcpu 
 	return event_sent_any(by, v, port, after_pending(v, (uint32_t)port, word, was));
 }
 
-__attribute__((noinline)) long fifo_wordless_sent(struct hv_vcpu *by, struct hv_vcpu *v,
-						  uint64_t port)
+/* It could not be queued quickly, and is not even pending. */
+static __attribute__((noinline)) long send_slowly(struct hv_vcpu *by, struct hv_vcpu *v,
+						  uint32_t port, event_word_t *word)
 {
-	return event_sent_any(by, v, port, raise(v, (uint32_t)port));
+	return fifo_any_sent(by, v, port, word, set_bit32_seq(word, EVTCHN_FIFO_PENDING));
+}
+
+/* It was queued quickly, and somebody polls. */
+static __attribute__((noinline)) long queued_polled(struct hv_vcpu *by, struct hv_vcpu *v,
+						    uint32_t port, bool news)
+{
+	bool kick = news && mark_pending(v);
+
+	return event_sent_any(by, v, port, kick ? COUNT_KICKED : COUNT_TOLD);
 }
 
 __attribute__((noinline)) long fifo_queue_sent(struct hv_vcpu *by, struct hv_vcpu *v, uint32_t port,
@@ -337,8 +346,15 @@ __attribute__((noinline)) long fifo_queue_sent(struct hv_vcpu *by, struct hv_vcp
 	bool news;
 
 	if (__builtin_expect(!queue_quickly(v, port, word, &news), false))
-		return fifo_any_sent(by, v, port, word, false);
-	if (news && mark_pending(v))
+		return send_slowly(by, v, port, word);
+	if (!news) {
+		if (__builtin_expect(poll_wanted(v->domain), false))
+			return queued_polled(by, v, port, false);
+		return event_sent(by, v, port, COUNT_TOLD);
+	}
+	if (__builtin_expect(poll_wanted(v->domain), false))
+		return queued_polled(by, v, port, true);
+	if (mark_pending(v))
 		return event_sent_kick(by, v, port);
 	return event_sent(by, v, port, COUNT_TOLD);
 }

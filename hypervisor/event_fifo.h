@@ -19,6 +19,8 @@
 
 #define FIFO_PAGE_WORDS ((uint32_t)(HV_PAGE_SIZE / sizeof(event_word_t)))
 #define FIFO_PAGES	(EVTCHN_FIFO_NR_CHANNELS / FIFO_PAGE_WORDS)
+#define FIFO_PART_WORDS 256u /* of a page: who looks for a word takes a byte of its number */
+#define FIFO_PARTS	(EVTCHN_FIFO_NR_CHANNELS / FIFO_PART_WORDS)
 
 /*
  * The hypervisor's side of a queue: the port linked last, if that has been on no other queue since,
@@ -38,7 +40,7 @@ struct fifo_queues {
 } __attribute__((aligned(64)));
 
 struct fifo {
-	event_word_t *page[FIFO_PAGES]; /* atomic; event words, from port 0 on; then NULL */
+	event_word_t *part[FIFO_PARTS]; /* atomic; event words, from port 0 on; then NULL */
 	uint64_t mfn[FIFO_PAGES];	/* held by mm_get_frame */
 	uint32_t words;			/* under the domain's lock: ports below have one */
 	struct fifo_queues queues[];	/* as many as the domain has vCPUs */
@@ -51,9 +53,9 @@ struct fifo {
 static inline event_word_t *fifo_word(const struct fifo *f, uint64_t port)
 {
 	/* Pairs with the store in add_page(). */
-	event_word_t *page = load_seq(&f->page[port / FIFO_PAGE_WORDS]);
+	event_word_t *part = load_seq(&f->part[port / FIFO_PART_WORDS]);
 
-	return page ? &page[port % FIFO_PAGE_WORDS] : NULL;
+	return part ? &part[port % FIFO_PART_WORDS] : NULL;
 }
 
 /* The bits of a word. */
@@ -63,39 +65,39 @@ static inline event_word_t *fifo_word(const struct fifo *f, uint64_t port)
 #define BUSY	(1u << EVTCHN_FIFO_BUSY)
 #define LINK	EVTCHN_FIFO_LINK_MASK
 
-/* For fifo_send(). The port has become pending, and is to be queued. */
+/* For fifo_send(). Nothing is set in the word, or was at that moment. */
 long fifo_queue_sent(struct hv_vcpu *by, struct hv_vcpu *v, uint32_t port, event_word_t *word);
 /* It has become pending, or was; whatever is to be done, and whoever polls. */
 long fifo_any_sent(struct hv_vcpu *by, struct hv_vcpu *v, uint64_t port, event_word_t *word,
 		   bool was);
-/* There was no word. */
-long fifo_wordless_sent(struct hv_vcpu *by, struct hv_vcpu *v, uint64_t port);
 
 /*
- * EVTCHNOP_send where the vCPU's way is WAY_FIFO, as event_send.h says. Here as the 2-level ABI's
- * is in event_2l.h.
+ * EVTCHNOP_send by the ABI's short way, as event_send.h says; the port has that word. Here as the
+ * 2-level ABI's is in event_2l.h.
  */
 static inline __attribute__((always_inline)) long fifo_send(struct hv_vcpu *by, struct hv_vcpu *v,
-							    uint64_t port)
+							    uint64_t port, event_word_t *word)
 {
-	/* Acquire: pairs with set_ways(). */
-	event_word_t *word = fifo_word(load_acquire(&v->fifo), port);
 	event_word_t w;
 
-	if (__builtin_expect(!word, false))
-		return fifo_wordless_sent(by, v, port);
+	fetch_to_write(word);
+	/* A look only, to choose the way. Mostly so of a port that is to be queued. */
+	if (is_seq(word, 0))
+		return fifo_queue_sent(by, v, (uint32_t)port, word);
 	/* As in event_fifo.c's after_pending(). */
 	if (set_bit32_seq(word, EVTCHN_FIFO_PENDING)) {
-		if (__builtin_expect(!(load_seq(word) & (MASKED | LINKED)), false))
+		if (__builtin_expect(none_of_seq(word, MASKED | LINKED), false))
 			return fifo_any_sent(by, v, port, word, true);
 		return event_sent(by, v, port, COUNT_MERGED);
 	}
 	if (__builtin_expect(poll_wanted(v->domain), false))
 		return fifo_any_sent(by, v, port, word, false);
 	w = load_seq(word);
-	if (!(w & (MASKED | LINKED)))
-		return fifo_queue_sent(by, v, (uint32_t)port, word);
-	return event_sent(by, v, port, w & MASKED ? COUNT_MASKED : COUNT_TOLD);
+	if (w & MASKED)
+		return event_sent(by, v, port, COUNT_MASKED);
+	if (w & LINKED)
+		return event_sent(by, v, port, COUNT_TOLD);
+	return fifo_any_sent(by, v, port, word, false);
 }
 
 #endif

@@ -99,7 +99,7 @@ static int add_page(struct hv_domain *d, uint64_t mfn)
 {
 	struct fifo *f = d->fifo;
 	uint32_t port = f->words;
-	uint32_t slot = port / FIFO_PAGE_WORDS;
+	uint32_t slot = port / FIFO_PAGE_WORDS, i;
 	event_word_t *page;
 	struct port *p;
 
@@ -111,7 +111,8 @@ static int add_page(struct hv_domain *d, uint64_t mfn)
 	f->mfn[slot] = mfn;
 	f->words += FIFO_PAGE_WORDS;
 	/* Pairs with fifo_word(); and with remember(), which leaves a mark and then reads this. */
-	store_seq(&f->page[slot], page);
+	for (i = 0; i < FIFO_PAGE_WORDS; i += FIFO_PART_WORDS)
+		store_seq(&f->part[(port + i) / FIFO_PART_WORDS], page + i);
 	/*
 	 * As on Xen, whoever has the port now: what was remembered of a closed one is raised as
 	 * well, and dropped if the vCPU has no control block.
@@ -152,7 +153,7 @@ void event_fifo_leave(struct hv_domain *d)
 		if (v->block)
 			mm_put_frame(d, v->block_mfn);
 		store_relaxed(&v->block, (struct evtchn_fifo_control_block *)NULL);
-		store_relaxed(&v->fifo, (struct fifo *)NULL);
+		store_relaxed(&v->queues, (struct fifo_queue *)NULL);
 	}
 	release(d->hv, f, fifo_size(d));
 	d->fifo = NULL;

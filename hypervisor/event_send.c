@@ -17,29 +17,25 @@
 
 /* ---- any way ---- */
 
-/* The vCPU has none of the short ways if it has no slot to be counted in, or is traced. */
-static enum way way_of(const struct hv_domain *d, const struct hv_vcpu *v)
+/* The vCPU has none of the short ways if it has no slot to be counted in, or is traced: NULL. */
+static const struct event_abi *short_way(const struct hv_domain *d, const struct hv_vcpu *v)
 {
-	const struct event_abi *abi = load_relaxed(&d->abi);
-
-	if (v->cells == COUNT_CELLS || trace_wanted(d))
-		return WAY_ASK;
-	if (abi == &event_2l)
-		return WAY_2L;
-	return abi == &event_fifo && v->block ? WAY_FIFO : WAY_ASK;
+	return v->cells == COUNT_CELLS || trace_wanted(d) ? NULL : load_relaxed(&d->abi);
 }
 
 void set_ways(struct hv_domain *d)
 {
+	static const struct fifo no_words;
 	unsigned i;
 
 	for (i = 0; i < d->max_vcpus; i++) {
 		struct hv_vcpu *v = d->vcpu[i];
+		const struct event_abi *way = short_way(d, v);
 
-		store_release(&v->fifo, d->fifo);
-		store_release(&v->queues, d->fifo ? d->fifo->queues[i].of : NULL);
-		/* Pairs with the senders' load of it, in their sections. */
-		store_seq(&v->way, (uint32_t)way_of(d, v));
+		store_relaxed(&v->queues, d->fifo ? d->fifo->queues[i].of : NULL);
+		/* Both pair with the senders' loads of them, in their sections. */
+		store_seq(&v->fifo, way == &event_fifo && v->block ? d->fifo : &no_words);
+		store_seq(&v->short_2l, (uint32_t)(way == &event_2l));
 	}
 }
 
@@ -162,13 +158,13 @@ static __attribute__((noinline)) long send_nothing(struct hv_vcpu *by, uint64_t 
 static inline __attribute__((always_inline)) long send_to(struct hv_vcpu *by, struct hv_vcpu *v,
 							  uint64_t port)
 {
-	uint32_t way = load_seq(&v->way);
+	event_word_t *word;
 
-	if (way > WAY_2L)
-		return fifo_send(by, v, port);
-	if (way == WAY_2L)
+	if (is_seq(&v->short_2l, 1))
 		return send_2l(by, v, port);
-	return send_asking(by, v, port);
+	word = fifo_word(load_seq(&v->fifo), port);
+	return __builtin_expect(!word, false) ? send_asking(by, v, port)
+					      : fifo_send(by, v, port, word);
 }
 
 /* Leaving a section that was not entered does nothing. */

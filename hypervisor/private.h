@@ -166,11 +166,11 @@ struct hv_vcpu {
 	unsigned id;
 	unsigned first_queue;	   /* queue_id() of its priority 0, event_fifo.c */
 	uint64_t cells;		   /* its slot's in counting.sent; COUNT_CELLS: it has none */
-	uint32_t way;		   /* atomic: event_abi.h */
+	uint32_t short_2l;	   /* atomic: set_ways(), event_abi.h */
 	struct vcpu_area *info;	   /* atomic; NULL: none (id >= XEN_LEGACY_MAX_VCPUS and not
 				      registered) */
-	struct fifo *fifo;	   /* atomic; its domain's, if way is WAY_FIFO */
-	struct fifo_queue *queues; /* likewise: its own there */
+	const struct fifo *fifo;   /* atomic: likewise */
+	struct fifo_queue *queues; /* atomic; its own of domain->fifo, and goes with it */
 	struct evtchn_fifo_control_block *block; /* atomic; NULL: none. Goes with domain->fifo */
 	void *user;
 	uint64_t block_mfn;	      /* its frame, held by mm_get_frame */

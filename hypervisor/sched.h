@@ -20,7 +20,7 @@ void poll_wake(struct hv_domain *d, uint32_t port);
  */
 static inline bool poll_wanted(const struct hv_domain *d)
 {
-	return load_seq(&d->pollers) != 0;
+	return !is_seq(&d->pollers, 0);
 }
 
 /* The vCPU's thread is back in its guest: it polls no more. On its own thread. */

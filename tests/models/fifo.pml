@@ -164,10 +164,47 @@ inline queue(p) {
 	d_step { linked = 0; mine = 0; other = 0; was = 0; q = 0; old = 0 }
 }
 
+/* queue_quickly(); the caller has put `done` to 0, and it is 1 if the event is queued */
+inline queue_quickly(p) {
+	q = to[p];
+#if MUTATE == 9 /* it is LINKED before its queue is held */
+	if
+	:: d_step { last[p] == q && !P[p] && !M[p] && !L[p] && !link[p] ->
+			sent[p]++; P[p] = 1; L[p] = 1; places[p]++; done = 1 };
+		assert(places[p] == 1);
+		hold(q, mine);
+		append(q, mine, p);
+		let_go(q, p)
+	:: d_step { !(last[p] == q && !P[p] && !M[p] && !L[p] && !link[p]) -> skip }
+	fi;
+#else
+	if
+	:: d_step { tail[q] != HELD -> mine = tail[q]; tail[q] = HELD };
+		if
+		:: last[p] == q ->
+			if
+			:: d_step { !P[p] && !M[p] && !L[p] && !link[p] ->
+					sent[p]++; P[p] = 1; L[p] = 1; places[p]++; done = 1 };
+#if CASE != 3
+				assert(places[p] == 1);
+#endif
+				append(q, mine, p);
+				mine = p
+			:: d_step { !(!P[p] && !M[p] && !L[p] && !link[p]) -> skip }
+			fi
+		:: else
+		fi;
+		let_go(q, mine)
+	:: d_step { tail[q] == HELD -> skip }
+	fi;
+#endif
+	d_step { linked = 0; mine = 0; q = 0 }
+}
+
 /* fifo_send(), after_pending() */
 proctype Sender(bit id) {
 	byte n, p, mine, other;
-	bit q, was, linked, old;
+	bit q, was, linked, old, done;
 
 	do
 	:: n < (id -> LESS_SENDS : SENDS) ->
@@ -186,13 +223,22 @@ proctype Sender(bit id) {
 		:: else -> d_step { sent[p]++; P[p] = 1 }; queue(p)
 		fi;
 #else
-		d_step { sent[p]++; P[p] = 1 };
 		if
-		:: M[p] || L[p]
-		:: !(M[p] || L[p]) -> queue(p)
+		:: d_step { !P[p] && !M[p] && !L[p] && !link[p] -> skip };
+			queue_quickly(p)
+		:: d_step { !(!P[p] && !M[p] && !L[p] && !link[p]) -> skip }
+		fi;
+		if
+		:: done
+		:: !done ->
+			d_step { sent[p]++; P[p] = 1 };
+			if
+			:: M[p] || L[p]
+			:: !(M[p] || L[p]) -> queue(p)
+			fi
 		fi;
 #endif
-		d_step { inside[id] = 0; p = 0 }
+		d_step { inside[id] = 0; p = 0; done = 0 }
 	:: else -> break
 	od
 }

@@ -3,6 +3,8 @@
  * Scenarios of the hypervisor half's FIFO ABI, against a raw guest that keeps the ABI: moves,
  * closes and resets at moments that the guest half does not choose.
  */
+#include <xen/sched.h>
+
 #include "raw.h"
 
 static struct {
@@ -192,6 +194,38 @@ static void fifo_moving_tail(void)
 	finish(3);
 }
 
+/* ---- polling ---- */
+
+/* Without upcalls: takes the event off the queue, whose only one it is, and handles it. */
+static void poll_until_seen(struct world_vcpu *v)
+{
+	evtchn_port_t port = s.c[0].to;
+	struct sched_poll p = { .ports = (uintptr_t)&port, .nr_ports = 1 };
+
+	while (s.c[0].seen < 3) {
+		world_expect(world_hypercall(v, __HYPERVISOR_sched_op, SCHEDOP_poll, (uintptr_t)&p,
+					     0) == 0,
+			     "poll");
+		if (!raw_pending(&s.r, port))
+			continue;
+		ATOMIC_XCHG(&s.r.block[0]->ready, 0, __ATOMIC_SEQ_CST);
+		ATOMIC_FETCH(and, &s.r.words[port], ~(PENDING | LINKED | LINK), __ATOMIC_SEQ_CST);
+		channel_handle(&s.c[0]);
+	}
+}
+
+static void fifo_poll_vs_send(void)
+{
+	begin(1, 1);
+	sim_set_check(NULL);
+	s.to->vcpu[0].upcall = NULL;
+	world_run_vcpu(&s.from->vcpu[0], "sender", send_own);
+	world_run_vcpu(&s.to->vcpu[0], "poller", poll_until_seen);
+	sim_run();
+	channel_check(&s.c[0], "channel");
+	world_end(&s.w);
+}
+
 /* ---- events before there are words for them ---- */
 
 /* One each: the next one would hide that it was lost. */
@@ -334,6 +368,7 @@ const struct scenario scenarios_fifo[] = {
 	{ "fifo_send_vs_migrate", fifo_send_vs_migrate, 550 },
 	{ "priority_vs_drain", priority_vs_drain, 450 },
 	{ "fifo_moving_tail", fifo_moving_tail, 550 },
+	{ "fifo_poll_vs_send", fifo_poll_vs_send, 200 },
 	{ "expand_vs_send", expand_vs_send, 300 },
 	{ "init_vs_send", init_vs_send, 600 },
 	{ "fifo_reset_vs_send", fifo_reset_vs_send, 500 },

@@ -485,6 +485,17 @@ static void polls(void **state)
 	assert_false(hv_vcpu_runnable(v1));
 	assert_rc(op_send(b->v0, 4), 0);
 	assert_true(hv_vcpu_runnable(v1));
+	/* one that goes to an empty queue, and to one that is not, on which it was before */
+	assert_rc(op_send(b->v0, 3), 0);
+	assert_int_equal(drain(&f, 0, 7), 2);
+	for (port = 3; port <= 4; port++) {
+		assert_word(&f, port, "-");
+		assert_rc(op_poll(b->v1, &port, 1, 0), 0);
+		assert_false(hv_vcpu_runnable(v1));
+		assert_rc(op_send(b->v0, port), 0);
+		assert_true(hv_vcpu_runnable(v1));
+		assert_word(&f, port, "PL");
+	}
 	port = 1500;
 	assert_rc(op_poll(b->v1, &port, 1, 0), 0);
 	assert_rc(op_send(b->v0, 1500), 0);

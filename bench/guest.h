@@ -13,6 +13,7 @@
 #include <carillon/guest.h>
 
 #include "figures.h"
+#include "memory.h"
 
 #define PORTS_2L   4095u
 #define PORTS_FIFO 131071u
@@ -20,6 +21,7 @@
 /* ---- guest_machine.c ---- */
 
 struct played {
+	struct memory_ram ram; /* the guest's */
 	struct guest *g;
 	struct shared_info *shared;
 	struct evtchn_fifo_control_block *block;

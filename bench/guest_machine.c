@@ -12,9 +12,8 @@
 
 #include <xen/errno.h>
 
-#include "memory.h"
-
-#define PRIORITY 7u /* EVTCHN_FIFO_PRIORITY_DEFAULT */
+#define RAM	 ((size_t)128 << 20) /* as much of it as is taken */
+#define PRIORITY 7u		     /* EVTCHN_FIFO_PRIORITY_DEFAULT */
 
 static void *page_of(uint64_t frame)
 {
@@ -68,11 +67,25 @@ static uint64_t port_cycles(void *ctx)
 	return 0;
 }
 
+static void *port_alloc(void *ctx, size_t size)
+{
+	struct played *p = ctx;
+
+	return memory_ram_take(&p->ram, size);
+}
+
+static void port_free(void *ctx, void *p, size_t size)
+{
+	(void)ctx;
+	(void)p;
+	(void)size;
+}
+
 static const struct guest_port_ops port_ops = {
 	.hypercall = port_hypercall,
 	.this_cpu = port_this_cpu,
-	.alloc = memory_alloc,
-	.free = memory_free,
+	.alloc = port_alloc,
+	.free = port_free,
 	.cycles = port_cycles,
 	.frame_of = memory_frame_of,
 };
@@ -101,10 +114,10 @@ void played_create(struct played *p, enum guest_abi abi, evtchn_port_t ports,
 {
 	struct guest_config cfg = { .nr_cpus = 1, .abi = abi };
 
-	*p = (struct played){ .shared = aligned_alloc(PAGE, PAGE), .ports = ports };
+	*p = (struct played){ .ram = memory_ram(RAM), .ports = ports };
+	p->shared = memory_ram_take(&p->ram, PAGE);
 	if (!p->shared)
 		errx(1, "out of memory");
-	memset(p->shared, 0, PAGE);
 	cfg.shared_info = p->shared;
 	if (guest_create(&p->g, &port_ops, p, &cfg))
 		errx(1, "no guest");
@@ -115,7 +128,7 @@ void played_create(struct played *p, enum guest_abi abi, evtchn_port_t ports,
 void played_destroy(struct played *p)
 {
 	guest_destroy(p->g);
-	free(p->shared);
+	memory_ram_free(&p->ram);
 }
 
 static uint32_t below(uint32_t n)

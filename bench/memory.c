@@ -8,10 +8,20 @@
 
 #define LARGE_PAGE ((size_t)2 << 20)
 
+static size_t alignment(size_t size)
+{
+	return size % PAGE ? 64 : PAGE;
+}
+
+static size_t rounded(size_t n, size_t to)
+{
+	return (n + to - 1) / to * to;
+}
+
 void *memory_alloc(void *ctx, size_t size)
 {
-	size_t line = size % PAGE ? 64 : PAGE;
-	void *p = aligned_alloc(line, (size + line - 1) / line * line);
+	size_t line = alignment(size);
+	void *p = aligned_alloc(line, rounded(size, line));
 
 	(void)ctx;
 	return p ? memset(p, 0, size) : NULL;
@@ -24,24 +34,34 @@ void memory_free(void *ctx, void *p, size_t size)
 	free(p);
 }
 
-void *memory_ram(size_t size)
+struct memory_ram memory_ram(size_t size)
 {
 	uint8_t *p = mmap(NULL, size + LARGE_PAGE, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	size_t before = -(uintptr_t)p % LARGE_PAGE;
 
 	if (p == MAP_FAILED)
-		return NULL;
+		return (struct memory_ram){ 0 };
 	if (before)
 		munmap(p, before);
 	munmap(p + before + size, LARGE_PAGE - before);
 	(void)madvise(p + before, size, MADV_HUGEPAGE);
-	return p + before;
+	return (struct memory_ram){ .at = p + before, .size = size };
 }
 
-void memory_ram_free(void *p, size_t size)
+void memory_ram_free(struct memory_ram *ram)
 {
-	munmap(p, size);
+	munmap(ram->at, ram->size);
+}
+
+void *memory_ram_take(struct memory_ram *ram, size_t size)
+{
+	size_t at = rounded(ram->taken, alignment(size));
+
+	if (at > ram->size || size > ram->size - at)
+		return NULL;
+	ram->taken = at + size;
+	return ram->at + at;
 }
 
 uint64_t memory_frame_of(void *ctx, const void *p)

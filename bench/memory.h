@@ -16,8 +16,18 @@ void *memory_alloc(void *ctx, size_t size);
 void memory_free(void *ctx, void *p, size_t size);
 
 /* A guest's, zeroed: in large pages if Linux lets, as a kernel has its own, epoll's too. */
-void *memory_ram(size_t size);
-void memory_ram_free(void *p, size_t size);
+struct memory_ram {
+	uint8_t *at; /* NULL: there is none */
+	size_t size, taken;
+};
+
+struct memory_ram memory_ram(size_t size);
+void memory_ram_free(struct memory_ram *ram);
+/*
+ * From it, as memory_alloc, one after the other: what belongs together lies together, as in a
+ * kernel. Given back with the whole.
+ */
+void *memory_ram_take(struct memory_ram *ram, size_t size);
 
 uint64_t memory_frame_of(void *ctx, const void *p);
 

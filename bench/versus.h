@@ -13,6 +13,7 @@
 #include <carillon/hypervisor.h>
 
 #include "figures.h"
+#include "memory.h"
 
 /* ---- versus_machine.c: a domain of one vCPU, which is this thread ---- */
 
@@ -23,9 +24,8 @@ struct machine {
 	struct hv_vcpu *v;
 	struct guest *g;
 	struct shared_info *shared;
-	uint8_t *ram; /* the domain's memory */
-	size_t taken; /* of it, by its guest */
-	bool kicked;  /* there may be an upcall to take */
+	struct memory_ram ram; /* the domain's memory */
+	bool kicked;	       /* there may be an upcall to take */
 };
 
 /* Events are disabled at first. other: it is a second domain there; NULL: the first. */

@@ -10,8 +10,6 @@
 #include <err.h>
 #include <string.h>
 
-#include "memory.h"
-
 #define RAM ((size_t)16 << 20)
 
 /* ---- what the hypervisor half is lent ---- */
@@ -123,19 +121,11 @@ static unsigned machine_this_cpu(void *ctx)
 	return 0;
 }
 
-/*
- * From the domain's memory, one after the other: what belongs together lies together, as in a
- * kernel. Given back with the machine.
- */
 static void *machine_alloc(void *ctx, size_t size)
 {
 	struct machine *m = ctx;
-	size_t line = size % PAGE ? 64 : PAGE, at = (m->taken + line - 1) / line * line;
 
-	if (size > RAM - at)
-		return NULL;
-	m->taken = at + size;
-	return m->ram + at;
+	return memory_ram_take(&m->ram, size);
 }
 
 static void machine_free(void *ctx, void *p, size_t size)
@@ -179,14 +169,14 @@ static void create_domain(struct machine *m)
 	struct vcpu_guest_context context = {
 		.flags = VGCF_in_kernel,
 		.user_regs = { .cs = FLAT_KERNEL_CS, .ss = FLAT_KERNEL_SS },
-		.event_callback_eip = (uintptr_t)m->ram,
+		.event_callback_eip = (uintptr_t)m->ram.at,
 	};
 
 	if (hv_domain_create(m->hv, &cfg, &m->d))
 		errx(1, "no domain");
 	m->v = hv_domain_vcpu(m->d, 0);
 	hv_vcpu_set_user(m->v, m);
-	if (add_pages(m, m->shared, 1) || add_pages(m, m->ram, RAM / PAGE) ||
+	if (add_pages(m, m->shared, 1) || add_pages(m, m->ram.at, RAM / PAGE) ||
 	    hv_vcpu_start(m->v, &context))
 		errx(1, "the domain does not start");
 }
@@ -209,7 +199,7 @@ void machine_create(struct machine *m, enum guest_abi abi, struct machine *other
 			       .other = other,
 			       .shared = memory_alloc(NULL, PAGE),
 			       .ram = memory_ram(RAM) };
-	if (!m->shared || !m->ram)
+	if (!m->shared || !m->ram.at)
 		errx(1, "out of memory");
 	create_domain(m);
 	cfg.shared_info = m->shared;
@@ -223,6 +213,6 @@ void machine_destroy(struct machine *m)
 	hv_domain_destroy(m->d);
 	if (!m->other)
 		hv_destroy(m->hv);
-	memory_ram_free(m->ram, RAM);
+	memory_ram_free(&m->ram);
 	memory_free(NULL, m->shared, PAGE);
 }

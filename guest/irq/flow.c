@@ -77,6 +77,11 @@ static bool leave_to_pass(struct guest *g, struct irq_desc *desc)
 	desc->chip->mask(g, desc);
 	if (wanted(desc))
 		desc->chip->unmask(g, desc);
+	/*
+	 * If the line is here it was claimed by the CPU that had it before, which has not looked
+	 * yet whether it may: the event comes here again until it has.
+	 */
+	cpu_relax(g);
 	return true;
 }
 

@@ -17,7 +17,7 @@ static const struct {
 	{ "guest", scenarios_guest }, { "guest-fifo", scenarios_guest_fifo },
 	{ "smp", scenarios_smp },     { "space", scenarios_space },
 	{ "waits", scenarios_waits }, { "fifo", scenarios_fifo },
-	{ "raw", scenarios_raw },
+	{ "raw", scenarios_raw },     { "passes", scenarios_passes },
 };
 
 #define GROUPS (sizeof(groups) / sizeof(groups[0]))

@@ -107,33 +107,14 @@ static void dispatch_unbound(struct guest *g, struct guest_cpu *cpu, evtchn_port
 		irq_handle(g, desc, cpu, port);
 }
 
-/*
- * A port that is closed and bound again while we hold its event may be another CPU's alone by now.
- * Then have the hypervisor bring the event there. If the IRQ is disabled, its flow masks the port
- * again.
- */
-static bool is_elsewhere(struct guest *g, const struct irq_desc *desc, const struct guest_cpu *cpu,
-			 evtchn_port_t port)
-{
-	struct evtchn_unmask op = { .port = port };
-	unsigned only = load_relaxed(&desc->src.only_cpu);
-
-	if (only == ANY_CPU || only == cpu->nr)
-		return false;
-	/* Of a port that is not masked a 2-level hypervisor announces nothing. */
-	(void)g->abi->mask(g, port);
-	(void)evtchn_call(g, EVTCHNOP_unmask, &op);
-	return true;
-}
-
 void events_dispatch(struct guest *g, struct guest_cpu *cpu, evtchn_port_t port)
 {
 	struct irq_desc *desc = table_get(&g->ports, port);
 
-	if (!desc)
-		dispatch_unbound(g, cpu, port);
-	else if (!is_elsewhere(g, desc, cpu, port))
+	if (desc)
 		irq_handle(g, desc, cpu, port);
+	else
+		dispatch_unbound(g, cpu, port);
 }
 
 /* Is it anything to the hypervisor? */

@@ -61,6 +61,15 @@ static bool wanted(const struct irq_desc *desc)
 	return desc->actions && !desc->depth;
 }
 
+/* Have the line's CPU told of the event once more; of an IRQ that is disabled it stays masked. */
+static void tell_again(struct guest *g, struct irq_desc *desc)
+{
+	/* Of a port that is not masked a 2-level hypervisor announces nothing. */
+	desc->chip->mask(g, desc);
+	if (wanted(desc))
+		desc->chip->unmask(g, desc);
+}
+
 /*
  * A pass runs, which is not to be overtaken. One begun with the lock looks at its end whether the
  * line is to be unmasked. A quick one does not: the hypervisor announces the event to its CPU, as
@@ -74,9 +83,7 @@ static bool leave_to_pass(struct guest *g, struct irq_desc *desc)
 	}
 	if (!irq_running_quick(g, desc))
 		return false;
-	desc->chip->mask(g, desc);
-	if (wanted(desc))
-		desc->chip->unmask(g, desc);
+	tell_again(g, desc);
 	/*
 	 * If the line is here it was claimed by the CPU that had it before, which has not looked
 	 * yet whether it may: the event comes here again until it has.
@@ -260,9 +267,11 @@ void irq_handle(struct guest *g, struct irq_desc *desc, struct guest_cpu *cpu, u
 	/*
 	 * Unbound since the caller looked: another CPU closed the line. If it has an IRQ again,
 	 * that one's first unmask finds whatever is pending, so there is nothing to be done about
-	 * it here.
+	 * it here. It may be this IRQ again, and another CPU's alone by now.
 	 */
-	if (desc->line == line)
+	if (desc->line == line && desc->chip->percpu && desc->chip->cpu(desc) != cpu->nr)
+		tell_again(g, desc);
+	else if (desc->line == line)
 		desc->flow->handle(g, desc, cpu);
 	irq_unlock(g, desc);
 	irq_run_raised(g, cpu);

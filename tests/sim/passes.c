@@ -14,6 +14,8 @@
 struct owner {
 	struct channel *c;
 	guest_irq_handler handler;
+	bool percpu; /* of `cpu` alone */
+	unsigned cpu;
 	bool running; /* its handler */
 	bool gone;    /* free has returned: its handler is neither running nor called again */
 };
@@ -24,7 +26,6 @@ static struct {
 	struct channel c[OWNERS];
 	struct owner owner[OWNERS];
 	unsigned in[CPUS];     /* the IRQ whose handler each CPU is in */
-	unsigned ran_on;       /* the last one */
 	unsigned passes;       /* begun */
 	unsigned setting;      /* atomic: what drivers change and then synchronize */
 	unsigned pass_setting; /* as the last pass saw it */
@@ -32,6 +33,7 @@ static struct {
 	unsigned owed;	       /* by the handler, to be done by CPU 1: enum owed */
 	unsigned soft;	       /* the soft IRQ */
 	unsigned raised, soft_seen;
+	bool last;	   /* there is one, and it sends */
 	bool unclaimed;	   /* some of the handler's answers */
 	struct owner *now; /* whose the IRQ is, or is to be */
 } s;
@@ -51,6 +53,7 @@ static enum guest_irqreturn handle_as(struct guest *g, unsigned irq, struct owne
 
 	world_expect(!o->gone, "a handler is called that has been freed");
 	world_expect(!s.in[cpu], "a handler in a handler");
+	world_expect(!o->percpu || o->cpu == cpu, "CPU %u's handler runs on CPU %u", o->cpu, cpu);
 	s.in[cpu] = irq;
 	s.passes++;
 	s.pass_setting = ATOMIC_LOAD(&s.setting, __ATOMIC_RELAXED);
@@ -189,16 +192,21 @@ static void change_vs_pass(enum guest_abi abi)
 
 /* ---- the port changes ---- */
 
-/* An IPI of that CPU: it gets the port that is free. */
-static void own_ipi(struct guest *g, struct owner *o, unsigned cpu)
+/* A source that has been bound, to the port that was free. */
+static void own_source(struct guest *g, struct owner *o, int irq)
 {
-	int irq = guest_bind_ipi_to_irq(g, 0, cpu);
-
 	world_expect(irq > 0, "bind: %d", irq);
 	for (unsigned i = 0; i < CPUS; i++)
 		world_expect(s.in[i] != (unsigned)irq, "an IRQ is handed out in its handler");
 	o->c->irq = (unsigned)irq;
 	give(g, o);
+}
+
+static void own_ipi(struct guest *g, struct owner *o, unsigned cpu)
+{
+	o->percpu = true;
+	o->cpu = cpu;
+	own_source(g, o, guest_bind_ipi_to_irq(g, 0, cpu));
 }
 
 static void post_and_notify(struct guest *g, struct channel *c, unsigned sender)
@@ -214,24 +222,57 @@ static void drop(struct guest *g, struct owner *o)
 	o->gone = true;
 }
 
+static void rebind_as_ipi(struct guest *g, unsigned i)
+{
+	guest_flags_t flags = guest_local_irq_save(g);
+
+	own_ipi(g, &s.owner[i], sim_random(2));
+	post_and_notify(g, &s.c[i], 0);
+	/* An event of this CPU waits, and the other one may come upon it. */
+	for (unsigned k = 0; k < 4; k++)
+		sim_point();
+	guest_local_irq_restore(g, flags);
+}
+
+/* The last one's peer sends as soon as it is bound, be it known here or not. */
+static void rebind_as_channel(struct guest *g, struct channel *c, struct owner *o)
+{
+	own_source(g, o, guest_bind_interdomain_to_irq(g, hv_domain_id(s.from->hv), c->from));
+	while (!s.sent || c->seen < c->sent)
+		sim_relax();
+}
+
 /* The events of all owners but the last may end with them. */
 static void rebind(struct world_vcpu *v)
 {
 	struct guest *g = v->d->guest;
 
 	guest_local_irq_enable(g);
-	for (unsigned i = 1; i < OWNERS; i++) {
+	for (unsigned i = 1; i < OWNERS - 1; i++) {
 		drop(g, &s.owner[i - 1]);
-		own_ipi(g, &s.owner[i], sim_random(2));
-		post_and_notify(g, &s.c[i], 0);
+		rebind_as_ipi(g, i);
 	}
 	if (sim_random(2)) {
-		while (s.c[OWNERS - 1].seen < s.c[OWNERS - 1].sent)
+		while (s.c[OWNERS - 2].seen < s.c[OWNERS - 2].sent)
 			sim_relax();
-		return;
 	}
-	drop(g, &s.owner[OWNERS - 1]);
-	s.c[OWNERS - 1].sent = s.c[OWNERS - 1].seen;
+	drop(g, &s.owner[OWNERS - 2]);
+	if (s.last)
+		rebind_as_channel(g, &s.c[OWNERS - 1], &s.owner[OWNERS - 1]);
+}
+
+static void send_when_bound(struct world_vcpu *v)
+{
+	struct channel *c = &s.c[OWNERS - 1];
+	struct evtchn_status op = { .dom = DOMID_SELF, .port = c->from };
+
+	while (op.status != EVTCHNSTAT_interdomain) {
+		world_expect(world_evtchn(v, EVTCHNOP_status, &op) == 0, "status");
+		sim_relax();
+	}
+	for (unsigned i = 0; i < 2; i++)
+		world_expect(channel_send(c, v) == 0, "send failed");
+	s.sent = true;
 }
 
 /* Port 0 of the list is closed at some time, and another's from then on. */
@@ -258,6 +299,18 @@ static void expect_no_phantom(void)
 	}
 }
 
+/* A port that the guest may bind. */
+static void offer(struct channel *c)
+{
+	struct evtchn_alloc_unbound op = { .dom = DOMID_SELF,
+					   .remote_dom = hv_domain_id(s.to->hv) };
+
+	s.w.acting = &s.from->vcpu[0];
+	world_expect(world_evtchn(&s.from->vcpu[0], EVTCHNOP_alloc_unbound, &op) == 0, "alloc");
+	c->from = op.port;
+	s.w.acting = NULL;
+}
+
 static void unbind_vs_claim(enum guest_abi abi)
 {
 	begin(2, abi);
@@ -267,6 +320,11 @@ static void unbind_vs_claim(enum guest_abi abi)
 	world_run_vcpu(&s.from->vcpu[0], "sender", send_what_goes);
 	world_idle_vcpu(&s.to->vcpu[0], "cpu-0");
 	world_run_vcpu(&s.to->vcpu[1], "cpu-1", rebind);
+	s.last = sim_random(2);
+	if (s.last) {
+		offer(&s.c[OWNERS - 1]);
+		world_run_vcpu(&s.from->vcpu[1], "peer", send_when_bound);
+	}
 	sim_run();
 	channel_check(&s.c[OWNERS - 1], "the port's last owner");
 	expect_no_phantom();
@@ -320,6 +378,32 @@ static void stale_vs_pass(enum guest_abi abi)
 	channel_check(&s.c[0], "channel");
 	world_expect(s.c[0].runs <= s.c[0].sent, "%u handled, %u sent", s.c[0].runs, s.c[0].sent);
 	world_expect(guest_irq_effective_cpu(s.to->guest, s.c[0].irq) == 1, "a move is still due");
+	world_end(&s.w);
+}
+
+/* The CPU that had the line has claimed a pass, and the line goes. */
+static void send_one(struct world_vcpu *v)
+{
+	world_expect(channel_send(&s.c[0], v) == 0, "send failed");
+}
+
+static void move_once(struct world_vcpu *v)
+{
+	guest_local_irq_enable(v->d->guest);
+	move_and_look(v->d->guest, 1);
+}
+
+static void claim_vs_move(enum guest_abi abi)
+{
+	begin(2, abi);
+	s.owner[0].handler = handler;
+	own_channel(0, &s.owner[0]);
+	world_run_vcpu(&s.from->vcpu[0], "sender-0", send_one);
+	world_run_vcpu(&s.from->vcpu[1], "sender-1", send_one);
+	world_idle_vcpu(&s.to->vcpu[0], "cpu-0");
+	world_run_vcpu(&s.to->vcpu[1], "cpu-1", move_once);
+	sim_run();
+	channel_check(&s.c[0], "channel");
 	world_end(&s.w);
 }
 
@@ -516,6 +600,7 @@ static void counts_vs_move(enum guest_abi abi)
 ON_BOTH(change_vs_pass);
 ON_BOTH(unbind_vs_claim);
 ON_BOTH(stale_vs_pass);
+ON_BOTH(claim_vs_move);
 ON_BOTH(own_vs_events);
 ON_BOTH(own_unbind_vs_bind);
 ON_BOTH(counts_vs_move);
@@ -527,6 +612,8 @@ const struct scenario scenarios_passes[] = {
 	{ "guest_fifo_unbind_vs_claim", unbind_vs_claim_fifo, 1250 },
 	{ "stale_vs_pass", stale_vs_pass_2l, 1000 },
 	{ "guest_fifo_stale_vs_pass", stale_vs_pass_fifo, 1050 },
+	{ "claim_vs_move", claim_vs_move_2l, 300 },
+	{ "guest_fifo_claim_vs_move", claim_vs_move_fifo, 300 },
 	{ "own_vs_events", own_vs_events_2l, 300 },
 	{ "guest_fifo_own_vs_events", own_vs_events_fifo, 350 },
 	{ "own_unbind_vs_bind", own_unbind_vs_bind_2l, 550 },

@@ -222,11 +222,11 @@ static void drop(struct guest *g, struct owner *o)
 	o->gone = true;
 }
 
-static void rebind_as_ipi(struct guest *g, unsigned i)
+static void rebind_as_ipi(struct guest *g, unsigned i, unsigned cpu)
 {
 	guest_flags_t flags = guest_local_irq_save(g);
 
-	own_ipi(g, &s.owner[i], sim_random(2));
+	own_ipi(g, &s.owner[i], cpu);
 	post_and_notify(g, &s.c[i], 0);
 	/* An event of this CPU waits, and the other one may come upon it. */
 	for (unsigned k = 0; k < 4; k++)
@@ -250,7 +250,7 @@ static void rebind(struct world_vcpu *v)
 	guest_local_irq_enable(g);
 	for (unsigned i = 1; i < OWNERS - 1; i++) {
 		drop(g, &s.owner[i - 1]);
-		rebind_as_ipi(g, i);
+		rebind_as_ipi(g, i, sim_random(2));
 	}
 	if (sim_random(2)) {
 		while (s.c[OWNERS - 2].seen < s.c[OWNERS - 2].sent)
@@ -311,6 +311,15 @@ static void offer(struct channel *c)
 	s.w.acting = NULL;
 }
 
+static void run_peer(void)
+{
+	s.last = sim_random(2);
+	if (!s.last)
+		return;
+	offer(&s.c[OWNERS - 1]);
+	world_run_vcpu(&s.from->vcpu[1], "peer", send_when_bound);
+}
+
 static void unbind_vs_claim(enum guest_abi abi)
 {
 	begin(2, abi);
@@ -320,12 +329,43 @@ static void unbind_vs_claim(enum guest_abi abi)
 	world_run_vcpu(&s.from->vcpu[0], "sender", send_what_goes);
 	world_idle_vcpu(&s.to->vcpu[0], "cpu-0");
 	world_run_vcpu(&s.to->vcpu[1], "cpu-1", rebind);
-	s.last = sim_random(2);
-	if (s.last) {
-		offer(&s.c[OWNERS - 1]);
-		world_run_vcpu(&s.from->vcpu[1], "peer", send_when_bound);
-	}
+	run_peer();
 	sim_run();
+	channel_check(&s.c[OWNERS - 1], "the port's last owner");
+	expect_no_phantom();
+	world_end(&s.w);
+}
+
+/* One event, one owner after it, or none: more often near the moment that matters. */
+static void rebind_once(struct world_vcpu *v)
+{
+	struct guest *g = v->d->guest;
+
+	guest_local_irq_enable(g);
+	drop(g, &s.owner[0]);
+	if (s.last)
+		rebind_as_channel(g, &s.c[OWNERS - 1], &s.owner[OWNERS - 1]);
+	else if (sim_random(2))
+		rebind_as_ipi(g, 1, 1);
+}
+
+static void send_what_goes_once(struct world_vcpu *v)
+{
+	(void)world_send(v, s.c[0].from);
+}
+
+static void rebind_vs_claim(enum guest_abi abi)
+{
+	begin(2, abi);
+	for (unsigned i = 0; i < OWNERS; i++)
+		s.owner[i] = (struct owner){ .c = &s.c[i], .handler = handler };
+	own_channel(0, &s.owner[0]);
+	world_run_vcpu(&s.from->vcpu[0], "sender", send_what_goes_once);
+	world_idle_vcpu(&s.to->vcpu[0], "cpu-0");
+	world_run_vcpu(&s.to->vcpu[1], "cpu-1", rebind_once);
+	run_peer();
+	sim_run();
+	channel_check(&s.c[1], "the next owner");
 	channel_check(&s.c[OWNERS - 1], "the port's last owner");
 	expect_no_phantom();
 	world_end(&s.w);
@@ -599,6 +639,7 @@ static void counts_vs_move(enum guest_abi abi)
 
 ON_BOTH(change_vs_pass);
 ON_BOTH(unbind_vs_claim);
+ON_BOTH(rebind_vs_claim);
 ON_BOTH(stale_vs_pass);
 ON_BOTH(claim_vs_move);
 ON_BOTH(own_vs_events);
@@ -610,6 +651,8 @@ const struct scenario scenarios_passes[] = {
 	{ "guest_fifo_change_vs_pass", change_vs_pass_fifo, 650 },
 	{ "unbind_vs_claim", unbind_vs_claim_2l, 1150 },
 	{ "guest_fifo_unbind_vs_claim", unbind_vs_claim_fifo, 1250 },
+	{ "rebind_vs_claim", rebind_vs_claim_2l, 450 },
+	{ "guest_fifo_rebind_vs_claim", rebind_vs_claim_fifo, 450 },
 	{ "stale_vs_pass", stale_vs_pass_2l, 1000 },
 	{ "guest_fifo_stale_vs_pass", stale_vs_pass_fifo, 1050 },
 	{ "claim_vs_move", claim_vs_move_2l, 300 },

@@ -234,10 +234,23 @@ static void rebind_as_ipi(struct guest *g, unsigned i, unsigned cpu)
 	guest_local_irq_restore(g, flags);
 }
 
-/* The last one's peer sends as soon as it is bound, be it known here or not. */
-static void rebind_as_channel(struct guest *g, struct channel *c, struct owner *o)
+/* The last one's peer sends as soon as the port is open, which is before it has an IRQ. */
+static void rebind_as_channel(struct world_vcpu *v)
 {
-	own_source(g, o, guest_bind_interdomain_to_irq(g, hv_domain_id(s.from->hv), c->from));
+	struct channel *c = &s.c[OWNERS - 1];
+	struct evtchn_bind_interdomain op = { .remote_dom = hv_domain_id(s.from->hv),
+					      .remote_port = c->from };
+
+	world_expect(world_evtchn(v, EVTCHNOP_bind_interdomain, &op) == 0, "bind_interdomain");
+	/* Perhaps long before. */
+	if (sim_random(2)) {
+		while (!s.sent)
+			sim_relax();
+		for (unsigned i = 0; i < 10; i++)
+			sim_relax();
+	}
+	own_source(v->d->guest, &s.owner[OWNERS - 1],
+		   guest_bind_evtchn_to_irq(v->d->guest, op.local_port));
 	while (!s.sent || c->seen < c->sent)
 		sim_relax();
 }
@@ -258,7 +271,7 @@ static void rebind(struct world_vcpu *v)
 	}
 	drop(g, &s.owner[OWNERS - 2]);
 	if (s.last)
-		rebind_as_channel(g, &s.c[OWNERS - 1], &s.owner[OWNERS - 1]);
+		rebind_as_channel(v);
 }
 
 static void send_when_bound(struct world_vcpu *v)
@@ -344,7 +357,7 @@ static void rebind_once(struct world_vcpu *v)
 	guest_local_irq_enable(g);
 	drop(g, &s.owner[0]);
 	if (s.last)
-		rebind_as_channel(g, &s.c[OWNERS - 1], &s.owner[OWNERS - 1]);
+		rebind_as_channel(v);
 	else if (sim_random(2))
 		rebind_as_ipi(g, 1, 1);
 }

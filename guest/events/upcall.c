@@ -136,4 +136,6 @@ void events_put_back(struct guest *g, struct guest_cpu *cpu, evtchn_port_t port)
 		g->abi->set_pending(g, port);
 	lock_release(&g->map_lock);
 	events_dispatch(g, cpu, port);
+	/* What the hook raised for whose sake the event is put back: nobody may come after this. */
+	irq_run_raised(g, cpu);
 }

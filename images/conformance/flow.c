@@ -30,7 +30,7 @@ static enum guest_irqreturn sends_once(struct guest *g, unsigned irq, void *dev)
 	return GUEST_IRQ_HANDLED;
 }
 
-static bool again_open(enum guest_irq_flow flow)
+static bool again_open(enum guest_irq_flow flow, unsigned flags)
 {
 	struct evtchn_bind_interdomain op = { .remote_dom = DOMID_SELF };
 	int port = port_new(), irq = guest_bind_evtchn_to_irq(conf.g, (evtchn_port_t)port);
@@ -39,7 +39,7 @@ static bool again_open(enum guest_irq_flow flow)
 	op.remote_port = (evtchn_port_t)port;
 	again.wire.irq = irq;
 	return EXPECT(irq > 0) && EXPECT_EQ(guest_set_irq_flow(conf.g, (unsigned)irq, flow), 0) &&
-	       EXPECT_EQ(guest_request_irq(conf.g, (unsigned)irq, sends_once, 0, "again",
+	       EXPECT_EQ(guest_request_irq(conf.g, (unsigned)irq, sends_once, flags, "again",
 					   &again.wire),
 			 0) &&
 	       EXPECT_EQ(evtchn(EVTCHNOP_bind_interdomain, &op), 0) &&
@@ -48,19 +48,35 @@ static bool again_open(enum guest_irq_flow flow)
 
 static void flow_level(void)
 {
-	if (!again_open(GUEST_FLOW_LEVEL))
+	struct wire other = { 0 };
+	unsigned irq;
+
+	if (!again_open(GUEST_FLOW_LEVEL, GUEST_IRQF_SHARED))
 		return;
+	irq = (unsigned)again.wire.irq;
+	EXPECT_EQ(guest_request_irq(conf.g, irq, wire_count, GUEST_IRQF_SHARED, "other", &other),
+		  0);
 	EXPECT_EQ(port_send(again.wire.tx), 0);
 	EXPECT_EQ(again.wire.count, 2);
+	EXPECT_EQ(other.count, 2);
 	EXPECT_EQ(again.most, 1);
 	EXPECT_EQ(again.masked, 2); /* while the handlers run */
-	EXPECT_EQ(guest_port_state(conf.g, guest_irq_port(conf.g, (unsigned)again.wire.irq)), 0);
+	EXPECT_EQ(guest_port_state(conf.g, guest_irq_port(conf.g, irq)), 0);
+	/* One handler alone needs no mask, and no less is it called once at a time. */
+	EXPECT_EQ(guest_free_irq(conf.g, irq, &other), 0);
+	again.wire.count = again.masked = 0;
+	EXPECT_EQ(port_send(again.wire.tx), 0);
+	EXPECT_EQ(again.wire.count, 2);
+	EXPECT_EQ(other.count, 2);
+	EXPECT_EQ(again.most, 1);
+	EXPECT_EQ(again.masked, 0);
+	EXPECT_EQ(guest_port_state(conf.g, guest_irq_port(conf.g, irq)), 0);
 	wire_close(&again.wire);
 }
 
 static void flow_edge(void)
 {
-	if (!again_open(GUEST_FLOW_EDGE))
+	if (!again_open(GUEST_FLOW_EDGE, 0))
 		return;
 	EXPECT_EQ(port_send(again.wire.tx), 0);
 	EXPECT_EQ(again.wire.count, 2);
@@ -71,7 +87,7 @@ static void flow_edge(void)
 
 static void flow_fasteoi(void)
 {
-	if (!again_open(GUEST_FLOW_FASTEOI))
+	if (!again_open(GUEST_FLOW_FASTEOI, 0))
 		return;
 	EXPECT_EQ(port_send(again.wire.tx), 0);
 	EXPECT_EQ(again.wire.count, 2);

@@ -132,9 +132,10 @@ def domains(p, n):
 
 
 def memory_kib(pid, kind):
-    """A line of its status, as RssAnon or VmHWM."""
+    """A line of its status, as RssAnon or VmHWM; 0 of one that is just ending, which has no memory any more."""
     with open("/proc/%d/status" % pid, encoding="ascii") as f:
-        return int(re.search(r"^%s:\s*(\d+) kB$" % kind, f.read(), re.M).group(1))
+        m = re.search(r"^%s:\s*(\d+) kB$" % kind, f.read(), re.M)
+    return int(m.group(1)) if m else 0
 
 
 def processor_ticks(pid):

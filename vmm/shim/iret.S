@@ -63,6 +63,25 @@
 \end\():
 	.endm
 
+	/*
+	 * rcx: this vCPU's struct shim_vcpu. Which one is it? FS and GS are the guest's. But each
+	 * vCPU's thread has a segment descriptor of its own (number_thread in loader.c) whose
+	 * limit is the vCPU's number, and anybody may ask for a limit. Where there is none, the
+	 * monitor knows, and this goes to `none`.
+	 */
+	.macro find_vcpu scratch, none
+	movabs $SHIM_CONTROL, \scratch
+	xor %ecx, %ecx
+	cmpl $1, (\scratch)
+	je .Lonly\@
+	mov $SHIM_TLS_SELECTOR, %ecx
+	lsl %ecx, %ecx
+	jnz \none
+.Lonly\@:
+	shl $12, %rcx
+	lea SHIM_PAGE(\scratch, %rcx), %rcx
+	.endm
+
 	.section .iret, "ax", @progbits
 
 	/*
@@ -76,20 +95,7 @@
 	.globl shim_iret_end
 	.globl shim_iret_store, shim_iret_tail_end
 shim_iret:
-	/*
-	 * Which vCPU is this? FS and GS are the guest's. But each vCPU's thread has a segment
-	 * descriptor of its own (number_thread in loader.c) whose limit is the vCPU's number,
-	 * and anybody may ask for a limit. Where there is none, the monitor knows.
-	 */
-	movabs $SHIM_CONTROL, %rax
-	xor %ecx, %ecx
-	cmpl $1, (%rax)
-	je 1f
-	mov $SHIM_TLS_SELECTOR, %ecx
-	lsl %ecx, %ecx
-	jnz .Lslow
-1:	shl $12, %rcx
-	lea SHIM_PAGE(%rax, %rcx), %rcx		/* struct shim_vcpu */
+	find_vcpu %rax, .Lslow
 	mov SHIM_VCPU_INFO(%rcx), %r11
 	test %r11, %r11
 	jz .Lslow
@@ -161,15 +167,7 @@ shim_iret_end:
 	.globl shim_after, shim_after_last, shim_after_pushed, shim_after_flags
 	.globl shim_after_flags_end, shim_after_masked, shim_after_store, shim_after_tail_end
 shim_after:
-	movabs $SHIM_CONTROL, %r11
-	xor %ecx, %ecx
-	cmpl $1, (%r11)
-	je 1f
-	mov $SHIM_TLS_SELECTOR, %ecx
-	lsl %ecx, %ecx
-	jnz .Lback
-1:	shl $12, %rcx
-	lea SHIM_PAGE(%r11, %rcx), %rcx		/* struct shim_vcpu */
+	find_vcpu %r11, .Lback
 	cmpq $0, SHIM_VCPU_EVENT(%rcx)
 	je .Lback
 	mov SHIM_VCPU_INFO(%rcx), %r11

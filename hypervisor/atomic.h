@@ -127,8 +127,7 @@ static inline __attribute__((always_inline)) bool none_of_seq(const uint32_t *wo
 static inline void fetch_to_write(const uint32_t *word)
 {
 #if defined(__x86_64__)
-	/* For __builtin_prefetch() compilers want to be told that the processor has it: all have.
-	 */
+	/* All processors have it, but for __builtin_prefetch() compilers want to be told so. */
 	__asm__ volatile("prefetchw %0" : : "m"(*word));
 #else
 	__builtin_prefetch(word, 1);

@@ -23,7 +23,7 @@ static inline bool poll_wanted(const struct hv_domain *d)
 	return !is_seq(&d->pollers, 0);
 }
 
-/* The vCPU's thread is back in its guest: it polls no more. On its own thread. */
+/* The vCPU goes on in its guest: it polls no more. By the one thread that acts for it. */
 void poll_end(struct hv_vcpu *v);
 
 #endif

@@ -99,8 +99,8 @@ int process_pv_map(struct process *p, struct hv_vcpu *v, uint64_t va, uint64_t m
 		   unsigned prot);
 
 /*
- * hv_ops.kick, set_segment_base, iret for its vCPUs. process_kick asks hv_vcpu_runnable from inside
- * the callback (it must be lock-free there); harmless for a vCPU without a process.
+ * hv_ops.kick, set_segment_base, iret for its vCPUs. process_kick looks at the vCPU from inside the
+ * callback, and may let it go on there; harmless for a vCPU without a process.
  */
 void process_kick(struct hv_vcpu *v);
 int process_set_segment_base(struct hv_vcpu *v, unsigned which, uint64_t base);

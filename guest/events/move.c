@@ -19,7 +19,7 @@ static int bind_vcpu(struct guest *g, evtchn_port_t port, unsigned cpu)
  * to the new CPU.
  *
  * An event that is on the old CPU's queue already (FIFO) or that the old CPU has just read stays
- * there; it is handled there, under the descriptor's lock as any, or is found taken.
+ * there; it is handled there, with the descriptor's lock, or is found taken.
  */
 int events_move(struct guest *g, struct irq_desc *desc, unsigned cpu)
 {

@@ -22,7 +22,7 @@ struct two_level_cpu {
 	/* The ports that this CPU handles. Set and cleared by whoever binds a port. */
 	uint64_t ports[NR_WORDS];
 	/*
-	 * Where the next scan begins: behind the port served last, so that a storm on one does not
+	 * Where the next round begins: behind the port served last, so that a storm on one does not
 	 * starve the others.
 	 */
 	evtchn_port_t next;

@@ -8,21 +8,21 @@
  *
  * - A descriptor's lock is a leaf but for irqs.lock and a CPU's late_lock. Chips and flows are
  *   called with it held and events disabled, so they neither wait nor allocate; handlers and hooks
- *   are called without it, by run_handlers (flow.c) and irq_run_quick (quick.h) alone.
+ *   are called without it, within a pass: run_handlers (flow.c), or a quick one (quick.h).
  *
  * - One pass over an IRQ's handlers at a time, whatever the flow and the CPU. A flow that finds one
  *   running leaves the event where that pass will find it, or where that pass's CPU will.
  *
  * - Most passes are quick ones: begun, run and ended without the lock by the CPU that the line
- *   notifies, if nothing is special about the IRQ (is_plain, in quick.c). Whoever holds the lock
- * finds such a pass, or has it come to the lock: quick.h.
+ *   notifies, if nothing is special about the IRQ (is_plain, in quick.c). Whoever takes the lock
+ *   sees such a pass, or is seen by it, which then comes to the lock itself: quick.h.
  *
  * - Ack comes before the handlers: an event that the other side sends while they run is then
- * pending again, and is not lost. One that was taken when nobody is there to be called is put back
- *   (retrigger).
+ *   pending again, and is not lost. One that was taken when nobody is there to be called is put
+ *   back (retrigger).
  *
  * - A line moves to another CPU while it is masked and no pass runs, or in the ack of the next
- * event (affinity.c).
+ *   event (affinity.c).
  */
 #ifndef GUEST_IRQ_H
 #define GUEST_IRQ_H
@@ -338,10 +338,8 @@ static inline void irq_run_raised(struct guest *g, struct guest_cpu *cpu)
 void irq_tell_entropy(struct guest *g, const struct irq_desc *desc,
 		      const struct guest_irq_hooks *hooks);
 
-/*
- * ---- and for who brings the events: on this CPU, events disabled. Most come by quick.h
- * -----------
- */
+/* ---- and for who brings the events: on this CPU, events disabled. Most come by quick.h ------- */
+
 void irq_handle(struct guest *g, struct irq_desc *desc, struct guest_cpu *cpu, unsigned line);
 
 #endif

@@ -17,8 +17,7 @@
 static void wait_for_pass(struct guest *g, struct irq_desc *desc)
 {
 	unsigned pass = load_acquire(&desc->passes);
-	/* Acquire: pairs with irq_unlock. If a quick pass runs, this is its CPU as long as it does.
-	 */
+	/* Acquire: pairs with irq_set_pass_cpu. A quick pass, if one runs, is on this CPU. */
 	const struct guest_cpu *cpu = &g->cpus[load_acquire(&desc->pass_cpu)];
 	/* Before the look at `quick`: the pass adds to it at its end, then takes `quick` back. */
 	uint64_t handled = load_acquire(&cpu->handled);

@@ -89,8 +89,9 @@ struct engine_both {
 bool engine_both_begin(struct engine_both *b);
 void engine_both_start(struct engine_both *b, void *(*f)(void *arg), void *arg);
 void engine_both_end(struct engine_both *b);
-/* In a busy wait, with the number of looks so far. */
+/* In a busy wait, with the number of looks so far; and such a wait. */
 void engine_patience(unsigned looks);
+void engine_wait_until(const _Atomic uint32_t *what, uint32_t is);
 
 /* ---- what is measured as a whole: they print ---- */
 

@@ -36,6 +36,12 @@ void engine_patience(unsigned looks)
 		sched_yield();
 }
 
+void engine_wait_until(const _Atomic uint32_t *what, uint32_t is)
+{
+	for (unsigned looks = 1; atomic_load_explicit(what, memory_order_acquire) != is; looks++)
+		engine_patience(looks);
+}
+
 /* The first and the last processor that we may use; false if there is only one. */
 bool engine_both_begin(struct engine_both *b)
 {
@@ -82,17 +88,11 @@ void engine_both_end(struct engine_both *b)
 #define TRIPS	100u
 #define SAMPLES 1001u
 
-static void look_for(uint32_t value)
-{
-	for (unsigned looks = 1; atomic_load_explicit(&hot, memory_order_acquire) != value; looks++)
-		engine_patience(looks);
-}
-
 static void *answer(void *arg)
 {
 	(void)arg;
 	for (uint32_t i = 0; i < TRIPS * SAMPLES; i++) {
-		look_for(2 * i + 1);
+		engine_wait_until(&hot, 2 * i + 1);
 		atomic_store(&hot, 2 * i + 2);
 	}
 	return NULL;
@@ -113,7 +113,7 @@ void measure_cache_line(void)
 
 		for (; i < (k + 1) * TRIPS; i++) {
 			atomic_store(&hot, 2 * i + 1);
-			look_for(2 * i + 2);
+			engine_wait_until(&hot, 2 * i + 2);
 		}
 		samples[k] = (double)(figures_now() - start) / TRIPS;
 	}

@@ -3,129 +3,39 @@
  * Two processors at once: two vCPUs that send to one, and two domains that answer each other, with
  * nothing but event words between them. Each thread is a vCPU's, on a processor of its own.
  */
-#include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "../hypervisor/event.h"
-#include "engine.h"
+#include "engine_senders.h"
 
-#define FRESH	2048u /* ports of each sender, whose event words share no line with the other's */
-#define FIRST	64u
-#define ROUNDS	501u
 #define SAMPLES 1001u
 #define TRIPS	100u /* few: most rounds have both processors to themselves */
-#define PENDING (1u << EVTCHN_FIFO_PENDING)
-#define LINKED	(1u << EVTCHN_FIFO_LINKED)
-
-struct pair {
-	struct engine e;
-	struct engine_both both;
-	bool fifo;
-	_Atomic unsigned go; /* which round has begun; counts arrivals besides */
-	_Atomic unsigned arrived;
-};
 
 /* ---- two senders to one vCPU, nobody draining ---- */
 
-static void reset(struct pair *p)
+static void send_all(const struct senders *s, unsigned who)
 {
-	struct engine *e = &p->e;
+	struct hv_vcpu *by = testbed_hv_vcpu(testbed_vcpu(s->e.from, who));
 
-	/* told already: who sends tells nobody */
-	e->shared->vcpu_info[0].evtchn_upcall_pending = 1;
-	e->shared->vcpu_info[0].evtchn_pending_sel = UINT64_MAX;
-	if (!p->fifo) {
-		memset(e->shared->evtchn_pending, 0, sizeof(e->shared->evtchn_pending));
-		return;
-	}
-	memset(e->words, 0, (FIRST + 2 * FRESH) * sizeof(*e->words));
-	memset(e->block[0], 0, sizeof(*e->block[0]));
-}
-
-/* The ports of one of the two. 2-level: those of every second cache line of bits. */
-static uint32_t port_of(const struct pair *p, unsigned who, uint32_t i)
-{
-	if (p->fifo)
-		return FIRST + who * FRESH + i;
-	return ((i / 512) * 2 + who) * 512 + i % 512;
-}
-
-static void send_all(struct pair *p, unsigned who)
-{
-	struct hv_vcpu *by = testbed_hv_vcpu(testbed_vcpu(p->e.from, who));
-
-	for (uint32_t i = 0; i < FRESH; i++)
-		event_send(by, port_of(p, who, i));
-}
-
-static void wait_until(_Atomic unsigned *what, unsigned is)
-{
-	for (unsigned looks = 1; atomic_load_explicit(what, memory_order_acquire) != is; looks++)
-		engine_patience(looks);
-}
-
-static void *second_sender(void *arg)
-{
-	struct pair *p = arg;
-
-	for (unsigned round = 1; round <= ROUNDS; round++) {
-		wait_until(&p->go, round);
-		send_all(p, 1);
-		atomic_store(&p->arrived, round);
-	}
-	return NULL;
-}
-
-/* ns for all of both's sends; the first of the two is this thread. */
-static double one_round(struct pair *p, unsigned round)
-{
-	uint64_t start;
-
-	reset(p);
-	start = figures_now();
-	atomic_store(&p->go, round);
-	send_all(p, 0);
-	wait_until(&p->arrived, round);
-	return (double)(figures_now() - start);
-}
-
-static double alone(struct pair *p)
-{
-	uint64_t start;
-
-	reset(p);
-	start = figures_now();
-	send_all(p, 0);
-	return (double)(figures_now() - start) / FRESH;
+	for (uint32_t i = 0; i < SENDERS_FRESH; i++)
+		event_send(by, senders_port(s, who, i));
 }
 
 static void measure_senders(const char *name, bool fifo)
 {
-	struct pair *p = calloc(1, sizeof(*p));
-	double samples[ROUNDS], single[ROUNDS];
-	char more[64];
+	struct senders *s = senders_create(fifo, send_all);
 
-	if (!p || !engine_both_begin(&p->both))
-		goto out;
-	p->fifo = fifo;
-	engine_create_threads(&p->e, 32);
+	if (!s)
+		return;
+	engine_create_threads(&s->e, 32);
 	if (fifo) { /* the senders' domain, too, for the number of its ports */
-		engine_fifo(p->e.from, 1, FIRST, p->e.block, &p->e.words);
-		engine_fifo(p->e.to, 1, FIRST + 2 * FRESH, p->e.block, &p->e.words);
+		engine_fifo(s->e.from, 1, SENDERS_FIRST, s->e.block, &s->e.words);
+		engine_fifo(s->e.to, 1, SENDERS_PORTS, s->e.block, &s->e.words);
 	}
-	engine_connect(&p->e, fifo ? FIRST + 2 * FRESH - 1 : 4095);
-	for (unsigned i = 0; i < ROUNDS; i++)
-		single[i] = alone(p);
-	engine_both_start(&p->both, second_sender, p);
-	for (unsigned i = 0; i < ROUNDS; i++)
-		samples[i] = one_round(p, i + 1) / (2 * FRESH);
-	engine_both_end(&p->both);
-	snprintf(more, sizeof(more), "alone=%.2f", figures_median(single, ROUNDS));
-	figures_print(name, "ns", samples, ROUNDS, more);
-	engine_destroy(&p->e);
-out:
-	free(p);
+	engine_connect(&s->e, senders_last_port(s));
+	senders_measure(s, name);
+	engine_destroy(&s->e);
+	free(s);
 }
 
 /* ---- there and back ---- */

@@ -12,13 +12,15 @@
 
 #define RAM ((size_t)16 << 20)
 
-/* ---- what the hypervisor half is lent ---- */
+/* ---- what both halves are lent ---- */
 
 static uint64_t machine_now(void *ctx)
 {
 	(void)ctx;
 	return figures_now();
 }
+
+/* ---- and the hypervisor half ---- */
 
 static void machine_kick(struct hv_vcpu *v)
 {
@@ -68,7 +70,7 @@ static const struct hv_ops hv_ops = {
 	.copy_to_guest = machine_copy_to,
 };
 
-/* ---- what the guest half is lent ---- */
+/* ---- and the guest half ---- */
 
 /*
  * On the way back into the guest. The upcall as an entry code makes it: the mask set, the call, the
@@ -135,18 +137,12 @@ static void machine_free(void *ctx, void *p, size_t size)
 	(void)size;
 }
 
-static uint64_t machine_cycles(void *ctx)
-{
-	(void)ctx;
-	return figures_now();
-}
-
 static const struct guest_port_ops port_ops = {
 	.hypercall = machine_hypercall,
 	.this_cpu = machine_this_cpu,
 	.alloc = machine_alloc,
 	.free = machine_free,
-	.cycles = machine_cycles,
+	.cycles = machine_now,
 	.frame_of = memory_frame_of,
 };
 

@@ -56,9 +56,9 @@ struct seq_lock {
 };
 
 /*
- * Events are disabled already. What the caller loads from here on is not older than the stores that
- * somebody made before a read-modify-write after which it still read the number of before
- * (irq/quick.h).
+ * Events are disabled already. Pairs with irq_claim and irq_claimed (irq/quick.h): if somebody who
+ * stores something, then makes a read-modify-write, still reads the number of before after that,
+ * what the caller loads from here on is that store.
  */
 static inline void seq_lock_acquire(struct guest *g, struct seq_lock *l)
 {

@@ -324,7 +324,7 @@ __attribute__((noinline)) long fifo_any_sent(struct hv_vcpu *by, struct hv_vcpu 
 	return event_sent_any(by, v, port, after_pending(v, (uint32_t)port, word, was));
 }
 
-/* It could not be queued quickly, and is not even pending. */
+/* It could not be queued quickly, and nothing is done about it yet. */
 static __attribute__((noinline)) long send_slowly(struct hv_vcpu *by, struct hv_vcpu *v,
 						  uint32_t port, event_word_t *word)
 {
@@ -340,6 +340,7 @@ static __attribute__((noinline)) long queued_polled(struct hv_vcpu *by, struct h
 	return event_sent_any(by, v, port, kick ? COUNT_KICKED : COUNT_TOLD);
 }
 
+/* Who polls is asked for in each branch: so `news` need not be kept as a value. */
 __attribute__((noinline)) long fifo_queue_sent(struct hv_vcpu *by, struct hv_vcpu *v, uint32_t port,
 					       event_word_t *word)
 {

@@ -7,23 +7,27 @@
  * shuts the domain down) and then kicks; process_kick reads `state`. We write `state` and then look
  * at what it changed. All four are sequentially consistent, so either we see the change or the kick
  * sees our state:
- *   VCPU_IN_GUEST  written before the last look; a later change finds it and sends the signal. The
- * signal may come twice or for nothing, that is harmless. Before the answer it stays queued. An
- * upcall that the last look finds needs none if the call came by the hypercall page: its end, which
- * runs on the guest's thread after the answer, looks again (shim/iret.S).
- *   VCPU_WAITING   written before looking whether it is runnable; a later change finds it, takes
- *                  it away and wakes the futex, which does not sleep on another value.
- *   VCPU_ASLEEP    the same, for a vCPU whose call (SCHEDOP_block, SCHEDOP_poll) is over but for
- * that it is woken: its thread leaves the call unanswered and waits for the next one, which cannot
- * come before. Who makes it runnable takes the state away and answers, so this thread need not be
- * woken in between. If it is runnable already, its thread does that itself, or somebody has.
- *   VCPU_IN_MONITOR written when a call has come in: nothing need be done, we look before we
- * answer. Between a call's trap and that store, a kick still signals: if the call was not yet
- * received, it is interrupted and restarted after the upcall; if it was, the signal stays queued
- * until the answer.
+ *
+ * - VCPU_IN_GUEST: written before the last look; a later change finds it and sends the signal. The
+ *   signal may come twice or for nothing, that is harmless. Before the answer it stays queued. An
+ *   upcall that the last look finds needs none if the call came by the hypercall page: its end,
+ *   which runs on the guest's thread after the answer, looks again (shim/iret.S).
+ *
+ * - VCPU_WAITING: written before looking whether it is runnable; a later change finds it, takes it
+ *   away and wakes the futex, which does not sleep on another value.
+ *
+ * - VCPU_ASLEEP: the same, for a vCPU whose call (SCHEDOP_block, SCHEDOP_poll) only waits for it to
+ *   be woken: its thread leaves the call unanswered and waits for the next one, which cannot come
+ *   before. Who makes it runnable takes the state away and answers, so this thread need not be
+ *   woken in between. If it is runnable already, its thread does that itself, or somebody has.
+ *
+ * - VCPU_IN_MONITOR: written when a call has come in: nothing need be done, we look before we
+ *   answer. Between a call's trap and that store, a kick still signals: if the call was not yet
+ *   received, it is interrupted and restarted after the upcall; if it was, the signal stays queued
+ *   until the answer.
  *
  * VCPU_ASLEEP is taken away by one compare-and-exchange, so one thread answers, once. From then on
- * what is the own thread's alone is that thread's, up to the answer, which is its last access: the
+ * what is otherwise its own thread's is that one's, up to the answer, which is its last access: the
  * guest's next call may be received before that returns. What is written meanwhile is seen with
  * VCPU_IN_GUEST, which the own thread's next state replaces by an exchange.
  */
@@ -50,7 +54,7 @@ static bool take(struct vcpu *v, uint32_t from)
 						       memory_order_seq_cst, memory_order_seq_cst);
 }
 
-/* It comes to its thread in the monitor before the guest's next instruction. */
+/* It comes to its thread in the monitor before the next instruction of its guest. */
 static void call_in(const struct vcpu *v)
 {
 	__atomic_store_n(&v->control->park, 1, __ATOMIC_RELEASE);

@@ -121,7 +121,7 @@ int events_rebind(struct guest *g);
 /* Tell the hypervisor. -ENOSYS: 2-level. The descriptor's lock is held. */
 int events_set_priority(struct guest *g, evtchn_port_t port, unsigned priority);
 
-/* Hints, of a port that is the one after the next to be handled; then of the next one. */
+/* Hints, of a port that is to be handled in a while; then again, when that is soon. */
 static inline void events_prefetch_slot(const struct guest *g, evtchn_port_t port)
 {
 	table_prefetch(&g->ports, port);
@@ -132,11 +132,9 @@ static inline void events_prefetch_irq(const struct guest *g, evtchn_port_t port
 	__builtin_prefetch(table_get(&g->ports, port), 1);
 }
 
-/*
- * upcall.c. A port that is pending and not masked, on the CPU that it is bound to. In the upcall.
- * Then: its event was taken by mistake; as if it had not been.
- */
+/* upcall.c. A port that is pending and not masked, on the CPU that it is bound to. In the upcall. */
 void events_dispatch(struct guest *g, struct guest_cpu *cpu, evtchn_port_t port);
+/* The same, of one whose event has been taken, and should not have been. */
 void events_put_back(struct guest *g, struct guest_cpu *cpu, evtchn_port_t port);
 
 /* The port's IRQ at present, or NULL. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The FIFO ABI: a word for each port (PENDING, MASKED, LINKED, and the port behind it), and for
- * each CPU 16 queues, lists through these words. Which IRQ a port is, and what is done about it, is
- * not known here.
+ * each CPU 16 queues, lists through these words. What an IRQ does with its event is not known here,
+ * but that on the quick way (irq/quick.h) it leaves its queue and is taken in one step.
  *
  * The hypervisor's side of it, which every step below has to suit: set PENDING; if MASKED and
  * LINKED are clear, set LINKED and write the port into the word of the queue's last port, if that

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The 2-level ABI: for each port a pending and a mask bit in shared_info, 64 words of each; per CPU
- * a selector, one bit per word, that says where something is new. Which IRQ a port is, and what is
- * done about it, is not known here.
+ * a selector, one bit per word, that says where something is new. What an IRQ does with its
+ * event is not known here, but that on the quick way (irq/quick.h) nobody else acks it.
  *
  * The hypervisor's side of it, which every step below has to suit: set the port's pending bit (if
  * it was set, done); if the port's mask bit is clear, set the word's selector bit on the vCPU that

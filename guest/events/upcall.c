@@ -2,7 +2,8 @@
 /*
  * The choice of the ABI, and from the upcall to the IRQ: rounds until nothing is announced any
  * more, and each port to its descriptor. How a round finds the ports is the ABI's (two_level.c,
- * fifo.c); what an IRQ does with an event is its flow's (irq/flow.c).
+ * fifo.c), which try the quick way first (irq/quick.h); what an IRQ does with an event otherwise is
+ * its flow's (irq/flow.c).
  */
 #include "events.h"
 

@@ -36,6 +36,8 @@ struct irq_chip {
 	const char *name;
 	bool percpu; /* its IRQs belong to one CPU each */
 	bool spread; /* its IRQs are offered to the balancer */
+	/* Its events can be taken without the lock: mask, unmask and ack are the port's alone. */
+	bool quick;
 	void (*mask)(struct guest *g, struct irq_desc *desc);
 	/* What is pending fires now. */
 	void (*unmask)(struct guest *g, struct irq_desc *desc);
@@ -44,8 +46,6 @@ struct irq_chip {
 	 * CPU, which had the line until a moment ago, has taken it.
 	 */
 	bool (*ack)(struct guest *g, struct irq_desc *desc);
-	/* Its events can be taken without the lock: mask, unmask and ack are the port's alone. */
-	bool quick;
 	/* Both, mask first, for a line that is not masked yet. */
 	bool (*mask_ack)(struct guest *g, struct irq_desc *desc);
 	/* Handled. NULL: the line need not know. */
@@ -156,8 +156,8 @@ struct irq_desc {
 	 * the lock
 	 */
 	unsigned passes;
-	unsigned depth; /* of disables; 1 while there is no handler */
 
+	unsigned depth;		     /* of disables; 1 while there is no handler */
 	const struct irq_chip *chip; /* NULL: not bound */
 	const struct irq_flow *flow;
 	struct irq_action *actions;

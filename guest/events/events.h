@@ -132,7 +132,7 @@ static inline void events_prefetch_irq(const struct guest *g, evtchn_port_t port
 	__builtin_prefetch(table_get(&g->ports, port), 1);
 }
 
-/* upcall.c, in the upcall. A port that is pending and not masked, on the CPU that it is bound to. */
+/* upcall.c, in the upcall. A port that is pending and not masked, on the CPU that has it. */
 void events_dispatch(struct guest *g, struct guest_cpu *cpu, evtchn_port_t port);
 /* The same, of one whose event has been taken, and should not have been. */
 void events_put_back(struct guest *g, struct guest_cpu *cpu, evtchn_port_t port);

@@ -160,6 +160,8 @@ void vcpu_set_state(struct vcpu *v, enum vcpu_state state);
 bool vcpu_fall_asleep(struct vcpu *v);
 /* Until it may run. False: never again. Own thread. */
 bool vcpu_wait_runnable(struct vcpu *v);
+/* Is its vcpu_info, which is there now, elsewhere than the alias page shows? */
+bool vcpu_info_moved(const struct vcpu *v, uint64_t *mfn, unsigned *offset);
 
 /* process_vcpu.c */
 void *vcpu_main(void *arg);

@@ -73,14 +73,13 @@ static void kick_running(struct vcpu *v)
 		vcpu_signal(v);
 }
 
-/* As vcpu_follow_info() would find it: another vCPU may move it if this one went down asleep. */
-static bool info_moved(const struct vcpu *v)
+/* Another vCPU may do that, to one that went down asleep. */
+bool vcpu_info_moved(const struct vcpu *v, uint64_t *mfn, unsigned *offset)
 {
-	uint64_t mfn = UINT64_MAX;
-	unsigned offset = 0;
-
-	return hv_vcpu_info(v->hv, &mfn, &offset) &&
-	       (!v->control->info || mfn != v->info_mfn || offset != v->info_offset);
+	*mfn = UINT64_MAX;
+	*offset = 0;
+	return hv_vcpu_info(v->hv, mfn, offset) &&
+	       (!v->control->info || *mfn != v->info_mfn || *offset != v->info_offset);
 }
 
 /*
@@ -89,13 +88,16 @@ static bool info_moved(const struct vcpu *v)
  */
 static void wake_up(struct vcpu *v)
 {
+	unsigned offset;
+	uint64_t mfn;
+
 	if (hv_domain_is_shut_down(v->process->domain, NULL)) {
 		process_kill(v->process);
 		return;
 	}
 	hv_vcpu_resumed(v->hv);
 	vcpu_set_state(v, VCPU_IN_GUEST);
-	if (!hv_vcpu_runnable(v->hv) || hv_vcpu_nmi_due(v->hv) || info_moved(v))
+	if (!hv_vcpu_runnable(v->hv) || hv_vcpu_nmi_due(v->hv) || vcpu_info_moved(v, &mfn, &offset))
 		call_in(v);
 	else if (!v->left_looks && hv_vcpu_upcall_due(v->hv))
 		vcpu_signal(v);

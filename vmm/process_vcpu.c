@@ -48,13 +48,11 @@ bool vcpu_domain_over(struct vcpu *v, bool waited)
 int vcpu_follow_info(struct vcpu *v, struct plan *plan)
 {
 	struct process *p = v->process;
-	uint64_t mfn = UINT64_MAX;
-	unsigned offset = 0;
+	unsigned offset;
+	uint64_t mfn;
 	int r;
 
-	if (!hv_vcpu_info(v->hv, &mfn, &offset))
-		return 0;
-	if (v->control->info && mfn == v->info_mfn && offset == v->info_offset)
+	if (!vcpu_info_moved(v, &mfn, &offset))
 		return 0;
 	r = plan_alias(p, plan, v->id, mfn);
 	if (r)

@@ -81,8 +81,8 @@ void irqs_fini(struct guest *g)
 }
 
 /*
- * One whose last pass has ended, which may be running still after it was unbound: it would do to
- * the new line what was meant for the old one. It is not bound, so no pass begins.
+ * One of which no pass runs. The last may do so still after the IRQ was unbound, and would do to
+ * the new line what was meant for the old one. While it is not bound, none begins.
  */
 static struct irq_desc *pop_free(struct guest *g)
 {

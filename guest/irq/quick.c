@@ -16,8 +16,8 @@ static bool is_plain(const struct irq_desc *desc)
 }
 
 /*
- * A quick pass of the CPU's own may be running: it is out when the next one begins. Any other pass
- * may not.
+ * A quick pass of the CPU that the line notifies may be running, as it is over when that CPU begins
+ * the next one. Any other pass may not.
  */
 static bool may_begin(const struct guest *g, const struct irq_desc *desc)
 {

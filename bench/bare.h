@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A send as the FIFO ABI itself has it, onto an empty queue: its accesses to the shared words, and
- * nothing else. For the floors.
+ * The FIFO ABI itself, for the floors and for a guest that is played: its accesses to the shared
+ * words, as few as there can be, and nothing else.
  */
 #ifndef BENCH_BARE_H
 #define BENCH_BARE_H
@@ -10,20 +10,42 @@
 
 #include <xen/event_channel.h>
 
-/* True: the vCPU is to be told. */
+#define PENDING (1u << EVTCHN_FIFO_PENDING)
+#define MASKED	(1u << EVTCHN_FIFO_MASKED)
+#define LINKED	(1u << EVTCHN_FIFO_LINKED)
+#define LINK	EVTCHN_FIFO_LINK_MASK
+
+/* A send onto a queue that is empty. True: the vCPU is to be told. */
 static inline bool bare_send_fifo(event_word_t *word, evtchn_port_t port,
 				  struct evtchn_fifo_control_block *block, unsigned priority)
 {
-	event_word_t stays = 1u << EVTCHN_FIFO_MASKED | 1u << EVTCHN_FIFO_LINKED;
-	event_word_t linked = 1u << EVTCHN_FIFO_LINKED;
 	uint32_t bit = UINT32_C(1) << priority;
+	event_word_t old = 0;
 
-	if (__atomic_fetch_or(word, 1u << EVTCHN_FIFO_PENDING, __ATOMIC_SEQ_CST) & stays)
-		return false;
-	if (__atomic_fetch_or(word, linked, __ATOMIC_SEQ_CST) & linked)
-		return false;
+	/* Pending and on its queue in one step, if nothing is set in its word. */
+	if (!__atomic_compare_exchange_n(word, &old, PENDING | LINKED, false, __ATOMIC_SEQ_CST,
+					 __ATOMIC_RELAXED)) {
+		if (__atomic_fetch_or(word, PENDING, __ATOMIC_SEQ_CST) & (MASKED | LINKED))
+			return false;
+		if (__atomic_fetch_or(word, LINKED, __ATOMIC_SEQ_CST) & LINKED)
+			return false;
+	}
 	__atomic_store_n(&block->head[priority], port, __ATOMIC_RELEASE);
 	return !(__atomic_fetch_or(&block->ready, bit, __ATOMIC_SEQ_CST) & bit);
+}
+
+/* Off its queue, and if it is to be handled no more pending, in one step. What was there. */
+static inline event_word_t bare_take_fifo(event_word_t *word)
+{
+	event_word_t old = __atomic_load_n(word, __ATOMIC_RELAXED), mine;
+
+	do {
+		mine = LINKED | LINK;
+		if ((old & (PENDING | MASKED)) == PENDING)
+			mine |= PENDING;
+	} while (!__atomic_compare_exchange_n(word, &old, old & ~mine, false, __ATOMIC_SEQ_CST,
+					      __ATOMIC_RELAXED));
+	return old;
 }
 
 static inline void bare_tell(struct vcpu_info *v)

@@ -7,7 +7,6 @@
  */
 #include <err.h>
 
-#include "bare.h"
 #include "engine_states.h"
 
 static bool set_bit64(xen_ulong_t *words, uint32_t nr)
@@ -55,21 +54,17 @@ const unsigned nr_floor_rows = sizeof(floor_rows) / sizeof(floor_rows[0]);
 
 /* ---- the guest's side of a burst ---- */
 
-/* Each off its queue, then no more pending, as the ABI has it for a port that may be masked. */
+/* Each off its queue and no more pending, unless it is masked, as the guest half has it. */
 static unsigned take_off(struct engine *e, evtchn_port_t port)
 {
 	unsigned taken = 0;
 
 	while (port) {
-		event_word_t *word = &e->words[port];
-		event_word_t was = __atomic_fetch_and(word, ~(LINKED | EVTCHN_FIFO_LINK_MASK),
-						      __ATOMIC_SEQ_CST);
+		event_word_t was = bare_take_fifo(&e->words[port]);
 
-		if ((was & (PENDING | MASKED)) == PENDING) {
-			__atomic_fetch_and(word, ~PENDING, __ATOMIC_SEQ_CST);
+		if ((was & (PENDING | MASKED)) == PENDING)
 			taken++;
-		}
-		port = was & LINKED ? was & EVTCHN_FIFO_LINK_MASK : 0;
+		port = was & LINKED ? was & LINK : 0;
 	}
 	return taken;
 }

@@ -76,8 +76,7 @@ static void take(const struct end *end)
 		return;
 	}
 	__atomic_exchange_n(&end->block->ready, 0, __ATOMIC_SEQ_CST);
-	__atomic_fetch_and(&end->words[1], ~(LINKED | EVTCHN_FIFO_LINK_MASK), __ATOMIC_SEQ_CST);
-	__atomic_fetch_and(&end->words[1], ~PENDING, __ATOMIC_SEQ_CST);
+	(void)bare_take_fifo(&end->words[1]);
 }
 
 static void *answer(void *arg)

@@ -8,11 +8,8 @@
 #ifndef BENCH_ENGINE_STATES_H
 #define BENCH_ENGINE_STATES_H
 
+#include "bare.h"
 #include "engine.h"
-
-#define PENDING (1u << EVTCHN_FIFO_PENDING)
-#define MASKED	(1u << EVTCHN_FIFO_MASKED)
-#define LINKED	(1u << EVTCHN_FIFO_LINKED)
 
 #define PORTS_2L   4095u
 #define PORTS_FIFO 1023u

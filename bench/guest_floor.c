@@ -5,12 +5,8 @@
  * each, as there is a handler. No IRQs, no locks, no masks, nothing is counted. Nothing of Carillon
  * is measured here.
  */
+#include "bare.h"
 #include "guest.h"
-
-#define PENDING (1u << EVTCHN_FIFO_PENDING)
-#define MASKED	(1u << EVTCHN_FIFO_MASKED)
-#define LINKED	(1u << EVTCHN_FIFO_LINKED)
-#define LINK	EVTCHN_FIFO_LINK_MASK
 
 static void count(struct played *p)
 {
@@ -60,17 +56,9 @@ static void queue_fifo(struct played *p, unsigned q)
 	evtchn_port_t port = __atomic_load_n(&p->block->head[q], __ATOMIC_ACQUIRE);
 
 	while (port) {
-		event_word_t *word = played_word(p, port);
-		event_word_t old = __atomic_load_n(word, __ATOMIC_RELAXED), mine;
+		event_word_t old = bare_take_fifo(played_word(p, port));
 
-		/* Off the queue, and taken if it is to be handled, in one step. */
-		do {
-			mine = LINKED | LINK;
-			if ((old & (PENDING | MASKED)) == PENDING)
-				mine |= PENDING;
-		} while (!__atomic_compare_exchange_n(word, &old, old & ~mine, false,
-						      __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
-		if (mine & PENDING)
+		if ((old & (PENDING | MASKED)) == PENDING)
 			handler(p);
 		port = old & LINKED ? old & LINK : 0;
 	}

@@ -49,11 +49,10 @@ static inline bool irq_claim(const struct irq_desc *desc, struct guest_cpu *cpu,
 }
 
 /*
- * The event has been taken, by a read-modify-write: is what irq_claim read still so? Also after a
- * hook has been called, which may do anything that a handler may. Else irq_unclaim, and put the
- * event back.
+ * The event has been taken, by a read-modify-write: is what irq_claim read still so? Then the pass
+ * runs, and others wait for it. Else irq_unclaim, and put the event back.
  */
-static inline bool irq_claimed(struct guest *g, const struct irq_desc *desc,
+static inline bool irq_claimed(struct guest *g, struct irq_desc *desc,
 			       const struct irq_claim *claim)
 {
 	const struct guest_irq_hooks *hooks;
@@ -65,7 +64,14 @@ static inline bool irq_claimed(struct guest *g, const struct irq_desc *desc,
 	if (!hooks)
 		return true;
 	irq_tell_entropy(g, desc, hooks);
-	return load_acquire(&desc->lock.seq) == claim->seq;
+	/*
+	 * Whoever took the lock meanwhile found the pass running. But the hook itself may have
+	 * removed the handler, which nobody waits for then: that was the whole pass.
+	 */
+	if (!desc->dead)
+		return true;
+	irq_pass_ended(g, desc);
+	return false;
 }
 
 /* The pass is over, or there is none. Release: whoever waited may change what it used. */

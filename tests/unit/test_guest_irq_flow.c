@@ -137,16 +137,19 @@ struct evil {
 	struct record *victim;
 	unsigned irqs, last;
 	uint64_t cycles;
-	bool free;
+	bool free, looks;
 };
 
 static void on_interrupt(void *arg, unsigned irq, uint64_t cycles)
 {
 	struct evil *e = arg;
+	struct guest_irq_stats stats;
 
 	e->irqs++;
 	e->last = irq;
 	e->cycles = cycles;
+	if (e->looks)
+		assert_rc(guest_irq_get_stats(e->g, irq, &stats), 0);
 	if (!e->free)
 		return;
 	/* at the worst moment: the event has been taken, its handler not yet called */
@@ -199,10 +202,14 @@ static void entropy_of_each_interrupt(void **state)
 		assert_int_equal(evil.last, irq);
 		assert_int_equal(evil.cycles, testbed_cycles(m->tb));
 	}
+	/* also if it has the descriptor's lock meanwhile */
+	evil.looks = true;
+	assert_rc(guest_notify_irq(m->a, irq), 0);
+	assert_int_equal(evil.irqs, 4);
 	guest_set_irq_hooks(m->a, NULL);
 	assert_rc(guest_notify_irq(m->a, irq), 0);
-	assert_int_equal(evil.irqs, 3);
-	assert_int_equal(r.runs, 5);
+	assert_int_equal(evil.irqs, 4);
+	assert_int_equal(r.runs, 6);
 }
 
 /* ---- unclaimed ------------------------------------------------------------------------------ */

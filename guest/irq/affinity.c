@@ -37,8 +37,9 @@ void irq_move_due(struct guest *g, struct irq_desc *desc)
 {
 	/*
 	 * If the hypervisor will not have it, or the CPU has gone meanwhile, the IRQ stays where it
-	 * is: nobody is there to be told.
+	 * is: nobody is there to be told. A wish that stayed would keep it from the quick way.
 	 */
+	desc->affinity.move = false;
 	if (cpu_ready(g, desc->affinity.cpu))
 		(void)irq_move(g, desc, desc->affinity.cpu);
 }

@@ -211,6 +211,29 @@ static void moves_at_the_next_ack(void **state)
 	}
 }
 
+/* The CPU has gone until then: the IRQ stays, and is not taken there when the CPU comes again. */
+static void moves_to_a_cpu_that_has_gone(void **state)
+{
+	struct guests *m = *state;
+	struct mover mover = { .to = 1 };
+	struct record r = { .answer = GUEST_IRQ_HANDLED,
+			    .also = move_in_the_handler,
+			    .arg = &mover };
+	unsigned irq = bind_loop_to(m->a, &mover.tx);
+
+	assert_rc(guest_request_irq(m->a, irq, record_run, 0, "r", &r), 0);
+	enable_on(m, m->va);
+	send(m, mover.tx);
+	assert_rc(guest_cpu_dead(m->a, 1), 0);
+	send(m, mover.tx);
+	testbed_on(m->va1);
+	assert_rc(guest_cpu_init(m->a), 0);
+	testbed_on(NULL);
+	send(m, mover.tx);
+	assert_string_equal(mover.trail, "000");
+	assert_int_equal(guest_irq_effective_cpu(m->a, irq), 0);
+}
+
 static void what_does_not_move(void **state)
 {
 	struct guests *m = *state;
@@ -449,6 +472,7 @@ int main(void)
 		cpus_test(moves_at_once),
 		cpus_test(pending_goes_along),
 		cpus_test(moves_at_the_next_ack),
+		cpus_test(moves_to_a_cpu_that_has_gone),
 		cpus_test(what_does_not_move),
 		guests_test(only_to_cpus_that_are_there),
 		cpus_test(refused_by_the_hypervisor),

@@ -148,6 +148,7 @@ def test_stacks_of_the_shim():
 def test_several_vcpus():
     attack("chaos ms=300", OK, vcpus=4)
     attack("info", OK, vcpus=4)
+    attack("moved", OK, vcpus=4)
     for _ in range(10):
         err = attack("shutdowns", r"carillon: \d+ bytes in", vcpus=4)
         check("given up" not in err, err)

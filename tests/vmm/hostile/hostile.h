@@ -45,6 +45,7 @@ void mode_chaos(struct pv *pv);
 void mode_shutdowns(struct pv *pv);
 void mode_scratch(struct pv *pv);
 void mode_info(struct pv *pv);
+void mode_moved(struct pv *pv);
 
 void mode_sigreturn(struct pv *pv);
 void mode_gate(struct pv *pv);

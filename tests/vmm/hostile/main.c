@@ -125,15 +125,19 @@ static const struct mode {
 	const char *name;
 	void (*run)(struct pv *pv);
 } modes[] = {
-	{ "fuzz", mode_fuzz },	     { "chaos", mode_chaos },	  { "shutdowns", mode_shutdowns },
-	{ "scratch", mode_scratch }, { "info", mode_info },	  { "sigreturn", mode_sigreturn },
-	{ "gate", mode_gate },	     { "inside", mode_inside },	  { "compat", mode_compat },
-	{ "flags", mode_flags },     { "frames", mode_frames },	  { "plan", mode_plan },
-	{ "endless", mode_endless }, { "maps", mode_maps },	  { "unmap", mode_unmap },
-	{ "tables", mode_tables },   { "console", mode_console }, { "timers", mode_timers },
-	{ "shared", mode_shared },   { "calls", mode_calls },	  { "arguments", mode_arguments },
-	{ "stack", mode_stack },     { "areas", mode_areas },	  { "segments", mode_segments },
-	{ "vectors", mode_vectors },
+	{ "fuzz", mode_fuzz },		 { "chaos", mode_chaos },
+	{ "shutdowns", mode_shutdowns }, { "scratch", mode_scratch },
+	{ "info", mode_info },		 { "moved", mode_moved },
+	{ "sigreturn", mode_sigreturn }, { "gate", mode_gate },
+	{ "inside", mode_inside },	 { "compat", mode_compat },
+	{ "flags", mode_flags },	 { "frames", mode_frames },
+	{ "plan", mode_plan },		 { "endless", mode_endless },
+	{ "maps", mode_maps },		 { "unmap", mode_unmap },
+	{ "tables", mode_tables },	 { "console", mode_console },
+	{ "timers", mode_timers },	 { "shared", mode_shared },
+	{ "calls", mode_calls },	 { "arguments", mode_arguments },
+	{ "stack", mode_stack },	 { "areas", mode_areas },
+	{ "segments", mode_segments },	 { "vectors", mode_vectors },
 };
 
 void pv_main(struct start_info *si)

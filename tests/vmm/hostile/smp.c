@@ -286,3 +286,49 @@ void mode_info(struct pv *pv)
 	}
 	hostile_done();
 }
+
+static volatile bool awake[MAX_CPUS];
+
+/* Once. Then it makes no call, so nothing but what woke it can show it where its vcpu_info is. */
+static void sleep_once(unsigned cpu, void *arg)
+{
+	(void)arg;
+	pv_hypercall(__HYPERVISOR_sched_op, SCHEDOP_block, 0, 0, 0, 0);
+	awake[cpu] = true;
+	for (;;)
+		__builtin_ia32_pause();
+}
+
+static bool is_blocked(unsigned cpu)
+{
+	struct vcpu_runstate_info r;
+
+	return !pv_hypercall(__HYPERVISOR_vcpu_op, VCPUOP_get_runstate_info, cpu, pv_arg(&r), 0,
+			     0) &&
+	       r.state == RUNSTATE_blocked;
+}
+
+/* Its vcpu_info moves while a vCPU sleeps: it takes its upcall in the new place. OK. */
+void mode_moved(struct pv *pv)
+{
+	for (unsigned i = 1; i < 4; i++) {
+		volatile struct vcpu_info *info = (void *)&arena[i][i * 64];
+		struct vcpu_register_vcpu_info r = { pv_frame_of(pv, arena[i]), i * 64, 0 };
+		uint64_t end = guest_clock(pv->guest) + UINT64_C(5000000000);
+
+		hostile_start_vcpu(pv, i, sleep_once, NULL);
+		while (!is_blocked(i))
+			;
+		hostile_spin(pv, 20);
+		pv_hypercall(__HYPERVISOR_vcpu_op, VCPUOP_down, i, 0, 0, 0);
+		gs_area[i][0] = pv_arg((void *)&arena[i][i * 64]);
+		if (pv_hypercall(__HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_info, i, pv_arg(&r), 0,
+				 0))
+			pv_panic("hostile: vcpu_info does not move");
+		pv_hypercall(__HYPERVISOR_vcpu_op, VCPUOP_up, i, 0, 0, 0);
+		while (info->evtchn_upcall_pending || !awake[i])
+			if (guest_clock(pv->guest) > end)
+				pv_panic("hostile: vCPU %u has no upcall", i);
+	}
+	hostile_done();
+}

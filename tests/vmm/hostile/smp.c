@@ -308,27 +308,42 @@ static bool is_blocked(unsigned cpu)
 	       r.state == RUNSTATE_blocked;
 }
 
-/* Its vcpu_info moves while a vCPU sleeps: it takes its upcall in the new place. OK. */
+/* Not by spinning: the other vCPUs may need this processor. */
+static void nap(struct pv *pv, uint64_t ms)
+{
+	struct sched_poll p = { .timeout = guest_clock(pv->guest) + ms * UINT64_C(1000000) };
+
+	pv_hypercall(__HYPERVISOR_sched_op, SCHEDOP_poll, pv_arg(&p), 0, 0, 0);
+}
+
+static void move_asleep(struct pv *pv, unsigned cpu)
+{
+	volatile struct vcpu_info *info = (void *)&arena[cpu][cpu * 64];
+	struct vcpu_register_vcpu_info r = { pv_frame_of(pv, arena[cpu]), cpu * 64, 0 };
+	uint64_t end = guest_clock(pv->guest) + UINT64_C(15000000000);
+
+	hostile_start_vcpu(pv, cpu, sleep_once, NULL);
+	while (!is_blocked(cpu))
+		nap(pv, 1);
+	nap(pv, 20);
+	pv_hypercall(__HYPERVISOR_vcpu_op, VCPUOP_down, cpu, 0, 0, 0);
+	gs_area[cpu][0] = pv_arg(&arena[cpu][cpu * 64]);
+	if (pv_hypercall(__HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_info, cpu, pv_arg(&r), 0, 0))
+		pv_panic("hostile: vcpu_info does not move");
+	pv_hypercall(__HYPERVISOR_vcpu_op, VCPUOP_up, cpu, 0, 0, 0);
+	while (info->evtchn_upcall_pending || !awake[cpu]) {
+		if (guest_clock(pv->guest) > end)
+			pv_panic("hostile: vCPU %u is %s, and has no upcall", cpu,
+				 awake[cpu] ? "awake" : "asleep");
+		nap(pv, 1);
+	}
+	pv_hypercall(__HYPERVISOR_vcpu_op, VCPUOP_down, cpu, 0, 0, 0);
+}
+
+/* Their vcpu_info moves while vCPUs sleep: they take their upcalls in the new place. OK. */
 void mode_moved(struct pv *pv)
 {
-	for (unsigned i = 1; i < 4; i++) {
-		volatile struct vcpu_info *info = (void *)&arena[i][i * 64];
-		struct vcpu_register_vcpu_info r = { pv_frame_of(pv, arena[i]), i * 64, 0 };
-		uint64_t end = guest_clock(pv->guest) + UINT64_C(5000000000);
-
-		hostile_start_vcpu(pv, i, sleep_once, NULL);
-		while (!is_blocked(i))
-			;
-		hostile_spin(pv, 20);
-		pv_hypercall(__HYPERVISOR_vcpu_op, VCPUOP_down, i, 0, 0, 0);
-		gs_area[i][0] = pv_arg((void *)&arena[i][i * 64]);
-		if (pv_hypercall(__HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_info, i, pv_arg(&r), 0,
-				 0))
-			pv_panic("hostile: vcpu_info does not move");
-		pv_hypercall(__HYPERVISOR_vcpu_op, VCPUOP_up, i, 0, 0, 0);
-		while (info->evtchn_upcall_pending || !awake[i])
-			if (guest_clock(pv->guest) > end)
-				pv_panic("hostile: vCPU %u has no upcall", i);
-	}
+	for (unsigned i = 1; i < 4; i++)
+		move_asleep(pv, i);
 	hostile_done();
 }

@@ -162,6 +162,8 @@ bool vcpu_fall_asleep(struct vcpu *v);
 bool vcpu_wait_runnable(struct vcpu *v);
 /* Is its vcpu_info, which is there now, elsewhere than the alias page shows? */
 bool vcpu_info_moved(const struct vcpu *v, uint64_t *mfn, unsigned *offset);
+/* Must its own thread do something before it goes on in the guest, or may it not go on? */
+bool vcpu_needs_its_thread(const struct vcpu *v);
 
 /* process_vcpu.c */
 void *vcpu_main(void *arg);

@@ -82,22 +82,28 @@ bool vcpu_info_moved(const struct vcpu *v, uint64_t *mfn, unsigned *offset)
 	       (!v->control->info || *mfn != v->info_mfn || *offset != v->info_offset);
 }
 
+bool vcpu_needs_its_thread(const struct vcpu *v)
+{
+	unsigned offset;
+	uint64_t mfn;
+
+	return !hv_vcpu_runnable(v->hv) || hv_vcpu_nmi_due(v->hv) ||
+	       vcpu_info_moved(v, &mfn, &offset);
+}
+
 /*
  * Its way back into the guest, by who took VCPU_ASLEEP away. Whatever is not simply going on is for
  * its own thread: it is called in, and waits there.
  */
 static void wake_up(struct vcpu *v)
 {
-	unsigned offset;
-	uint64_t mfn;
-
 	if (hv_domain_is_shut_down(v->process->domain, NULL)) {
 		process_kill(v->process);
 		return;
 	}
 	hv_vcpu_resumed(v->hv);
 	vcpu_set_state(v, VCPU_IN_GUEST);
-	if (!hv_vcpu_runnable(v->hv) || hv_vcpu_nmi_due(v->hv) || vcpu_info_moved(v, &mfn, &offset))
+	if (vcpu_needs_its_thread(v))
 		call_in(v);
 	else if (!v->left_looks && hv_vcpu_upcall_due(v->hv))
 		vcpu_signal(v);

@@ -127,7 +127,8 @@ static bool way_back(struct vcpu *v, const struct seccomp_data *call)
 			plan_show(v);
 		}
 		vcpu_set_state(v, VCPU_IN_GUEST);
-		if (hv_vcpu_runnable(v->hv) && !hv_vcpu_nmi_due(v->hv))
+		/* Others may have taken it down, moved its vcpu_info and let it up again since. */
+		if (!vcpu_needs_its_thread(v))
 			break;
 		vcpu_set_state(v, VCPU_IN_MONITOR);
 	}

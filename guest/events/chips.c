@@ -33,8 +33,8 @@ static bool port_mask_ack(struct guest *g, struct irq_desc *desc)
 
 void port_retrigger(struct guest *g, struct irq_desc *desc)
 {
-	if (desc->line)
-		g->abi->set_pending(g, desc->line);
+	if (desc->line && g->abi->set_pending(g, desc->line))
+		fetch_add_relaxed(&desc->merged, UINT64_C(1));
 }
 
 unsigned port_cpu(const struct irq_desc *desc)

@@ -56,8 +56,11 @@ struct events_abi {
 	bool (*clear_pending)(struct guest *g, evtchn_port_t port);
 	/* Both, mask first, in one step if the words allow it. Answers as clear_pending. */
 	bool (*mask_clear)(struct guest *g, evtchn_port_t port);
-	/* Announces nothing: it is masked, or the caller unmasks it afterwards. */
-	void (*set_pending)(struct guest *g, evtchn_port_t port);
+	/*
+	 * Announces nothing: it is masked, or the caller unmasks it afterwards. Answers whether it
+	 * was pending before.
+	 */
+	bool (*set_pending)(struct guest *g, evtchn_port_t port);
 	unsigned (*state)(const struct guest *g, evtchn_port_t port); /* GUEST_PORT_*; any port */
 
 	/*
@@ -134,7 +137,7 @@ static inline void events_prefetch_irq(const struct guest *g, evtchn_port_t port
 
 /* upcall.c, in the upcall. A port that is pending and not masked, on the CPU that has it. */
 void events_dispatch(struct guest *g, struct guest_cpu *cpu, evtchn_port_t port);
-/* The same, of one whose event has been taken, and should not have been. */
+/* The same, of one whose event has been taken by a claim that does not hold; and gives that up. */
 void events_put_back(struct guest *g, struct guest_cpu *cpu, evtchn_port_t port);
 
 /* The port's IRQ at present, or NULL. */
@@ -154,9 +157,10 @@ static inline void events_claimed(struct guest *g, struct guest_cpu *cpu, evtchn
 		irq_run_quick(g, desc, cpu, claim);
 		return;
 	}
-	irq_unclaim(cpu);
 	if (taken)
 		events_put_back(g, cpu, port);
+	else
+		irq_unclaim(cpu);
 }
 
 /* op: EVTCHNOP_*. */

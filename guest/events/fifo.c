@@ -230,12 +230,11 @@ static bool fifo_mask_clear(struct guest *g, evtchn_port_t port)
 	return old & PENDING;
 }
 
-static void fifo_set_pending(struct guest *g, evtchn_port_t port)
+static bool fifo_set_pending(struct guest *g, evtchn_port_t port)
 {
 	event_word_t *word = word_of(g, port);
 
-	if (word)
-		fetch_or_sc(word, PENDING);
+	return word && (fetch_or_sc(word, PENDING) & PENDING);
 }
 
 /*

@@ -100,9 +100,10 @@ static bool two_level_mask_clear(struct guest *g, evtchn_port_t port)
 	return two_level_clear_pending(g, port);
 }
 
-static void two_level_set_pending(struct guest *g, evtchn_port_t port)
+static bool two_level_set_pending(struct guest *g, evtchn_port_t port)
 {
-	fetch_or_sc(&g->shared->evtchn_pending[port / WORD_BITS], bit_of(port));
+	return fetch_or_sc(&g->shared->evtchn_pending[port / WORD_BITS], bit_of(port)) &
+	       bit_of(port);
 }
 
 static unsigned two_level_state(const struct guest *g, evtchn_port_t port)

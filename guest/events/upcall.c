@@ -132,10 +132,18 @@ static bool is_open(const struct guest *g, evtchn_port_t port)
  */
 void events_put_back(struct guest *g, struct guest_cpu *cpu, evtchn_port_t port)
 {
+	struct irq_desc *desc;
+	bool met = false;
+
 	lock_acquire(g, &g->map_lock);
-	if (table_get(&g->ports, port) || is_open(g, port))
-		g->abi->set_pending(g, port);
+	desc = table_get(&g->ports, port);
+	if (desc || is_open(g, port))
+		met = g->abi->set_pending(g, port);
+	if (met && desc)
+		fetch_add_relaxed(&desc->merged, UINT64_C(1));
 	lock_release(&g->map_lock);
+	/* Not before that: who disables the IRQ waits for the claim, and then finds it pending. */
+	irq_unclaim(cpu);
 	events_dispatch(g, cpu, port);
 	/* What the hook raised for whose sake the event is put back: nobody may come after this. */
 	irq_run_raised(g, cpu);

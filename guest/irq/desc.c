@@ -111,6 +111,7 @@ static void desc_reset(struct guest *g, struct irq_desc *desc)
 	for (cpu = 0; cpu < g->nr_cpus; cpu++)
 		store_relaxed(&desc->count[cpu], (uint64_t)0);
 	store_relaxed(&desc->quick_count, (uint64_t)0);
+	store_relaxed(&desc->merged, (uint64_t)0);
 	desc->unclaimed = (struct irq_unclaimed){ 0 };
 	desc->affinity = (struct irq_affinity){ 0 };
 	desc->late = (struct irq_late){ 0 };

@@ -173,6 +173,7 @@ struct irq_desc {
 	struct irq_source src;
 	struct irq_unclaimed unclaimed;
 	struct irq_affinity affinity;
+	uint64_t merged; /* events that were put back where there was one again; atomic */
 	struct irq_desc *next_raised;
 	struct irq_late late;
 	struct irq_desc *next_free;

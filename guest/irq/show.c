@@ -249,6 +249,7 @@ int guest_irq_get_stats(struct guest *g, unsigned irq, struct guest_irq_stats *s
 		*stats = (struct guest_irq_stats){
 			.handled = handled,
 			.unclaimed = load_relaxed(&desc->unclaimed.total),
+			.merged = load_relaxed(&desc->merged),
 			.late_spurious = desc->late.spurious,
 			.late_delayed = desc->late.delayed,
 			.late_delay = desc->late.delay,

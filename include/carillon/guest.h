@@ -584,8 +584,11 @@ uint64_t guest_irq_count_cpu(const struct guest *g, unsigned irq, unsigned cpu);
 
 /* Since the IRQ was bound. */
 struct guest_irq_stats {
-	uint64_t handled;	/* guest_irq_count */
-	uint64_t unclaimed;	/* no handler said that it was its own */
+	uint64_t handled;   /* guest_irq_count */
+	uint64_t unclaimed; /* no handler said that it was its own */
+	/* Taken, put back as the IRQ was being changed, and one with the event that came meanwhile.
+	 */
+	uint64_t merged;
 	uint64_t late_spurious; /* late eois that said spurious */
 	uint64_t late_delayed;	/* of these: that were delayed */
 	uint64_t late_delay;	/* ns, by all of these together */

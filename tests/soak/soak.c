@@ -159,21 +159,38 @@ static void send(struct channel *c, struct guest *g, uint32_t r)
 		c->state = CLOSING;
 }
 
+/* What has become of the channel's events: info.merged by both halves. Its IRQ is disabled. */
+static void count(struct channel *c, struct dom *d, struct guest *g, struct hv_port_info *info,
+		  uint64_t *handled)
+{
+	struct guest_irq_stats stats = { 0 };
+
+	*info = (struct hv_port_info){ 0 };
+	if (hv_port_info(testbed_hv_domain(d->d), c->port_b, info) || !info->counted ||
+	    guest_irq_get_stats(g, (unsigned)c->irq_b, &stats))
+		complain(&soak.refused, "no counters", (long)c->port_b, 0);
+	info->merged += stats.merged;
+	/* An event may have come after the last look: then it is pending, not handled yet. */
+	*handled = atomic_load(&c->handled) + info->pending;
+}
+
 /* All that was sent has been handled: compare, and let go of it. */
 static void settle(struct channel *c, struct dom *d, struct guest *g)
 {
-	uint64_t sent = atomic_load(&c->sent), handled;
+	uint64_t sent = atomic_load(&c->sent), handled = 0;
 	struct hv_port_info info = { 0 };
 
 	if (atomic_load(&c->seen) != sent)
 		return;				      /* later */
 	if (guest_disable_irq(g, (unsigned)c->irq_b)) /* waits for a handler that is at its end */
 		complain(&soak.refused, "cannot disable", c->irq_b, 0);
-	if (hv_port_info(testbed_hv_domain(d->d), c->port_b, &info) || !info.counted)
-		complain(&soak.refused, "no counters", (long)c->port_b, 0);
-	handled = atomic_load(&c->handled);
-	/* An event may have come after the last look: then it is pending, not handled yet. */
-	handled += info.pending;
+	for (unsigned looks = 0; looks < 1000; looks++) {
+		count(c, d, g, &info, &handled);
+		if (info.sends == handled + info.merged)
+			break;
+		/* Another CPU that had taken an event when the IRQ was disabled puts it back. */
+		sched_yield();
+	}
 	if (info.sends != sent)
 		complain(&soak.wrong_counts, "sent, raised", (long)sent, (long)info.sends);
 	if (info.sends != handled + info.merged)

@@ -18,7 +18,9 @@ cross=$(grep -nE '#include *["<].*guest/' -r hypervisor --include='*.[chS]'
         grep -nE '#include *["<](\.\./)*(guest|hypervisor)/' -r vmm testbed --include='*.[chS]')
 [ -z "$cross" ] || { echo "a half is looked at from where it may not be:"; echo "$cross"; bad=1; }
 
-run-clang-tidy -quiet -p build -extra-arg=-Wno-unknown-warning-option \
+mkdir -p build/tidy
+scripts/tidy-commands.py build >build/tidy/compile_commands.json || exit 1
+run-clang-tidy -quiet -p build/tidy -extra-arg=-Wno-unknown-warning-option \
     "^$PWD/(hypervisor|guest|testbed|vmm|bench|images)/.*\.c$" >build/tidy.log 2>&1 ||
     { grep -E '(warning|error):' build/tidy.log | sort -u; bad=1; }
 

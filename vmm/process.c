@@ -125,6 +125,7 @@ int process_backend_init(void)
 	}
 	if (sched_getaffinity(0, sizeof(b->cpus), &b->cpus))
 		CPU_ZERO(&b->cpus); /* more processors than the set has room for: no pinning */
+	b->one_cpu = CPU_COUNT(&b->cpus) == 1;
 	b->lowest_va = lowest_va();
 	/* Four nested frames, and room for what the handlers themselves need. */
 	if (frame < 4096)

@@ -107,6 +107,7 @@ struct process {
 /* What process_backend_init found out. */
 struct process_backend {
 	cpu_set_t cpus; /* that we may run on */
+	bool one_cpu;	/* it is one only, and so everybody's */
 	atomic_uint next_cpu;
 	int shim_fd; /* a memfd with the shim's executable */
 	uint64_t lowest_va;

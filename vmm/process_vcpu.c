@@ -319,10 +319,14 @@ void vcpu_signal(const struct vcpu *v)
 	syscall(SYS_tgkill, v->process->pid, v->tid, SHIM_SIGNAL);
 }
 
-/* True: another thread answers, or has. */
+/*
+ * True: another thread answers, or has. Not if that might be on another processor: beside a busy
+ * one Linux lets a guest that is woken from there wait for milliseconds, where our thread has its
+ * turn at once, and wakes the guest next to it.
+ */
 static bool leave_call(struct vcpu *v, const struct seccomp_notif *call, int64_t value)
 {
-	if (hv_vcpu_runnable(v->hv))
+	if (!process_backend.one_cpu || hv_vcpu_runnable(v->hv))
 		return false;
 	v->left_answer = (struct seccomp_notif_resp){ .id = call->id, .val = value };
 	v->left_looks = looks_itself(v, &call->data);

@@ -154,6 +154,19 @@ def test_several_vcpus():
         check("given up" not in err, err)
 
 
+def test_on_one_cpu():
+    """Where there is but one, whoever wakes a vCPU that sleeps answers its call, too."""
+    cpus = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cpus)})
+    try:
+        attack("chaos ms=300", OK, vcpus=4)
+        attack("info", OK, vcpus=4)
+        attack("moved", OK, vcpus=4)
+        attack("shutdowns", r"carillon: \d+ bytes in", vcpus=4)
+    finally:
+        os.sched_setaffinity(0, cpus)
+
+
 def test_the_right_vcpu_is_reported():
     """Others wait when vCPU 0 gives up: the report is of vCPU 0 and its last hypercall."""
     for _ in range(10):

@@ -20,6 +20,7 @@
  *   be woken: its thread leaves the call unanswered and waits for the next one, which cannot come
  *   before. Who makes it runnable takes the state away and answers, so this thread need not be
  *   woken in between. If it is runnable already, its thread does that itself, or somebody has.
+ *   Where there is one processor only: leave_call() in process_vcpu.c says why.
  *
  * - VCPU_IN_MONITOR: written when a call has come in: nothing need be done, we look before we
  *   answer. Between a call's trap and that store, a kick still signals: if the call was not yet

@@ -7,8 +7,9 @@
  * The rules, for all that follows:
  *
  * - A descriptor's lock is a leaf but for irqs.lock and a CPU's late_lock. Chips and flows are
- *   called with it held and events disabled, so they neither wait nor allocate; handlers and hooks
- *   are called without it, within a pass: run_handlers (flow.c), or a quick one (quick.h).
+ *   called with it held and events disabled, so they neither wait nor allocate (leave_to_pass
+ *   relaxes once); handlers and hooks are called without it, within a pass: run_handlers (flow.c),
+ *   or a quick one (quick.h).
  *
  * - One pass over an IRQ's handlers at a time, whatever the flow and the CPU. A flow that finds one
  *   running leaves the event where that pass will find it, or where that pass's CPU will.

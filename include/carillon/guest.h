@@ -57,7 +57,7 @@ struct guest_port_ops {
 	 */
 	uint64_t (*frame_of)(void *ctx, const void *p);
 
-	/* In every busy wait. May be NULL. */
+	/* In every busy wait, also with events disabled and locks held. May be NULL. */
 	void (*relax)(void *ctx);
 
 	/*

@@ -116,13 +116,7 @@ int process_backend_init(void)
 		error = probe_signals();
 	if (error)
 		return error;
-	if (!(getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE)) {
-		process_complain(
-			NULL,
-			"domains need the FSGSBASE instructions, this processor or kernel has "
-			"them off (boot option nofsgsbase?)");
-		return -ENOTSUP;
-	}
+	b->loads_bases = getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE;
 	if (sched_getaffinity(0, sizeof(b->cpus), &b->cpus))
 		CPU_ZERO(&b->cpus); /* more processors than the set has room for: no pinning */
 	b->one_cpu = CPU_COUNT(&b->cpus) == 1;

@@ -108,6 +108,8 @@ struct process {
 struct process_backend {
 	cpu_set_t cpus; /* that we may run on */
 	bool one_cpu;	/* it is one only, and so everybody's */
+	/* A process may load FS and GS bases by instructions (FSGSBASE); else by system calls. */
+	bool loads_bases;
 	atomic_uint next_cpu;
 	int shim_fd; /* a memfd with the shim's executable */
 	uint64_t lowest_va;
@@ -144,7 +146,12 @@ int process_map_boot(struct process *p);
 int plan_add(struct plan *plan, const struct shim_op *op);
 void plan_clear(struct plan *plan);
 int plan_alias(struct process *p, struct plan *plan, unsigned vcpu, uint64_t mfn);
-/* Put the next operations into the control page; how many. */
+/* The bases that `work` says are to be loaded by system calls, and `work` says so no more. */
+int plan_bases(struct vcpu *v);
+/*
+ * Put the next operations into the control page; how many. Those that were there and have not been
+ * made yet come first.
+ */
 unsigned plan_show(struct vcpu *v);
 /* Is this call the next one planned? Then it counts as made. */
 bool plan_allows(struct vcpu *v, const struct seccomp_data *call);

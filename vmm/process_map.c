@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A domain's mappings: from (address, frames) to mmap and munmap calls that the shim makes with our
- * leave. Which mappings a guest may ask for is the hypervisor's business (mm*.c there).
+ * System calls that the shim makes with our leave: a domain's mappings, from (address, frames) to
+ * mmap and munmap, and the bases of segments where there are no instructions for it. Which mappings
+ * a guest may ask for is the hypervisor's business (mm*.c there).
  */
 #define _GNU_SOURCE 1
+#include <asm/prctl.h>
 #include <asm/unistd.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -21,8 +23,8 @@ static bool follows(const struct shim_op *last, const struct shim_op *op)
 		return false;
 	if (op->nr == __NR_munmap)
 		return true;
-	return last->args[2] == op->args[2] && last->args[4] == op->args[4] &&
-	       last->args[5] + last->args[1] == op->args[5];
+	return op->nr == __NR_mmap && last->args[2] == op->args[2] &&
+	       last->args[4] == op->args[4] && last->args[5] + last->args[1] == op->args[5];
 }
 
 int plan_add(struct plan *plan, const struct shim_op *op)
@@ -58,8 +60,9 @@ void plan_clear(struct plan *plan)
 unsigned plan_show(struct vcpu *v)
 {
 	struct plan *plan = &v->plan;
-	unsigned n = plan->nr - plan->shown;
+	unsigned n = plan->nr - plan->allowed;
 
+	plan->shown = plan->allowed;
 	if (n > SHIM_MAX_OPS)
 		n = SHIM_MAX_OPS;
 	memcpy(v->control->ops, plan->ops + plan->shown, n * sizeof(*plan->ops));
@@ -182,6 +185,27 @@ int plan_alias(struct process *p, struct plan *plan, unsigned vcpu, uint64_t mfn
 {
 	return add_mapping(p, plan, SHIM_ALIAS + (uint64_t)vcpu * HV_PAGE_SIZE, mfn, 1,
 			   HV_PROT_READ | HV_PROT_WRITE);
+}
+
+/* ---- bases ----------------------------------------------------------------------------------- */
+
+static int add_base(struct plan *plan, uint64_t which, uint64_t base)
+{
+	struct shim_op op = { .nr = __NR_arch_prctl, .args = { which, base } };
+
+	return plan_add(plan, &op);
+}
+
+int plan_bases(struct vcpu *v)
+{
+	int r = 0;
+
+	if (v->work & SHIM_WORK_FS)
+		r = add_base(&v->plan, ARCH_SET_FS, v->control->fs_base);
+	if (!r && (v->work & SHIM_WORK_GS))
+		r = add_base(&v->plan, ARCH_SET_GS, v->control->gs_base);
+	v->work &= ~(unsigned)(SHIM_WORK_FS | SHIM_WORK_GS);
+	return r;
 }
 
 /* ---- the hypercall page ---------------------------------------------------------------------- */

@@ -100,6 +100,21 @@ static bool looks_itself(const struct vcpu *v, const struct seccomp_data *call)
 }
 
 /*
+ * What was shown before may not have been done yet: on its way to the last signal the shim called
+ * once more (PARK). Then it is done with this. The guest can write `done`: its own work it misses
+ * or does twice.
+ */
+static void show_work(struct vcpu *v)
+{
+	struct shim_vcpu *control = v->control;
+
+	if (__atomic_load_n(&v->scratch->done, __ATOMIC_RELAXED) != control->seq)
+		v->work |= control->work;
+	control->work = v->work;
+	control->seq++;
+}
+
+/*
  * Look at everything that the guest must not miss before its next instruction, and queue the signal
  * if there is anything: it is delivered when the answer lets the thread out of the kernel. False:
  * there is no way back.
@@ -119,6 +134,10 @@ static bool way_back(struct vcpu *v, const struct seccomp_data *call)
 			return false;
 		}
 		plan_start(v);
+		if (!process_backend.loads_bases && plan_bases(v)) {
+			vcpu_over_broken(v, "there is no memory to plan its system calls");
+			return false;
+		}
 		hv_vcpu_entry(v->hv, &entry);
 		control->event = entry.event;
 		take_nmi(v);
@@ -132,10 +151,8 @@ static bool way_back(struct vcpu *v, const struct seccomp_data *call)
 			break;
 		vcpu_set_state(v, VCPU_IN_MONITOR);
 	}
-	if (v->work) {
-		control->work = v->work;
-		control->seq++;
-	}
+	if (v->work)
+		show_work(v);
 	if (v->work || (hv_vcpu_upcall_due(v->hv) && !looks_itself(v, call)))
 		vcpu_signal(v);
 	v->work = 0;
@@ -151,7 +168,7 @@ static enum outcome call_done(struct vcpu *v, const struct seccomp_data *call, i
 
 	*value = 0;
 	if (error || v->plan.allowed != v->plan.shown) {
-		vcpu_over_broken(v, "its process cannot map what it asked for: %s",
+		vcpu_over_broken(v, "its process cannot do what it asked for: %s",
 				 error && error < 4096 ? strerror((int)error)
 						       : "the shim was interfered with");
 		return OVER;
@@ -245,8 +262,11 @@ int process_set_segment_base(struct hv_vcpu *hv, unsigned which, uint64_t base)
 {
 	struct vcpu *v = hv_vcpu_user(hv);
 
-	/* Loading a non-canonical base would be a fault in the shim. */
-	if ((base + (1ull << 47)) >> 48)
+	/*
+	 * Loading a non-canonical base would be a fault in the shim; and the system call wants one
+	 * that user space has.
+	 */
+	if ((base + (1ull << 47)) >> 48 || (!process_backend.loads_bases && base >> 47))
 		return -EINVAL;
 	switch (which) {
 	case SEGBASE_FS:

@@ -80,7 +80,7 @@ def test_host_calls():
     check("private call 1ca11005: -38" in err, err)
     for value in range(1, 8):
         # each is an error that the shim never gives; none is one that has words
-        expect = CRASHED + "it broke its sandbox: its process cannot map"
+        expect = CRASHED + "it broke its sandbox: its process cannot do"
         attack("gate error=%d" % value, expect + "|" + OK)
 
 
@@ -88,7 +88,8 @@ def test_32_bit_code():
     """int 0x80 is an exception, as on Xen; sysenter comes back somewhere."""
     for call in range(5):
         err = attack("compat call=%d" % call, CRASHED)
-        check("exception 13 (general protection) on CPU 0, error code 0x402" in err, err)
+        # 0x20: a kernel without 32-bit calls has no such segment either
+        check(re.search(r"exception 13 \(general protection\) on CPU 0, error code 0x(402|20)\b", err), err)
     attack("compat call=5", CRASHED)
 
 

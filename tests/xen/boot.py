@@ -67,7 +67,8 @@ def main():
         expect("no-image", [*common, str(tmp / "absent")], 3, r"xen-qemu: \S*absent: no such image\n")
         expect("no-module", [*common, "--module", str(tmp / "absent"), str(image)], 3,
                r"xen-qemu: \S*absent: no such module\n")
-        expect("no-xen", ["--xen", str(tmp / "absent"), str(image)], 3, r"xen-qemu: \S*absent: no such Xen\n")
+        expect("no-xen", ["--qemu", "true", "--xen", str(tmp / "absent"), str(image)], 3,
+               r"xen-qemu: \S*absent: no such Xen\n")
         expect("no-qemu", [*common, "--qemu", "no-such-qemu", str(image)], 3,
                r"xen-qemu: there is no no-such-qemu: Debian has it in qemu-system-x86\n")
         expect("no-log", ["--xen", str(image), "--log", str(image / "log"), "--qemu", "true", str(image)], 3,

@@ -124,17 +124,6 @@ int events_rebind(struct guest *g);
 /* Tell the hypervisor. -ENOSYS: 2-level. The descriptor's lock is held. */
 int events_set_priority(struct guest *g, evtchn_port_t port, unsigned priority);
 
-/* Hints, of a port that is to be handled in a while; then again, when that is soon. */
-static inline void events_prefetch_slot(const struct guest *g, evtchn_port_t port)
-{
-	table_prefetch(&g->ports, port);
-}
-
-static inline void events_prefetch_irq(const struct guest *g, evtchn_port_t port)
-{
-	__builtin_prefetch(table_get(&g->ports, port), 1);
-}
-
 /* upcall.c, in the upcall. A port that is pending and not masked, on the CPU that has it. */
 void events_dispatch(struct guest *g, struct guest_cpu *cpu, evtchn_port_t port);
 /* The same, of one whose event has been taken by a claim that does not hold; and gives that up. */
@@ -146,21 +135,27 @@ static inline struct irq_desc *events_irq(const struct guest *g, evtchn_port_t p
 	return table_at(&g->ports, port); /* its limit is FIFO's, the higher */
 }
 
+/* Where that is looked up. */
+static inline void *const *events_slot(const struct guest *g, evtchn_port_t port)
+{
+	return table_slot(&g->ports, port);
+}
+
 /*
  * The quick way of events_dispatch (irq/quick.h): if irq_claim of the port's IRQ says so, take the
- * event by a sequentially consistent read-modify-write, and say whether there was one.
+ * event by a sequentially consistent read-modify-write, and say whether there was one. How many
+ * passes that was: 1 or 0.
  */
-static inline void events_claimed(struct guest *g, struct guest_cpu *cpu, evtchn_port_t port,
-				  struct irq_desc *desc, const struct irq_claim *claim, bool taken)
+static inline unsigned events_claimed(struct guest *g, struct guest_cpu *cpu, evtchn_port_t port,
+				      struct irq_desc *desc, struct irq_claim *claim, bool taken)
 {
 	if (taken && irq_claimed(g, desc, claim)) {
 		irq_run_quick(g, desc, cpu, claim);
-		return;
+		return 1;
 	}
 	if (taken)
 		events_put_back(g, cpu, port);
-	else
-		irq_unclaim(cpu);
+	return 0;
 }
 
 /* op: EVTCHNOP_*. */

@@ -348,50 +348,71 @@ static uint32_t look(struct fifo_cpu *fc)
  * they need in the nearest cache, or are too few to matter.
  */
 #define FEW   128u
-#define AHEAD 4u
+#define AHEAD 8u
 #define NEAR  2u
 
-struct ahead {
-	unsigned turn; /* events so far */
-	evtchn_port_t port[AHEAD];
+struct drain {
+	unsigned passes;	  /* quick ones so far */
+	unsigned counted;	  /* of these: for the CPU */
+	const event_word_t *word; /* of the farthest; NULL: none is known */
+	void *const *slot[AHEAD]; /* of those up to it, by `passes` modulo AHEAD */
 };
 
-static inline evtchn_port_t link_of(const struct guest *g, evtchn_port_t port)
+static void count(struct guest_cpu *cpu, struct drain *d)
 {
-	const event_word_t *word = word_of(g, port);
-
-	return word ? load_relaxed(word) & LINK : 0;
+	irq_count_quick(cpu, d->passes - d->counted);
+	d->counted = d->passes;
 }
 
-static inline void fetch(const struct guest *g, evtchn_port_t port)
+/* The one that is so far away comes next behind those that are known. */
+static inline void fetch(const struct guest *g, struct drain *d, unsigned away, evtchn_port_t port)
 {
-	__builtin_prefetch(word_of(g, port), 1);
-	events_prefetch_slot(g, port);
+	void *const *slot;
+
+	d->word = port ? word_of(g, port) : NULL;
+	if (!d->word)
+		return;
+	slot = events_slot(g, port);
+	d->slot[(d->passes + away) % AHEAD] = slot;
+	__builtin_prefetch(d->word, 1);
+	__builtin_prefetch(slot);
+}
+
+static inline evtchn_port_t next_of(const struct drain *d)
+{
+	return d->word ? load_relaxed(d->word) & LINK : 0;
 }
 
 /* The queue's first port now, 0: it is empty. */
-static void fetch_ahead(const struct guest *g, struct ahead *a, evtchn_port_t first)
+static void fetch_ahead(const struct guest *g, struct drain *d, evtchn_port_t first)
 {
-	evtchn_port_t *now = &a->port[a->turn % AHEAD], last = a->port[(a->turn - 1) % AHEAD];
-	unsigned i;
+	void *const *near;
+	unsigned away;
 
-	events_prefetch_irq(g, a->port[(a->turn + NEAR) % AHEAD]);
-	*now = last ? link_of(g, last) : 0;
-	if (*now) {
-		fetch(g, *now);
+	if (d->word) {
+		near = d->slot[(d->passes + NEAR) % AHEAD];
+		__builtin_prefetch(load_relaxed(near), 1);
+		fetch(g, d, AHEAD, next_of(d));
+	}
+	if (d->word)
 		return;
-	}
 	/* The queue's end, or it has been overtaken: from the beginning. */
-	for (i = 1; i <= AHEAD; i++) {
-		a->port[(a->turn + i) % AHEAD] = first;
-		first = first ? link_of(g, first) : 0;
-		fetch(g, first);
-	}
+	for (away = 1; away <= AHEAD; away++, first = next_of(d))
+		fetch(g, d, away, first);
+}
+
+/* In a drain that may go on and on. */
+static void go_on(const struct guest *g, struct guest_cpu *cpu, struct drain *d,
+		  evtchn_port_t first)
+{
+	if (d->passes % FEW == 0)
+		count(cpu, d);
+	fetch_ahead(g, d, first);
 }
 
 /* The first event of a queue, if there is one. */
 static inline void handle_first(struct guest *g, struct guest_cpu *cpu, struct fifo_cpu *fc,
-				unsigned q, struct ahead *ahead)
+				unsigned q, struct drain *d)
 {
 	event_word_t *word;
 	evtchn_port_t port = first_of(g, fc, q, &word);
@@ -402,11 +423,11 @@ static inline void handle_first(struct guest *g, struct guest_cpu *cpu, struct f
 	if (!port)
 		return;
 	desc = events_irq(g, port);
-	if (desc && irq_claim(desc, cpu, port, &claim)) {
+	if (desc && irq_claim(desc, cpu, irq_quick(cpu->nr, port), &claim)) {
 		ready = take_off(fc, q, word, true);
-		if (ahead->turn++ >= FEW)
-			fetch_ahead(g, ahead, fc->head[q]);
-		events_claimed(g, cpu, port, desc, &claim, ready);
+		if (d->passes >= FEW)
+			go_on(g, cpu, d, fc->head[q]);
+		d->passes += events_claimed(g, cpu, port, desc, &claim, ready);
 	} else if (take_off(fc, q, word, false)) {
 		events_dispatch(g, cpu, port);
 	}
@@ -420,12 +441,16 @@ static inline void handle_first(struct guest *g, struct guest_cpu *cpu, struct f
 static void fifo_handle(struct guest *g, struct guest_cpu *cpu)
 {
 	struct fifo_cpu *fc = &fifo_of(g)->cpu[cpu->nr];
-	struct ahead ahead = { 0 };
+	struct drain d;
 
+	d.passes = 0;
+	d.counted = 0;
+	d.word = NULL;
 	/* Whether or not it is 0: the upcall needs the operation. */
 	take_ready(fc);
 	while (look(fc))
-		handle_first(g, cpu, fc, (unsigned)__builtin_ctz(fc->ready), &ahead);
+		handle_first(g, cpu, fc, (unsigned)__builtin_ctz(fc->ready), &d);
+	count(cpu, &d);
 }
 
 static bool fifo_take(struct guest *g, unsigned cpu, evtchn_port_t *port, bool *ready)

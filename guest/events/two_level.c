@@ -86,12 +86,13 @@ static bool two_level_mask(struct guest *g, evtchn_port_t port)
 
 static bool two_level_clear_pending(struct guest *g, evtchn_port_t port)
 {
+	size_t word = port / WORD_BITS;
+
 	/*
 	 * What the sender wrote before it set the bit is seen after this; what it sends from now on
 	 * sets the bit again.
 	 */
-	return fetch_and_sc(&g->shared->evtchn_pending[port / WORD_BITS], ~bit_of(port)) &
-	       bit_of(port);
+	return fetch_and_sc(&g->shared->evtchn_pending[word], ~bit_of(port)) & bit_of(port);
 }
 
 static bool two_level_mask_clear(struct guest *g, evtchn_port_t port)
@@ -148,123 +149,161 @@ static void two_level_unmask(struct guest *g, evtchn_port_t port)
 	store_sc(&cpu->vcpu_info->evtchn_upcall_pending, (uint8_t)1);
 }
 
+static inline uint64_t ready_in(const struct guest *g, const struct two_level_cpu *state,
+				size_t word)
+{
+	return load_acquire(&g->shared->evtchn_pending[word]) &
+	       ~load_acquire(&g->shared->evtchn_mask[word]) & load_relaxed(&state->ports[word]);
+}
+
 /*
- * One round over all that is selected, from the port after the last one served, round to that port.
- * The word in which the round begins comes twice: its upper part first, its lower part at the end.
+ * One round over all that is selected, from the port after the last one served, round to that port:
+ * the upper part of the word in which that is, the words above it, those below it, and the lower
+ * part of that word.
  */
 struct round {
-	uint64_t words; /* selected, and still to come; bit 0 is `first` */
+	unsigned word;	/* the one that was read last ... */
+	uint64_t ready; /* ... and what of it is still to come */
+	uint64_t words; /* then these */
+	uint64_t below;
 	unsigned first;
-	unsigned word;	 /* the one that is looked at ... */
-	uint64_t window; /* ... for these of its ports ... */
-	uint64_t seen;	 /* ... of which these were ready, and are still to come */
-	uint64_t lower;	 /* of `first`, at the end; 0: nothing, or it has been */
+	uint64_t lower; /* of `first` */
 };
 
-static uint64_t rotate_down(uint64_t bits, unsigned n)
+static struct round begin_round(const struct guest *g, const struct guest_cpu *cpu,
+				const struct two_level_cpu *state)
 {
-	return n ? bits >> n | bits << (WORD_BITS - n) : bits;
-}
-
-static unsigned word_after(const struct round *r, uint64_t words)
-{
-	return (r->first + (unsigned)__builtin_ctzll(words)) % NR_WORDS;
-}
-
-/* False: the round is over. */
-static inline bool next_word(struct round *r, uint64_t upper)
-{
-	if (r->words) {
-		r->word = word_after(r, r->words);
-		r->window = r->words & 1 ? upper : ALL;
-		r->words &= r->words - 1;
-		return true;
-	}
-	r->word = r->first;
-	r->window = r->lower;
-	r->lower = 0;
-	return r->window;
-}
-
-/*
- * The next port, 0: the round is over. The word is read again for each: the handlers of one port
- * may mask, close or move the others. What comes after the last one that was seen is selected for
- * the next round, as this one has taken the selector.
- */
-static inline evtchn_port_t next_port(const struct guest *g, struct round *r,
-				      const struct two_level_cpu *state, uint64_t upper)
-{
-	uint64_t ready;
-	unsigned bit;
-
-	for (;;) {
-		if (!r->seen && !next_word(r, upper))
-			return 0;
-		ready = load_acquire(&g->shared->evtchn_pending[r->word]) &
-			~load_acquire(&g->shared->evtchn_mask[r->word]) &
-			load_relaxed(&state->ports[r->word]) & r->window;
-		r->seen = 0;
-		if (!ready)
-			continue;
-		bit = (unsigned)__builtin_ctzll(ready);
-		r->window &= ALL << bit << 1;
-		r->seen = ready & r->window;
-		return r->word * WORD_BITS + bit;
-	}
-}
-
-/*
- * Most likely the next port; may be any. A processor begins nothing of an event before the locked
- * operation of the one before it is done, and then has to look up one thing after the other: the
- * IRQ of a port that is guessed is one of these less.
- */
-static inline evtchn_port_t guess_port(const struct guest *g, const struct round *r)
-{
-	unsigned word = r->word;
-	uint64_t bits = r->seen;
-
-	if (!bits && r->words) {
-		word = word_after(r, r->words);
-		bits = load_relaxed(&g->shared->evtchn_pending[word]);
-	}
-	return bits ? word * WORD_BITS + (unsigned)__builtin_ctzll(bits) : 0;
-}
-
-static inline void bring(struct guest *g, struct guest_cpu *cpu, evtchn_port_t port,
-			 struct irq_desc *desc)
-{
-	struct irq_claim claim;
-
-	if (desc && irq_claim(desc, cpu, port, &claim))
-		events_claimed(g, cpu, port, desc, &claim, two_level_clear_pending(g, port));
-	else
-		events_dispatch(g, cpu, port);
-}
-
-static void two_level_handle(struct guest *g, struct guest_cpu *cpu)
-{
-	struct two_level_cpu *state = state_of(g, cpu->nr);
-	uint64_t upper = ALL << state->next % WORD_BITS;
-	struct round r = { .first = state->next / WORD_BITS % NR_WORDS };
-	struct irq_desc *desc, *ahead = NULL;
-	evtchn_port_t port, last = 0, guess = 0;
+	unsigned first = state->next / WORD_BITS % NR_WORDS;
+	uint64_t upper = ALL << state->next % WORD_BITS, from = ALL << first, sel;
+	struct round r = { .word = first, .first = first };
 
 	/*
 	 * From here on a bit that the hypervisor sets is for the next round: it sets upcall_pending
 	 * after it.
 	 */
-	r.words = rotate_down(xchg_sc(&cpu->vcpu_info->evtchn_pending_sel, 0), r.first);
-	r.lower = r.words & 1 ? ~upper : 0;
-
-	while ((port = next_port(g, &r, state, upper))) {
-		desc = port == guess ? ahead : events_irq(g, port);
-		guess = guess_port(g, &r);
-		ahead = events_irq(g, guess);
-		bring(g, cpu, port, desc);
-		last = port;
+	sel = xchg_sc(&cpu->vcpu_info->evtchn_pending_sel, 0);
+	r.words = sel & from << 1;
+	r.below = sel & ~from;
+	if (sel >> first & 1) {
+		r.ready = ready_in(g, state, first) & upper;
+		r.lower = ~upper;
 	}
-	if (last)
-		state->next = last + 1;
+	return r;
+}
+
+/* False: it is over. */
+static inline bool goes_on(const struct guest *g, const struct two_level_cpu *state,
+			   struct round *r)
+{
+	if (r->ready || r->words)
+		return true;
+	r->words = r->below;
+	r->below = 0;
+	if (r->words)
+		return true;
+	if (!r->lower)
+		return false;
+	r->word = r->first;
+	r->ready = ready_in(g, state, r->word) & r->lower;
+	r->lower = 0;
+	return r->ready;
+}
+
+/*
+ * So many ports are looked up together before the first one's event is taken. A processor ends
+ * nothing of an event before the locked operation of the one before it is done; what is known of it
+ * by then need not be looked up after that, one thing after the other.
+ */
+#define TOGETHER 16u
+
+struct found {
+	struct irq_desc *desc;
+	evtchn_port_t port;
+};
+
+static inline void look_up(const struct guest *g, evtchn_port_t port, struct found *f)
+{
+	f->port = port;
+	f->desc = events_irq(g, port);
+	__builtin_prefetch(f->desc, 1);
+}
+
+/* Each word is read once. Answers where the next one would be. */
+static inline struct found *find(const struct guest *g, const struct two_level_cpu *state,
+				 struct round *r, struct found *f, const struct found *end)
+{
+	uint64_t ready = r->ready, words = r->words;
+	size_t word = r->word;
+
+	while (f < end) {
+		if (ready) {
+			look_up(g, (unsigned)word * WORD_BITS + (unsigned)__builtin_ctzll(ready),
+				f++);
+			ready &= ready - 1;
+		} else if (words) {
+			word = (unsigned)__builtin_ctzll(words);
+			words &= words - 1;
+			ready = ready_in(g, state, word);
+		} else {
+			break;
+		}
+	}
+	r->word = (unsigned)word;
+	r->ready = ready;
+	r->words = words;
+	return f;
+}
+
+/* It may have been masked, closed or moved since it was found. */
+static __attribute__((noinline)) void bring_slowly(struct guest *g, struct guest_cpu *cpu,
+						   evtchn_port_t port)
+{
+	if (ready_in(g, state_of(g, cpu->nr), port / WORD_BITS) & bit_of(port))
+		events_dispatch(g, cpu, port);
+}
+
+/*
+ * One after the other. Handlers of others may have run since it was found; they, and other CPUs,
+ * may have changed whatever they like. The port's IRQ, if it has the same, says so to who claims
+ * it. How many quick passes it was.
+ */
+static inline unsigned bring(struct guest *g, struct guest_cpu *cpu, uint64_t quick,
+			     const struct found *f)
+{
+	struct irq_desc *desc = f->desc;
+	evtchn_port_t port = f->port;
+	struct irq_claim claim;
+
+	if (desc && irq_claim(desc, cpu, quick + port, &claim))
+		return events_claimed(g, cpu, port, desc, &claim, two_level_clear_pending(g, port));
+	bring_slowly(g, cpu, port);
+	return 0;
+}
+
+static __attribute__((noinline)) void bring_all(struct guest *g, struct guest_cpu *cpu,
+						const struct found *f, const struct found *end)
+{
+	uint64_t quick = irq_quick(cpu->nr, 0);
+	unsigned passes = 0;
+
+	for (; f < end; f++)
+		passes += bring(g, cpu, quick, f);
+	irq_count_quick(cpu, passes);
+}
+
+static void two_level_handle(struct guest *g, struct guest_cpu *cpu)
+{
+	struct two_level_cpu *state = state_of(g, cpu->nr);
+	struct round r = begin_round(g, cpu, state);
+	struct found found[TOGETHER], *end;
+
+	while (goes_on(g, state, &r)) {
+		end = find(g, state, &r, found, found + TOGETHER);
+		if (end == found)
+			continue;
+		bring_all(g, cpu, found, end);
+		state->next = end[-1].port + 1;
+	}
 }
 
 const struct events_abi events_abi_2l = {

@@ -84,6 +84,7 @@ void guest_upcall(struct guest *g)
 		 */
 		store_relaxed(pending, (uint8_t)0);
 		g->abi->handle(g, cpu);
+		irq_unclaim(cpu);
 	} while (load_sc(pending) || load_relaxed(&cpu->upcall_again));
 	cpu->nesting--;
 	store_relaxed(&cpu->may_nest, outer);
@@ -112,6 +113,7 @@ void events_dispatch(struct guest *g, struct guest_cpu *cpu, evtchn_port_t port)
 {
 	struct irq_desc *desc = table_get(&g->ports, port);
 
+	irq_unclaim(cpu);
 	if (desc)
 		irq_handle(g, desc, cpu, port);
 	else

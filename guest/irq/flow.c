@@ -116,8 +116,6 @@ static void run_handlers(struct guest *g, struct irq_desc *desc, struct guest_cp
 
 	irq_set_pass_cpu(desc, cpu->nr);
 	store_release(&desc->passes, desc->passes + 1);
-	count_one(&desc->count[cpu->nr]);
-	count_one(&cpu->handled);
 	cpu->passes++;
 	irq_unlock(g, desc);
 
@@ -134,6 +132,10 @@ static void run_handlers(struct guest *g, struct irq_desc *desc, struct guest_cp
 	if (!called && desc->chip)
 		put_back(g, desc);
 	cpu->passes--;
+	if (called) {
+		count_one(&desc->count[cpu->nr]);
+		count_one(&cpu->handled);
+	}
 	store_release(&desc->passes, desc->passes + 1);
 	irq_pass_ended(g, desc);
 }

@@ -73,18 +73,33 @@ void irq_unlock(struct guest *g, struct irq_desc *desc)
 	seq_lock_release(&desc->lock);
 }
 
-void irq_quick_end_slowly(struct guest *g, struct irq_desc *desc, struct guest_cpu *cpu,
-			  bool handled)
+bool irq_claimed_hooks(struct guest *g, struct irq_desc *desc, const struct guest_irq_hooks *hooks)
 {
+	irq_tell_entropy(g, desc, hooks);
+	/*
+	 * Whoever took the lock meanwhile found the pass running. But the hook itself may have
+	 * removed the handler, which nobody waits for then: that was the whole pass.
+	 */
+	if (!desc->dead)
+		return true;
+	irq_pass_ended(g, desc);
+	return false;
+}
+
+void irq_quick_end_slowly(struct guest *g, struct guest_cpu *cpu, enum guest_irqreturn answer)
+{
+	struct irq_desc *desc = cpu->quick;
+
 	/* One that enabled events unasked: from here on upcalls would be in the way. */
 	if (!load_relaxed(&cpu->vcpu_info->evtchn_upcall_mask))
 		guest_local_irq_disable(g);
 	cpu->after_quick = false;
-	if (!handled) {
+	if (answer != GUEST_IRQ_HANDLED) {
 		count_one(&cpu->spurious);
 		counted(g, desc, irq_note(g, desc, false));
 	}
 	irq_pass_ended(g, desc);
-	irq_quick_end(cpu);
+	irq_quick_count(cpu);
+	irq_unclaim(cpu);
 	irq_run_raised(g, cpu);
 }

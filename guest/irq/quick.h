@@ -16,7 +16,8 @@
  *
  * Either this CPU sees the new number, and comes to the lock with its event; or the other one sees
  * the claim, and what it has changed is for the next pass. So a claim that is seen may be one that
- * does not hold: it is over soon. One CPU never has two, as upcalls do not interrupt quick passes.
+ * does not hold, or whose pass has ended: it is over soon, when this CPU claims the next pass or
+ * goes another way. One CPU never has two, as upcalls do not interrupt quick passes.
  *
  * The end of a pass looks at nothing that another CPU may have done meanwhile: there is nothing
  * that it would have to do about it. Whoever finds an event while a pass runs elsewhere has it
@@ -27,82 +28,87 @@
 
 #include "irq.h"
 
-/* What a pass would do, and the lock's number when that was read. */
+/* What a pass does, and the lock's number from when it was claimed. */
 struct irq_claim {
 	uint64_t seq;
 	guest_irq_handler handler;
 	void *dev;
 };
 
-/* True: now take the event, then irq_claimed. False: go the other way. */
-static inline bool irq_claim(const struct irq_desc *desc, struct guest_cpu *cpu, unsigned line,
+/* quick: irq_quick(). True: now take the event, then irq_claimed. False: go the other way. */
+static inline bool irq_claim(struct irq_desc *desc, struct guest_cpu *cpu, uint64_t quick,
 			     struct irq_claim *claim)
 {
 	/* Acquire: pairs with seq_lock_release, so what is read is not older than the number. */
 	claim->seq = load_acquire(&desc->lock.seq);
-	if (claim->seq & 1 || load_relaxed(&desc->quick) != irq_quick(cpu->nr, line))
+	if (claim->seq & 1 || load_relaxed(&desc->quick) != quick)
 		return false;
-	claim->handler = load_relaxed(&desc->handler);
-	claim->dev = load_relaxed(&desc->dev);
-	store_relaxed(&cpu->quick, desc);
+	/* Release: this ends the claim before, and the pass that it may have been. */
+	store_release(&cpu->quick, desc);
 	return true;
 }
 
+/* quick.c: the pass that has been claimed is known to the hooks first. False: that was it. */
+bool irq_claimed_hooks(struct guest *g, struct irq_desc *desc, const struct guest_irq_hooks *hooks);
+
 /*
- * The event has been taken, by a read-modify-write: is what irq_claim read still so? Then the pass
- * runs, and others wait for it. Else irq_unclaim, and put the event back.
+ * The event has been taken, by a read-modify-write: is all as it was? Then the pass runs, and
+ * others wait for it. Else irq_unclaim, and put the event back.
  */
-static inline bool irq_claimed(struct guest *g, struct irq_desc *desc,
-			       const struct irq_claim *claim)
+static inline bool irq_claimed(struct guest *g, struct irq_desc *desc, struct irq_claim *claim)
 {
 	const struct guest_irq_hooks *hooks;
 
 	barrier_after_rmw();
+	/* Acquire: the number is read after them. */
+	claim->handler = load_acquire(&desc->handler);
+	claim->dev = load_acquire(&desc->dev);
 	if (load_acquire(&desc->lock.seq) != claim->seq)
 		return false;
 	hooks = load_acquire(&g->hooks);
-	if (!hooks)
-		return true;
-	irq_tell_entropy(g, desc, hooks);
-	/*
-	 * Whoever took the lock meanwhile found the pass running. But the hook itself may have
-	 * removed the handler, which nobody waits for then: that was the whole pass.
-	 */
-	if (!desc->dead)
-		return true;
-	irq_pass_ended(g, desc);
-	return false;
+	return !hooks || irq_claimed_hooks(g, desc, hooks);
 }
 
-/* The pass is over, or there is none. Release: whoever waited may change what it used. */
+/*
+ * No pass of this CPU runs from here on, whatever else it does. Release: whoever waited may change
+ * what it used.
+ */
 static inline void irq_unclaim(struct guest_cpu *cpu)
 {
 	store_release(&cpu->quick, (struct irq_desc *)NULL);
 }
 
-static inline void irq_quick_end(struct guest_cpu *cpu)
+/* This CPU's pass, which is still claimed. Release: whoever waits for it looks here (manage.c). */
+static inline void irq_quick_count(struct guest_cpu *cpu)
 {
-	/* First the count: whoever waits for this very pass looks at both (manage.c). */
-	store_release(&cpu->handled, cpu->handled + 1);
-	irq_unclaim(cpu);
+	struct irq_desc *desc = load_relaxed(&cpu->quick);
+
+	store_release(&desc->quick_count, load_relaxed(&desc->quick_count) + 1);
 }
 
 /* quick.c: the end of a pass after which there is something to do. */
-void irq_quick_end_slowly(struct guest *g, struct irq_desc *desc, struct guest_cpu *cpu,
-			  bool handled);
+void irq_quick_end_slowly(struct guest *g, struct guest_cpu *cpu, enum guest_irqreturn answer);
 
-/* The pass that has been claimed, its event taken. */
+/*
+ * The pass that has been claimed, its event taken. The caller counts it for the CPU, and sees to it
+ * that it is unclaimed in the end.
+ */
 static inline void irq_run_quick(struct guest *g, struct irq_desc *desc, struct guest_cpu *cpu,
 				 const struct irq_claim *claim)
 {
-	bool handled;
+	enum guest_irqreturn answer = claim->handler(g, desc->irq, claim->dev);
 
-	count_one(&desc->quick_count);
-	handled = claim->handler(g, desc->irq, claim->dev) == GUEST_IRQ_HANDLED;
-	if (handled && !cpu->after_quick && load_relaxed(&cpu->vcpu_info->evtchn_upcall_mask))
-		irq_quick_end(cpu);
+	if (answer == GUEST_IRQ_HANDLED && !cpu->after_quick &&
+	    load_relaxed(&cpu->vcpu_info->evtchn_upcall_mask))
+		irq_quick_count(cpu);
 	else
-		irq_quick_end_slowly(g, desc, cpu, handled);
+		irq_quick_end_slowly(g, cpu, answer);
+}
+
+/* So many passes of this CPU have been run. */
+static inline void irq_count_quick(struct guest_cpu *cpu, unsigned n)
+{
+	store_relaxed(&cpu->handled, cpu->handled + n);
 }
 
 #endif

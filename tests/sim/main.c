@@ -14,10 +14,11 @@ static const struct {
 	const char *name;
 	const struct scenario *scenarios;
 } groups[] = {
-	{ "guest", scenarios_guest }, { "guest-fifo", scenarios_guest_fifo },
-	{ "smp", scenarios_smp },     { "space", scenarios_space },
-	{ "waits", scenarios_waits }, { "fifo", scenarios_fifo },
-	{ "raw", scenarios_raw },     { "passes", scenarios_passes },
+	{ "guest", scenarios_guest },	    { "guest-fifo", scenarios_guest_fifo },
+	{ "smp", scenarios_smp },	    { "space", scenarios_space },
+	{ "waits", scenarios_waits },	    { "fifo", scenarios_fifo },
+	{ "raw", scenarios_raw },	    { "passes", scenarios_passes },
+	{ "together", scenarios_together },
 };
 
 #define GROUPS (sizeof(groups) / sizeof(groups[0]))

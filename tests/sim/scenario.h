@@ -31,7 +31,8 @@ struct scenario {
 
 /* One list per file. */
 extern const struct scenario scenarios_guest[], scenarios_guest_fifo[], scenarios_fifo[],
-	scenarios_smp[], scenarios_space[], scenarios_waits[], scenarios_raw[], scenarios_passes[];
+	scenarios_smp[], scenarios_space[], scenarios_waits[], scenarios_raw[], scenarios_passes[],
+	scenarios_together[];
 
 /* smp.c: all CPUs of a guest half are online. In the body. */
 void smp_begin(struct world *w, struct world_domain *d);

@@ -179,6 +179,7 @@ static void taken_but_not_lost(void **state)
 		assert_int_equal(r.runs, runs);
 		assert_rc(guest_request_irq(m->a, irq, record_run, 0, "r", &r), 0);
 		assert_int_equal(r.runs, ++runs);
+		assert_int_equal(guest_irq_count(m->a, irq), runs); /* not what was put back */
 		assert_rc(guest_free_irq(m->a, irq, &r), 0);
 	}
 }

@@ -50,6 +50,11 @@ static void call_handlers(struct guest *g, struct irq_desc *desc, struct guest_c
 	for (action = load_acquire(&desc->actions); action; action = load_acquire(&action->next)) {
 		if (load_relaxed(&action->dead))
 			continue;
+		/* An event that finds nobody comes again. The pass may count without the lock. */
+		if (!*called) {
+			count_one(&desc->count[cpu->nr]);
+			count_one(&cpu->handled);
+		}
 		*called = true;
 		if (call_handler(g, cpu, desc, action) == GUEST_IRQ_HANDLED)
 			*claimed = true;
@@ -132,10 +137,6 @@ static void run_handlers(struct guest *g, struct irq_desc *desc, struct guest_cp
 	if (!called && desc->chip)
 		put_back(g, desc);
 	cpu->passes--;
-	if (called) {
-		count_one(&desc->count[cpu->nr]);
-		count_one(&cpu->handled);
-	}
 	store_release(&desc->passes, desc->passes + 1);
 	irq_pass_ended(g, desc);
 }

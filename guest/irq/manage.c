@@ -19,14 +19,16 @@ static void wait_for_pass(struct guest *g, struct irq_desc *desc)
 	unsigned pass = load_acquire(&desc->passes);
 	/* Acquire: pairs with irq_set_pass_cpu. A quick pass, if one runs, is on this CPU. */
 	const struct guest_cpu *cpu = &g->cpus[load_acquire(&desc->pass_cpu)];
-	/* Before the look at `quick`: the pass adds to it at its end, and is unclaimed after that.
+	/*
+	 * Each pass adds to it at its beginning. One that is claimed may not have yet, but the
+	 * second from here on begins when it has ended.
 	 */
 	uint64_t count = load_acquire(&desc->quick_count);
 
 	if (cpu == this_cpu(g))
 		return;
 	while ((pass & 1 && load_acquire(&desc->passes) == pass) ||
-	       (load_acquire(&cpu->quick) == desc && load_acquire(&desc->quick_count) == count))
+	       (load_acquire(&cpu->quick) == desc && load_acquire(&desc->quick_count) - count < 2))
 		cpu_relax(g);
 }
 

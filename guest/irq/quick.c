@@ -99,7 +99,6 @@ void irq_quick_end_slowly(struct guest *g, struct guest_cpu *cpu, enum guest_irq
 		counted(g, desc, irq_note(g, desc, false));
 	}
 	irq_pass_ended(g, desc);
-	irq_quick_count(cpu);
 	irq_unclaim(cpu);
 	irq_run_raised(g, cpu);
 }

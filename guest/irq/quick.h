@@ -78,14 +78,6 @@ static inline void irq_unclaim(struct guest_cpu *cpu)
 	store_release(&cpu->quick, (struct irq_desc *)NULL);
 }
 
-/* This CPU's pass, which is still claimed. Release: whoever waits for it looks here (manage.c). */
-static inline void irq_quick_count(struct guest_cpu *cpu)
-{
-	struct irq_desc *desc = load_relaxed(&cpu->quick);
-
-	store_release(&desc->quick_count, load_relaxed(&desc->quick_count) + 1);
-}
-
 /* quick.c: the end of a pass after which there is something to do. */
 void irq_quick_end_slowly(struct guest *g, struct guest_cpu *cpu, enum guest_irqreturn answer);
 
@@ -96,12 +88,13 @@ void irq_quick_end_slowly(struct guest *g, struct guest_cpu *cpu, enum guest_irq
 static inline void irq_run_quick(struct guest *g, struct irq_desc *desc, struct guest_cpu *cpu,
 				 const struct irq_claim *claim)
 {
-	enum guest_irqreturn answer = claim->handler(g, desc->irq, claim->dev);
+	enum guest_irqreturn answer;
 
-	if (answer == GUEST_IRQ_HANDLED && !cpu->after_quick &&
-	    load_relaxed(&cpu->vcpu_info->evtchn_upcall_mask))
-		irq_quick_count(cpu);
-	else
+	/* Release: the pass before it has ended, for who waits for that (manage.c). */
+	store_release(&desc->quick_count, load_relaxed(&desc->quick_count) + 1);
+	answer = claim->handler(g, desc->irq, claim->dev);
+	if (answer != GUEST_IRQ_HANDLED || cpu->after_quick ||
+	    !load_relaxed(&cpu->vcpu_info->evtchn_upcall_mask))
 		irq_quick_end_slowly(g, cpu, answer);
 }
 

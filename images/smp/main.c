@@ -175,6 +175,7 @@ static void cpu_main(struct pv *pv, unsigned cpu)
 			set(&c->done, PHASE_END);
 		}
 		(void)guest_smp_send_reschedule(g, 0);
+		set(&c->told, get(&c->done));
 	}
 }
 
@@ -195,6 +196,9 @@ static void phase_wait(struct guest *g)
 			guest_local_irq_disable(g);
 		}
 		guest_local_irq_enable(g);
+		/* It may be sending still, if it was another that woke us. */
+		while (get(&smp.cpu[i].told) != smp.phase)
+			__builtin_ia32_pause();
 	}
 }
 

@@ -22,6 +22,7 @@ struct smp_cpu {
 	uint64_t lives;
 	struct guest_work work[MAX_CPUS]; /* for each other CPU */
 	unsigned done;			  /* the last phase it has finished */
+	unsigned told;			  /* the last one of which it has told CPU 0 */
 } __attribute__((aligned(64)));
 
 struct smp {

@@ -635,7 +635,8 @@ static void read_counts(struct world_vcpu *v)
 	for (unsigned i = 0; i < 6; i++) {
 		sum = guest_irq_count(g, s.c[0].irq);
 		world_expect(sum >= last, "the count goes back");
-		world_expect(sum <= s.c[0].runs, "%u runs are counted as %u", s.c[0].runs,
+		/* One that has begun has perhaps not come to its handler. */
+		world_expect(sum <= s.c[0].runs + 1, "%u runs are counted as %u", s.c[0].runs,
 			     (unsigned)sum);
 		last = sum;
 		for (unsigned cpu = 0; cpu < 2; cpu++) {

@@ -31,6 +31,7 @@
 #define PROGRESS_FIRST_MS 1000
 #define PROGRESS_MS	  200
 #define END_TIMEOUT_S	  2u
+#define LOOK_NS		  1000000u
 
 struct ports {
 	evtchn_port_t end[2];
@@ -235,13 +236,28 @@ static int plan(struct machine *m)
 
 /* ---- start ----------------------------------------------------------------------------------- */
 
+static void look(struct timer *t, void *arg)
+{
+	(void)t;
+	(void)arg;
+	process_look();
+}
+
+static void look_later(void *arg)
+{
+	struct machine *m = arg;
+
+	timer_set(&m->look_timer, clock_now(&m->clock) + LOOK_NS);
+}
+
 static int start(struct machine *m)
 {
 	unsigned i;
 	int error, status = 0;
 
 	drop_privileges();
-	if (process_backend_init())
+	timer_add(&m->timers, &m->look_timer, look, m);
+	if (process_backend_init(look_later, m))
 		return 1;
 	for (i = 0; i < m->cfg->nr_domains && !status; i++)
 		status = domain_build(&m->domains[i]);

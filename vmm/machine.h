@@ -75,6 +75,7 @@ struct machine {
 	struct timer_queue timers;
 	struct irqchip irqchip;
 	struct timer line_timer; /* when eois are forced */
+	struct timer look_timer; /* of the process backend */
 	struct domain *domains;	 /* as many as the file says, in its order */
 	struct device *devices;
 	struct memory *regions; /* shared memory */

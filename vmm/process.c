@@ -105,7 +105,7 @@ static void look_again(int sig)
 	(void)sig;
 }
 
-int process_backend_init(void)
+int process_backend_init(void (*look_later)(void *arg), void *arg)
 {
 	struct process_backend *b = &process_backend;
 	struct sigaction sa = { .sa_handler = look_again }; /* no SA_RESTART: it is to interrupt */
@@ -120,6 +120,8 @@ int process_backend_init(void)
 	if (sched_getaffinity(0, sizeof(b->cpus), &b->cpus))
 		CPU_ZERO(&b->cpus); /* more processors than the set has room for: no pinning */
 	b->one_cpu = CPU_COUNT(&b->cpus) == 1;
+	b->look_later = look_later;
+	b->arg = arg;
 	b->lowest_va = lowest_va();
 	/* Four nested frames, and room for what the handlers themselves need. */
 	if (frame < 4096)
@@ -399,6 +401,7 @@ void process_destroy(struct process *p)
 	else
 		collect_threads(p);
 	p->has_watcher = false;
+	handover_forget(p);
 }
 
 void process_free(struct process *p)

@@ -80,8 +80,13 @@ struct process_config {
  * refuses). -errno. Called once in a program, before any process_create; from the main thread,
  * which must live as long as the domains (their parent-death signal hangs on it). Takes SIGUSR2
  * (installs a handler that does nothing).
+ *
+ * While vCPUs leave each other the only processor, look_later asks for a call of process_look in
+ * about a millisecond, by a thread that kicks and returns. It is called by vCPUs' threads and by
+ * process_look, from process_start to process_destroy, and may not call that itself.
  */
-int process_backend_init(void);
+int process_backend_init(void (*look_later)(void *arg), void *arg);
+void process_look(void);
 
 /*
  * Create the process; it loads its vCPU threads meanwhile, no guest memory is mapped yet. It sets

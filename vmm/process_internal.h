@@ -2,7 +2,8 @@
 /*
  * The process backend's books, shared by process*.c only: process.c (life and death),
  * process_loader.c (exec and handshake), process_map.c (planned mappings), process_vcpu.c (a vCPU's
- * thread in the monitor), process_kick.c (waking it), process_fault.c (exceptions and reports).
+ * thread in the monitor), process_kick.c (waking it), process_handover.c (leaving the core to
+ * another), process_fault.c (exceptions and reports).
  */
 #ifndef CARILLON_VMM_PROCESS_INTERNAL_H
 #define CARILLON_VMM_PROCESS_INTERNAL_H
@@ -43,7 +44,16 @@ enum vcpu_state {
 	VCPU_IN_GUEST,	 /* it may be executing: only a signal makes it notice */
 	VCPU_WAITING,	 /* we wait for it to become runnable, on this very word */
 	VCPU_ASLEEP,	 /* its call is left to whoever makes it runnable, who answers */
+	VCPU_HELD,	 /* its call woke another, who has the core now: process_handover.c */
 	VCPU_GONE,	 /* its thread is dead or about to be */
+};
+
+/* Why somebody else answers a call that was left. */
+enum wake_why {
+	WOKEN_BY_NOBODY,
+	WOKEN_BY_KICK, /* there is something for the vCPU */
+	WOKEN_BY_TURN, /* another one has had its turn */
+	WOKEN_BY_LOOK, /* it had a long one */
 };
 
 struct vcpu {
@@ -59,11 +69,13 @@ struct vcpu {
 	pthread_t thread;
 	bool has_thread;
 
-	/* VCPU_ASLEEP: of who takes that state away, up to the answer */
+	atomic_bool told; /* it was kicked since it was last let into the guest */
+	/* VCPU_ASLEEP, VCPU_HELD: of who takes that state away, up to the answer */
 	struct seccomp_notif_resp left_answer;
-	bool left_looks; /* the end of that call looks for an upcall itself */
+	bool left_looks;   /* the end of that call looks for an upcall itself */
+	enum wake_why why; /* its last call, left, was answered */
 
-	/* Only its own thread, from here on; while that is VCPU_ASLEEP, see above */
+	/* Only its own thread, from here on; while it is one of those two, see above */
 	int cpu;
 	bool started;
 	unsigned work; /* SHIM_WORK_* for the next way back */
@@ -72,6 +84,11 @@ struct vcpu {
 	unsigned info_offset;
 	uint64_t last_hypercall, last_rip;
 	bool ended_in_call; /* its last call is one that may have shut the domain down */
+	/* process_handover.c */
+	bool woke;	    /* its last call, a send, kicked another vCPU */
+	int trust;	    /* positive: such a call is to be held */
+	unsigned turns;	    /* of others, when that one came */
+	struct vcpu *woken; /* whom it answers after that; its process is kept */
 };
 
 struct process {
@@ -99,6 +116,7 @@ struct process {
 	bool has_watcher;
 	atomic_bool dead;	/* no call is to be answered any more */
 	atomic_bool destroying; /* process_destroy wants it so: nobody need be told */
+	atomic_uint kept;	/* by so many who may still touch its vCPUs: process_handover.c */
 	pthread_mutex_t lock;	/* of report */
 	bool has_report;	/* the first reason counts */
 	struct process_report report;
@@ -110,6 +128,8 @@ struct process_backend {
 	bool one_cpu;	/* it is one only, and so everybody's */
 	/* A process may load FS and GS bases by instructions (FSGSBASE); else by system calls. */
 	bool loads_bases;
+	void (*look_later)(void *arg);
+	void *arg;
 	atomic_uint next_cpu;
 	int shim_fd; /* a memfd with the shim's executable */
 	uint64_t lowest_va;
@@ -129,6 +149,17 @@ void process_complain(const struct process *p, const char *fmt, ...)
 /* The domain is over: keep the report if it is the first, kill the process. The watcher does the
  * rest. Any thread. */
 void process_over(struct process *p, const struct process_report *report);
+
+/* process_destroy waits until it is let go. */
+static inline void process_keep(struct process *p)
+{
+	atomic_fetch_add_explicit(&p->kept, 1, memory_order_seq_cst);
+}
+
+static inline void process_let_go(struct process *p)
+{
+	atomic_fetch_sub_explicit(&p->kept, 1, memory_order_seq_cst);
+}
 
 /* SIGKILL, and no more. Any thread, also inside a kick. */
 void process_kill(const struct process *p);
@@ -172,6 +203,27 @@ bool vcpu_wait_runnable(struct vcpu *v);
 bool vcpu_info_moved(const struct vcpu *v, uint64_t *mfn, unsigned *offset);
 /* Must its own thread do something before it goes on in the guest, or may it not go on? */
 bool vcpu_needs_its_thread(const struct vcpu *v);
+/* Take that state away. True: the caller is who answers its call, by vcpu_wake. */
+bool vcpu_take(struct vcpu *v, uint32_t from);
+/* Its way back into the guest, by who took VCPU_ASLEEP or VCPU_HELD away. */
+void vcpu_wake(struct vcpu *v, enum wake_why why);
+
+/*
+ * process_handover.c, all by a vCPU's own thread. A call has come in, which may be a send, and has
+ * been handled.
+ */
+void handover_begin(struct vcpu *v, bool send, bool wait);
+void handover_handled(struct vcpu *v);
+/* Hold its call, to which left_answer is the answer? True: somebody else answers, or has. */
+bool handover_hold(struct vcpu *v);
+/* Whoever waits for this vCPU's thread, which is about to answer, to sleep or to end, is woken. */
+void handover_end(struct vcpu *v);
+/* The vCPU whose send this thread is in, if that will be held. Any thread. */
+struct vcpu *handover_sender(void);
+/* This thread kicks it. Any thread. */
+void handover_kicks(const struct vcpu *v);
+/* Nobody touches its vCPUs any more but kicks; its threads have ended. Main thread. */
+void handover_forget(struct process *p);
 
 /* process_vcpu.c */
 void *vcpu_main(void *arg);

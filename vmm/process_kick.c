@@ -22,15 +22,18 @@
  *   woken in between. If it is runnable already, its thread does that itself, or somebody has.
  *   Where there is one processor only: leave_call() in process_vcpu.c says why.
  *
+ * - VCPU_HELD: the same, for one that has sent, on one processor; any kick answers. `told` stands
+ *   for what it changed: process_handover.c.
+ *
  * - VCPU_IN_MONITOR: written when a call has come in: nothing need be done, we look before we
  *   answer. Between a call's trap and that store, a kick still signals: if the call was not yet
  *   received, it is interrupted and restarted after the upcall; if it was, the signal stays queued
  *   until the answer.
  *
- * VCPU_ASLEEP is taken away by one compare-and-exchange, so one thread answers, once. From then on
- * what is otherwise its own thread's is that one's, up to the answer, which is its last access: the
- * guest's next call may be received before that returns. What is written meanwhile is seen with
- * VCPU_IN_GUEST, which the own thread's next state replaces by an exchange.
+ * VCPU_ASLEEP and VCPU_HELD are taken away by one compare-and-exchange, so one thread answers,
+ * once. From then on what is otherwise its own thread's is that one's, up to the answer, which is
+ * its last access: the guest's next call may be received before that returns. What is written
+ * meanwhile is seen with VCPU_IN_GUEST, which the own thread's next state replaces by an exchange.
  */
 #define _GNU_SOURCE 1
 #include <linux/futex.h>
@@ -49,7 +52,7 @@ void vcpu_set_state(struct vcpu *v, enum vcpu_state state)
 	atomic_exchange_explicit(&v->state, state, memory_order_seq_cst);
 }
 
-static bool take(struct vcpu *v, uint32_t from)
+bool vcpu_take(struct vcpu *v, uint32_t from)
 {
 	return atomic_compare_exchange_strong_explicit(&v->state, &from, VCPU_IN_MONITOR,
 						       memory_order_seq_cst, memory_order_seq_cst);
@@ -92,16 +95,15 @@ bool vcpu_needs_its_thread(const struct vcpu *v)
 	       vcpu_info_moved(v, &mfn, &offset);
 }
 
-/*
- * Its way back into the guest, by who took VCPU_ASLEEP away. Whatever is not simply going on is for
- * its own thread: it is called in, and waits there.
- */
-static void wake_up(struct vcpu *v)
+/* Whatever is not simply going on is for its own thread: it is called in, and waits there. */
+void vcpu_wake(struct vcpu *v, enum wake_why why)
 {
 	if (hv_domain_is_shut_down(v->process->domain, NULL)) {
 		process_kill(v->process);
 		return;
 	}
+	v->why = why;
+	atomic_store_explicit(&v->told, false, memory_order_relaxed);
 	hv_vcpu_resumed(v->hv);
 	vcpu_set_state(v, VCPU_IN_GUEST);
 	if (vcpu_needs_its_thread(v))
@@ -117,23 +119,45 @@ static bool may_wake(const struct vcpu *v)
 	return hv_vcpu_runnable(v->hv) || hv_domain_is_shut_down(v->process->domain, NULL);
 }
 
+/* Now; or by a sender that is going to be held: when it is. */
+static void answer_for(struct vcpu *v, uint32_t from)
+{
+	struct vcpu *sender = handover_sender();
+
+	if (!sender) {
+		if (vcpu_take(v, from))
+			vcpu_wake(v, WOKEN_BY_KICK);
+		return;
+	}
+	process_keep(v->process);
+	if (vcpu_take(v, from))
+		sender->woken = v;
+	else
+		process_let_go(v->process);
+}
+
 void process_kick(struct hv_vcpu *hv)
 {
 	struct vcpu *v = hv_vcpu_user(hv);
 
 	if (!v)
 		return;
+	handover_kicks(v);
+	atomic_store_explicit(&v->told, true, memory_order_seq_cst);
 	switch (atomic_load_explicit(&v->state, memory_order_seq_cst)) {
 	case VCPU_IN_GUEST:
 		kick_running(v);
 		break;
 	case VCPU_WAITING:
-		if (take(v, VCPU_WAITING))
+		if (vcpu_take(v, VCPU_WAITING))
 			futex(&v->state, FUTEX_WAKE_PRIVATE, 1);
 		break;
 	case VCPU_ASLEEP:
-		if (may_wake(v) && take(v, VCPU_ASLEEP))
-			wake_up(v);
+		if (may_wake(v))
+			answer_for(v, VCPU_ASLEEP);
+		break;
+	case VCPU_HELD:
+		answer_for(v, VCPU_HELD);
 		break;
 	default:
 		break;
@@ -144,13 +168,14 @@ bool vcpu_fall_asleep(struct vcpu *v)
 {
 	__atomic_store_n(&v->control->park, 0, __ATOMIC_SEQ_CST);
 	vcpu_set_state(v, VCPU_ASLEEP);
-	return !may_wake(v) || !take(v, VCPU_ASLEEP);
+	return !may_wake(v) || !vcpu_take(v, VCPU_ASLEEP);
 }
 
 bool vcpu_wait_runnable(struct vcpu *v)
 {
 	bool waited;
 
+	handover_end(v);
 	for (waited = false;; waited = true) {
 		vcpu_set_state(v, VCPU_WAITING);
 		if (hv_vcpu_runnable(v->hv))

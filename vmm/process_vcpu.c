@@ -89,37 +89,10 @@ static void take_nmi(struct vcpu *v)
 }
 
 /*
- * Will the guest's side look for an upcall on its way out of this call (shim/iret.S)? Then none
- * that is due now needs a signal. The guest can write both, the page and `numbered`: it misses its
- * own events then.
+ * Look at everything that the guest must not miss before its next instruction. False: there is no
+ * way back.
  */
-static bool looks_itself(const struct vcpu *v, const struct seccomp_data *call)
-{
-	return hypercall_by_page(v->process, call->instruction_pointer) &&
-	       __atomic_load_n(&v->scratch->numbered, __ATOMIC_RELAXED);
-}
-
-/*
- * What was shown before may not have been done yet: on its way to the last signal the shim called
- * once more (PARK). Then it is done with this. The guest can write `done`: its own work it misses
- * or does twice.
- */
-static void show_work(struct vcpu *v)
-{
-	struct shim_vcpu *control = v->control;
-
-	if (__atomic_load_n(&v->scratch->done, __ATOMIC_RELAXED) != control->seq)
-		v->work |= control->work;
-	control->work = v->work;
-	control->seq++;
-}
-
-/*
- * Look at everything that the guest must not miss before its next instruction, and queue the signal
- * if there is anything: it is delivered when the answer lets the thread out of the kernel. False:
- * there is no way back.
- */
-static bool way_back(struct vcpu *v, const struct seccomp_data *call)
+static bool way_back(struct vcpu *v)
 {
 	struct shim_vcpu *control = v->control;
 	struct hv_entry entry;
@@ -151,11 +124,6 @@ static bool way_back(struct vcpu *v, const struct seccomp_data *call)
 			break;
 		vcpu_set_state(v, VCPU_IN_MONITOR);
 	}
-	if (v->work)
-		show_work(v);
-	if (v->work || (hv_vcpu_upcall_due(v->hv) && !looks_itself(v, call)))
-		vcpu_signal(v);
-	v->work = 0;
 	return true;
 }
 
@@ -211,6 +179,12 @@ static bool is_wait(const struct seccomp_data *call)
 	uint32_t op = (uint32_t)call->args[0];
 
 	return call->nr == __HYPERVISOR_sched_op && (op == SCHEDOP_block || op == SCHEDOP_poll);
+}
+
+static bool is_send(const struct seccomp_data *call)
+{
+	return call->nr == __HYPERVISOR_event_channel_op &&
+	       (uint32_t)call->args[0] == EVTCHNOP_send;
 }
 
 /*
@@ -340,6 +314,24 @@ void vcpu_signal(const struct vcpu *v)
 }
 
 /*
+ * Will the guest's side look for an upcall on its way out of this call (shim/iret.S)? Then none
+ * that is due now needs a signal. The guest can write both, the page and `numbered`: it misses its
+ * own events then.
+ */
+static bool looks_itself(const struct vcpu *v, const struct seccomp_data *call)
+{
+	return hypercall_by_page(v->process, call->instruction_pointer) &&
+	       __atomic_load_n(&v->scratch->numbered, __ATOMIC_RELAXED);
+}
+
+/* Its answer, whoever gives it. */
+static void leave(struct vcpu *v, const struct seccomp_notif *call, int64_t value)
+{
+	v->left_answer = (struct seccomp_notif_resp){ .id = call->id, .val = value };
+	v->left_looks = looks_itself(v, &call->data);
+}
+
+/*
  * True: another thread answers, or has. Not if that might be on another processor: beside a busy
  * one Linux lets a guest that is woken from there wait for milliseconds, where our thread has its
  * turn at once, and wakes the guest next to it.
@@ -348,14 +340,58 @@ static bool leave_call(struct vcpu *v, const struct seccomp_notif *call, int64_t
 {
 	if (!process_backend.one_cpu || hv_vcpu_runnable(v->hv))
 		return false;
-	v->left_answer = (struct seccomp_notif_resp){ .id = call->id, .val = value };
-	v->left_looks = looks_itself(v, &call->data);
-	return vcpu_fall_asleep(v);
+	leave(v, call, value);
+	if (!vcpu_fall_asleep(v))
+		return false;
+	handover_end(v);
+	return true;
+}
+
+/*
+ * What was shown before may not have been done yet: on its way to the last signal the shim called
+ * once more (PARK). Then it is done with this. The guest can write `done`: its own work it misses
+ * or does twice.
+ */
+static void show_work(struct vcpu *v)
+{
+	struct shim_vcpu *control = v->control;
+
+	if (__atomic_load_n(&v->scratch->done, __ATOMIC_RELAXED) != control->seq)
+		v->work |= control->work;
+	control->work = v->work;
+	control->seq++;
+}
+
+/*
+ * Back into the guest, now or when whom it woke has had its turn. The signal, if there is anything
+ * for it, is queued until the answer lets the thread out of the kernel. False: there is no way
+ * back.
+ */
+static bool go_on(struct vcpu *v, const struct seccomp_notif *call, int64_t value)
+{
+	bool due;
+
+	if (!way_back(v))
+		return false;
+	leave(v, call, value);
+	if (v->work)
+		show_work(v);
+	due = hv_vcpu_upcall_due(v->hv);
+	if (v->work || (due && !v->left_looks))
+		vcpu_signal(v);
+	else if (!due && handover_hold(v))
+		return true;
+	v->work = 0;
+	atomic_store_explicit(&v->told, false, memory_order_relaxed);
+	handover_end(v);
+	vcpu_answer(v, &v->left_answer);
+	return true;
 }
 
 static bool serve(struct vcpu *v, const struct seccomp_notif *call)
 {
 	struct seccomp_notif_resp resp = { .id = call->id };
+	enum outcome outcome;
 	int64_t value;
 
 	/* From here on a kick need not signal: we look at everything before the answer. */
@@ -364,15 +400,16 @@ static bool serve(struct vcpu *v, const struct seccomp_notif *call)
 		v->tid = (pid_t)call->pid;
 		pin(v, v->tid);
 	}
-	switch (handle(v, &call->data, &value)) {
+	handover_begin(v, is_send(&call->data), is_wait(&call->data));
+	outcome = handle(v, &call->data, &value);
+	handover_handled(v);
+	switch (outcome) {
 	case ANSWER_WHEN_WOKEN:
 		if (leave_call(v, call, value))
 			return true;
 		/* fallthrough */
 	case ANSWER:
-		if (!way_back(v, &call->data))
-			return false;
-		break;
+		return go_on(v, call, value);
 	case ANSWER_NOW:
 		break;
 	case EXECUTE:
@@ -383,6 +420,7 @@ static bool serve(struct vcpu *v, const struct seccomp_notif *call)
 		return false;
 	}
 	resp.val = value;
+	handover_end(v);
 	vcpu_answer(v, &resp);
 	return true;
 }
@@ -400,6 +438,7 @@ void *vcpu_main(void *arg)
 	ioctl(v->listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
 	while (receive(v, &u.call, sizeof(u)) && serve(v, &u.call))
 		;
+	handover_end(v);
 	vcpu_set_state(v, VCPU_GONE);
 	atomic_store(&v->left, true);
 	return NULL;

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <carillon/hypervisor_look.h>
+
 #include "process_internal.h"
 
 #define ROUNDS	20000u
@@ -22,6 +24,8 @@ struct hv_vcpu {
 	_Atomic uint32_t pending, nmi;
 	unsigned resumed; /* of its thread, or who acts for it */
 };
+
+struct process_backend process_backend;
 
 static struct hv_vcpu hv;
 static struct shim_vcpu control;
@@ -93,6 +97,12 @@ struct vcpu_info *hv_vcpu_info(const struct hv_vcpu *v, uint64_t *mfn, unsigned 
 	(void)mfn;
 	(void)offset;
 	return NULL;
+}
+
+void hv_vcpu_state(const struct hv_vcpu *v, struct hv_vcpu_state *out)
+{
+	(void)v;
+	*out = (struct hv_vcpu_state){ 0 };
 }
 
 void hv_vcpu_resumed(struct hv_vcpu *v)

@@ -9,6 +9,7 @@ Whatever the hostile one does: it ends with a report or goes on, the other one f
 call of the host's is executed (the canary is a file), nothing is left.
 """
 
+import contextlib
 import ctypes
 import os
 import random
@@ -21,7 +22,7 @@ import sys
 import tempfile
 import time
 
-from running import CARILLON, check, clean, finish, main, nothing_left, read_until, run, start
+from running import CARILLON, check, clean, domains, finish, main, nothing_left, read_until, run, start
 
 IMAGE = os.path.abspath(sys.argv[2])
 CANARY = "/tmp/carillon-canary"
@@ -69,6 +70,17 @@ def attack(words, expect, vcpus=1, memory=16):
         check(code == 1 and len(re.findall(r"^carillon: domain bad ", err, re.M)) == 1, words, code,
               err)
     return err
+
+
+@contextlib.contextmanager
+def one_cpu():
+    """What is started there may use one only."""
+    cpus = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cpus)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cpus)
 
 
 CRASHED = r"domain bad crashed: vCPU \d: "
@@ -157,15 +169,78 @@ def test_several_vcpus():
 
 def test_on_one_cpu():
     """Where there is but one, whoever wakes a vCPU that sleeps answers its call, too."""
-    cpus = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(cpus)})
-    try:
+    with one_cpu():
         attack("chaos ms=300", OK, vcpus=4)
         attack("info", OK, vcpus=4)
         attack("moved", OK, vcpus=4)
         attack("shutdowns", r"carillon: \d+ bytes in", vcpus=4)
-    finally:
-        os.sched_setaffinity(0, cpus)
+
+
+# ---- one processor, left to the receiver of an event (vmm/process_handover.c) ------------------
+
+
+def hand(*does):
+    """Start a machine of domains d0, d1, ... that do this, in a ring of channels."""
+    n = len(does)
+    with tempfile.NamedTemporaryFile("w", suffix=".cfg") as f:
+        f.write('on_crash = "continue"; domains = (%s); event_channels = (%s);\n' % (
+            ", ".join('{ name = "d%d"; image = "%s"; vcpus = %d; cmdline = "mode=hand %s"; }'
+                      % (i, IMAGE, 2 if what.startswith("down") else 1,
+                         "in=%d out=%d do=%s" % ((i - 1) % n, i, what))
+                      for i, what in enumerate(does)),
+            ", ".join('{ name = "c%d"; domains = ( "d%d", "d%d" ); }' % (i, i, (i + 1) % n)
+                      for i in range(n))))
+        f.flush()
+        with one_cpu():
+            p = start(f.name)
+        domains(p, n)
+        return p
+
+
+def interrupted(p):
+    p.send_signal(signal.SIGINT)
+    code, _, err = finish(p)
+    check(code == 130 or "bytes in" in err, code, err)
+    return err
+
+
+def test_a_receiver_that_makes_no_call():
+    """Its sender is held up by each event for a bound time only: it gets through, in ten times of that."""
+    p = hand("send rounds=300", "deaf")
+    read_until(p.stderr, b"d0: hostile: OK")
+    interrupted(p)
+
+
+def test_a_held_vcpu_is_taken_down():
+    """By another of its domain, which then shuts down: most likely while it is held."""
+    for _ in range(3):
+        p = hand("down rounds=30", "deaf")
+        read_until(p.stderr, b"d0: hostile: OK")
+        interrupted(p)
+
+
+def test_a_held_sender_dies():
+    """At any moment; the others go on: one that asked it nothing is served to the end."""
+    for i in range(10):
+        p = hand("send rounds=1000000", "deaf")
+        time.sleep(0.01 + i * 0.0013)
+        os.kill(domains(p, 2)["d0"], signal.SIGKILL)
+        read_until(p.stderr, b"domain d0 crashed: [^\n]*killed by signal 9")
+        check(p.poll() is None, "it did not go on")
+        interrupted(p)
+
+
+def test_bursts():
+    p = hand("burst rounds=3000", "echo rounds=1000000")
+    read_until(p.stderr, b"d0: hostile: OK")
+    interrupted(p)
+
+
+def test_a_ring():
+    for n in (2, 3, 8):
+        p = hand(*["ring rounds=3000 first=%d" % (i == 0) for i in range(n)])
+        code, _, err = finish(p)
+        check(code == 0, code, err)
 
 
 def test_the_right_vcpu_is_reported():

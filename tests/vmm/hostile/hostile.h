@@ -70,6 +70,8 @@ void mode_areas(struct pv *pv);
 void mode_segments(struct pv *pv);
 void mode_vectors(struct pv *pv);
 
+void mode_hand(struct pv *pv);
+
 void mode_console(struct pv *pv);
 void mode_timers(struct pv *pv);
 

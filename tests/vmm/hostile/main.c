@@ -138,6 +138,7 @@ static const struct mode {
 	{ "calls", mode_calls },	 { "arguments", mode_arguments },
 	{ "stack", mode_stack },	 { "areas", mode_areas },
 	{ "segments", mode_segments },	 { "vectors", mode_vectors },
+	{ "hand", mode_hand },
 };
 
 void pv_main(struct start_info *si)

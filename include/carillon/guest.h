@@ -337,9 +337,10 @@ int guest_irq_effective_cpu(struct guest *g, unsigned irq);
 
 /* What a CPU has to do, as a balancer sees it. */
 struct guest_cpu_load {
-	uint64_t handled; /* interrupts, all IRQs, since the guest was made */
-	unsigned irqs;	  /* movable IRQs whose events arrive there */
-	bool usable;	  /* prepared, and in the IRQ's affinity mask */
+	/* Interrupts, all IRQs, since the guest was made; up to 128 of an upcall come later. */
+	uint64_t handled;
+	unsigned irqs; /* movable IRQs whose events arrive there */
+	bool usable;   /* prepared, and in the IRQ's affinity mask */
 };
 
 /*

@@ -31,7 +31,10 @@ struct guest_cpu {
 	unsigned nr;
 	bool in_upcall;
 	bool upcall_again; /* a nested upcall was here */
-	/* irq/quick.h: the IRQ whose handler is run without its lock; atomic, others read it. */
+	/*
+	 * irq/quick.h: the IRQ claimed last, whose handler may be running without its lock; atomic,
+	 * others read it.
+	 */
 	struct irq_desc *quick;
 	bool after_quick; /* that handler may have left something to be done after it */
 	uint64_t handled; /* interrupts, all IRQs; others read it */

@@ -15,7 +15,8 @@
  * - a send of the next call, if the held vCPU's upcall_pending is set: a guest that takes one event
  *   after the other without leaving its upcall finds the next one without having been told, and
  *   then whoever sends it is not told to kick. This may have been another's event; then the held
- *   one goes on for nothing, as it would in the next case.
+ *   one goes on for nothing, as it would in the next case. What comes to it from elsewhere in
+ *   that state, of a timer or a device, waits for the next call or the look.
  *
  * - the next call of any other vCPU's, when it has been handled: before that vCPU's thread answers,
  *   waits or ends (handover_end). Also one that came between our send and now: `turns` counts them,
@@ -30,7 +31,7 @@
  * one replaces it. So that it exists for who takes it out of there, its process is kept, which
  * process_destroy waits for. A kick need not: the hypervisor's sections are waited for as well.
  *
- * Who is woken by a send that will be held is answered last (`woken`), when we are through: it
+ * Who is woken by a send that will be held is answered last (`answers`), when we are through: it
  * would get the core at once, and send back to a vCPU that is not held yet. Until then it is
  * VCPU_IN_MONITOR, and whoever answers looks at everything that came meanwhile. That it exists is
  * seen to in the same way: kept before the state is taken away, so before its own thread, whose end
@@ -102,7 +103,7 @@ void handover_kicks(const struct vcpu *v)
 
 struct vcpu *handover_sender(void)
 {
-	return sender && sender->trust > 0 && !sender->woken ? sender : NULL;
+	return sender && sender->trust > 0 && !sender->answers ? sender : NULL;
 }
 
 /* Perhaps its event was for who is held, and no news there. */
@@ -114,7 +115,7 @@ static void told_nobody(void)
 	if (!held)
 		return;
 	hv_vcpu_state(held->hv, &at);
-	if (held != sender && at.upcall_pending)
+	if (held != sender && at.upcall_pending && atomic_load(&held->state) == VCPU_HELD)
 		process_kick(held->hv);
 	release(held, WOKEN_BY_TURN);
 	process_let_go(held->process);
@@ -143,18 +144,18 @@ static void replace(struct vcpu *by, enum wake_why why)
 
 static void answer_woken(struct vcpu *v)
 {
-	struct vcpu *woken = v->woken;
+	struct vcpu *woken = v->answers;
 
 	if (!woken)
 		return;
-	v->woken = NULL;
+	v->answers = NULL;
 	vcpu_wake(woken, WOKEN_BY_KICK);
 	process_let_go(woken->process);
 }
 
 bool handover_hold(struct vcpu *v)
 {
-	if (!v->woke || v->trust <= 0)
+	if (!v->woke || v->trust <= 0 || atomic_load(&v->told))
 		return false;
 	process_keep(v->process);
 	vcpu_set_state(v, VCPU_HELD);
@@ -193,7 +194,8 @@ void process_look(void)
 		return;
 	}
 	atomic_store(&handover.watched, false);
-	replace(NULL, WOKEN_BY_LOOK);
+	/* One that has just been held is let go as well, and is none the worse for it. */
+	replace(NULL, atomic_load(&handover.count) == count ? WOKEN_BY_LOOK : WOKEN_BY_TURN);
 }
 
 void handover_forget(struct process *p)

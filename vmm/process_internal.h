@@ -85,10 +85,10 @@ struct vcpu {
 	uint64_t last_hypercall, last_rip;
 	bool ended_in_call; /* its last call is one that may have shut the domain down */
 	/* process_handover.c */
-	bool woke;	    /* its last call, a send, kicked another vCPU */
-	int trust;	    /* positive: such a call is to be held */
-	unsigned turns;	    /* of others, when that one came */
-	struct vcpu *woken; /* whom it answers after that; its process is kept */
+	bool woke;	      /* its last call, a send, kicked another vCPU */
+	int trust;	      /* positive: such a call is to be held */
+	unsigned turns;	      /* of others, when that one came */
+	struct vcpu *answers; /* whom it answers after that; its process is kept */
 };
 
 struct process {
@@ -209,8 +209,8 @@ bool vcpu_take(struct vcpu *v, uint32_t from);
 void vcpu_wake(struct vcpu *v, enum wake_why why);
 
 /*
- * process_handover.c, all by a vCPU's own thread. A call has come in, which may be a send, and has
- * been handled.
+ * process_handover.c, by a vCPU's own thread, unless said. A call has come in, which may be a send,
+ * and has been handled.
  */
 void handover_begin(struct vcpu *v, bool send, bool wait);
 void handover_handled(struct vcpu *v);

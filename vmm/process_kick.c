@@ -131,7 +131,7 @@ static void answer_for(struct vcpu *v, uint32_t from)
 	}
 	process_keep(v->process);
 	if (vcpu_take(v, from))
-		sender->woken = v;
+		sender->answers = v;
 	else
 		process_let_go(v->process);
 }
@@ -142,8 +142,10 @@ void process_kick(struct hv_vcpu *hv)
 
 	if (!v)
 		return;
-	handover_kicks(v);
-	atomic_store_explicit(&v->told, true, memory_order_seq_cst);
+	if (process_backend.one_cpu) {
+		handover_kicks(v);
+		atomic_store_explicit(&v->told, true, memory_order_seq_cst);
+	}
 	switch (atomic_load_explicit(&v->state, memory_order_seq_cst)) {
 	case VCPU_IN_GUEST:
 		kick_running(v);

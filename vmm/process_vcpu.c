@@ -20,6 +20,9 @@
 
 #include "process_internal.h"
 
+/* What ARCH_SET_FS takes at most: user space, but for its last page. */
+#define TASK_END ((1ull << 47) - HV_PAGE_SIZE)
+
 #define X32_BIT	      0x40000000u
 #define VSYSCALL_PAGE 0xffffffffff600000ull
 
@@ -240,7 +243,7 @@ int process_set_segment_base(struct hv_vcpu *hv, unsigned which, uint64_t base)
 	 * Loading a non-canonical base would be a fault in the shim; and the system call wants one
 	 * that user space has.
 	 */
-	if ((base + (1ull << 47)) >> 48 || (!process_backend.loads_bases && base >> 47))
+	if ((base + (1ull << 47)) >> 48 || (!process_backend.loads_bases && base >= TASK_END))
 		return -EINVAL;
 	switch (which) {
 	case SEGBASE_FS:

@@ -355,7 +355,7 @@ struct drain {
 	unsigned passes;	  /* quick ones so far */
 	unsigned counted;	  /* of these: for the CPU */
 	const event_word_t *word; /* of the farthest; NULL: none is known */
-	void *const *slot[AHEAD]; /* of those up to it, by `passes` modulo AHEAD */
+	void *const *slot[AHEAD]; /* of those up to it, about, by `passes` modulo AHEAD */
 };
 
 static void count(struct guest_cpu *cpu, struct drain *d)
@@ -443,6 +443,7 @@ static void fifo_handle(struct guest *g, struct guest_cpu *cpu)
 	struct fifo_cpu *fc = &fifo_of(g)->cpu[cpu->nr];
 	struct drain d;
 
+	/* Not the slots: clearing them would be a part of what a single event costs. */
 	d.passes = 0;
 	d.counted = 0;
 	d.word = NULL;

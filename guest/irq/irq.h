@@ -140,8 +140,9 @@ struct irq_unclaimed {
 
 struct irq_desc {
 	/*
-	 * What a quick pass needs, in one cache line. `quick`, `handler` and `dev` are atomic: read
-	 * without the lock, and worth something if that has not been taken since.
+	 * What a quick pass needs, in one cache line. `quick`, `handler`, `dev` and `quick_count`
+	 * are atomic: read without the lock, the first three worth something if that has not been
+	 * taken since.
 	 */
 	struct seq_lock lock;	   /* for all down to `late`, unless said */
 	uint64_t quick;		   /* irq_quick() of the CPU that may begin quick passes; 0: none */
@@ -178,7 +179,8 @@ struct irq_desc {
 	struct irq_desc *next_raised;
 	struct irq_late late;
 	struct irq_desc *next_free;
-	uint64_t count[]; /* passes, per CPU; under the lock, read by others */
+	uint64_t count[]; /* passes, per CPU; of the pass that runs or under the lock, read by
+			     others */
 } __attribute__((aligned(CACHE_LINE)));
 
 /* Of a line that is not 0: its events may be taken by quick passes of that CPU. */
@@ -261,7 +263,10 @@ static inline bool irq_running_locked(const struct irq_desc *desc)
 	return load_acquire(&desc->passes) & 1;
 }
 
-/* A quick one is, on the CPU that pass_cpu says. With the lock held it may end, and none begins. */
+/*
+ * A quick one is, or was the last that its CPU has claimed; on the CPU that pass_cpu says. With the
+ * lock held it may end, and none begins.
+ */
 static inline bool irq_running_quick(const struct guest *g, const struct irq_desc *desc)
 {
 	const struct guest_cpu *cpu = &g->cpus[load_acquire(&desc->pass_cpu)];
@@ -278,7 +283,8 @@ static inline void irq_set_pass_cpu(struct irq_desc *desc, unsigned cpu)
 	if (cpu == before)
 		return;
 	store_relaxed(count, *count + load_relaxed(&desc->quick_count));
-	store_relaxed(&desc->quick_count, (uint64_t)0);
+	/* Release: who waits for a pass may see nothing but this. */
+	store_release(&desc->quick_count, (uint64_t)0);
 	/* Release: who finds another CPU's quick pass no longer here knows it to be over. */
 	store_release(&desc->pass_cpu, cpu);
 }

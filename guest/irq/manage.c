@@ -21,7 +21,7 @@ static void wait_for_pass(struct guest *g, struct irq_desc *desc)
 	const struct guest_cpu *cpu = &g->cpus[load_acquire(&desc->pass_cpu)];
 	/*
 	 * Each pass adds to it at its beginning. One that is claimed may not have yet, but the
-	 * second from here on begins when it has ended.
+	 * second from here on begins when it has ended; so does the count anew, on another CPU.
 	 */
 	uint64_t count = load_acquire(&desc->quick_count);
 

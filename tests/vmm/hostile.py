@@ -200,12 +200,11 @@ def hand(*does):
 def interrupted(p):
     p.send_signal(signal.SIGINT)
     code, _, err = finish(p)
-    check(code == 130 or "bytes in" in err, code, err)
-    return err
+    check(code == 130, code, err)
 
 
 def test_a_receiver_that_makes_no_call():
-    """Its sender is held up by each event for a bound time only: it gets through, in ten times of that."""
+    """Its sender is held up by each event for a bound time only: it gets through."""
     p = hand("send rounds=300", "deaf")
     read_until(p.stderr, b"d0: hostile: OK")
     interrupted(p)
@@ -220,7 +219,7 @@ def test_a_held_vcpu_is_taken_down():
 
 
 def test_a_held_sender_dies():
-    """At any moment; the others go on: one that asked it nothing is served to the end."""
+    """At any moment; the others go on."""
     for i in range(10):
         p = hand("send rounds=1000000", "deaf")
         time.sleep(0.01 + i * 0.0013)

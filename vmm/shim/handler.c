@@ -350,12 +350,14 @@ void shim_kicked(int sig, void *siginfo, struct ucontext *uc)
 	leave_stub(s, v, sc);
 	if (work & SHIM_WORK_NMI)
 		bounce(s, v, sc, &v->nmi, &flat);
-	if (__atomic_load_n(&v->park, __ATOMIC_ACQUIRE)) {
+	if (__atomic_load_n(&v->park, __ATOMIC_ACQUIRE))
 		call(SHIM_CALL_PARK, 0);
-		/* New work, perhaps another vcpu_info: its signal is waiting for us. */
-		if (s->done != v->seq)
-			return;
-	}
+	/*
+	 * New work, by that call or the last one of do_work: its signal is waiting for us. Perhaps
+	 * another vcpu_info, which is not mapped before that.
+	 */
+	if (s->done != v->seq)
+		return;
 	info = vcpu_info(v);
 	if (info && v->event && info->evtchn_upcall_pending && !info->evtchn_upcall_mask &&
 	    !in_shim(sc->rip)) {

@@ -271,6 +271,7 @@ void mode_shutdowns(struct pv *pv)
 void mode_info(struct pv *pv)
 {
 	static int count;
+	uint64_t ticks;
 
 	for (unsigned i = 1; i < 4; i++)
 		hostile_start_vcpu(pv, i, blink, &count);
@@ -284,6 +285,12 @@ void mode_info(struct pv *pv)
 			     0, 0);
 		pv_hypercall(__HYPERVISOR_vcpu_op, VCPUOP_up, 1 + i % 3, 0, 0, 0);
 	}
+	/* Did one of them take ours for its own, which has moved from this page? */
+	ticks = hostile_ticks;
+	for (unsigned i = 0; i < 200 && hostile_ticks == ticks; i++)
+		hostile_spin(pv, 10);
+	if (hostile_ticks == ticks)
+		pv_panic("hostile: CPU 0 has no upcalls any more");
 	hostile_done();
 }
 

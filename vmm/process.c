@@ -295,7 +295,7 @@ static void collect_threads(struct process *p)
 			 * In RECV? Since Linux 6.11 that returns by itself. Before, it waits on:
 			 * interrupt it, again and again because it may be just about to begin.
 			 */
-			pthread_kill(v->thread, PROCESS_WAKE_SIGNAL);
+			syscall(SYS_tgkill, getpid(), atomic_load(&v->sitter), PROCESS_WAKE_SIGNAL);
 			if (!atomic_load(&v->left))
 				nanosleep(&pause, NULL);
 			if (pause.tv_nsec < 2000000)
@@ -364,6 +364,7 @@ static int start_thread(pthread_t *thread, void *(*main)(void *), void *arg)
 
 int process_start(struct process *p)
 {
+	pthread_t thread;
 	unsigned i;
 	int error = 0;
 
@@ -379,7 +380,7 @@ int process_start(struct process *p)
 	if (error)
 		return error;
 	for (i = 0; i < p->nr_vcpus && !error; i++) {
-		error = start_thread(&p->vcpus[i].thread, vcpu_main, &p->vcpus[i]);
+		error = start_thread(&thread, vcpu_main, &p->vcpus[i]);
 		p->vcpus[i].has_thread = !error;
 	}
 	if (!error) {

@@ -48,9 +48,12 @@
 
 #include "process_internal.h"
 
-/* So many calls that wait it takes until one is held again. */
-#define SHORT 3
-#define LONG  16
+/* Trust: so many calls that wait it takes until one is held again; or what the last hold ended by.
+ */
+#define SHORT	 3
+#define LONG	 16
+#define HOLDS	 1
+#define ANSWERED 2 /* an event for it */
 
 static struct {
 	_Atomic(struct vcpu *) held;
@@ -64,8 +67,15 @@ static _Thread_local struct vcpu *sender;
 
 static void release(struct vcpu *v, enum wake_why why)
 {
-	if (vcpu_take(v, VCPU_HELD))
+	if (vcpu_take_held(v))
 		vcpu_wake(v, why);
+}
+
+static bool is_held(const struct vcpu *v)
+{
+	uint32_t state = atomic_load(&v->state);
+
+	return state == VCPU_HELD || state == VCPU_VACANT;
 }
 
 /* ---- sending --------------------------------------------------------------------------------- */
@@ -74,13 +84,13 @@ static void release(struct vcpu *v, enum wake_why why)
 static void learn(struct vcpu *v, bool wait)
 {
 	if (v->why == WOKEN_BY_KICK)
-		v->trust = 1;
+		v->trust = ANSWERED;
 	else if (v->why == WOKEN_BY_LOOK)
 		v->trust = -LONG;
 	else if (!wait && v->trust > -SHORT)
 		v->trust = -SHORT;
-	else if (wait && v->trust <= 0)
-		v->trust++;
+	else if (wait)
+		v->trust = v->trust < HOLDS ? v->trust + 1 : HOLDS;
 }
 
 void handover_begin(struct vcpu *v, bool send, bool wait)
@@ -103,7 +113,7 @@ void handover_kicks(const struct vcpu *v)
 
 struct vcpu *handover_sender(void)
 {
-	return sender && sender->trust > 0 && !sender->answers ? sender : NULL;
+	return sender && sender->trust >= HOLDS && !sender->answers ? sender : NULL;
 }
 
 /* Perhaps its event was for who is held, and no news there. */
@@ -115,7 +125,7 @@ static void told_nobody(void)
 	if (!held)
 		return;
 	hv_vcpu_state(held->hv, &at);
-	if (held != sender && at.upcall_pending && atomic_load(&held->state) == VCPU_HELD)
+	if (held != sender && at.upcall_pending && is_held(held))
 		process_kick(held->hv);
 	release(held, WOKEN_BY_TURN);
 	process_let_go(held->process);
@@ -142,21 +152,28 @@ static void replace(struct vcpu *by, enum wake_why why)
 	process_let_go(old->process);
 }
 
-static void answer_woken(struct vcpu *v)
+/* `v` itself may be another thread's from here on. */
+static struct vcpu *answer_woken_and_follow(struct vcpu *v)
 {
 	struct vcpu *woken = v->answers;
+	struct process *p;
 
 	if (!woken)
-		return;
+		return v;
 	v->answers = NULL;
-	vcpu_wake(woken, WOKEN_BY_KICK);
-	process_let_go(woken->process);
+	p = woken->process;
+	if (woken->vacant || v->trust == ANSWERED)
+		v = seat_follow(v, woken);
+	else
+		vcpu_wake(woken, WOKEN_BY_KICK);
+	process_let_go(p);
+	return v;
 }
 
-bool handover_hold(struct vcpu *v)
+struct vcpu *handover_hold(struct vcpu *v)
 {
-	if (!v->woke || v->trust <= 0 || atomic_load(&v->told))
-		return false;
+	if (!v->woke || v->trust < HOLDS || atomic_load(&v->told))
+		return NULL;
 	process_keep(v->process);
 	vcpu_set_state(v, VCPU_HELD);
 	replace(v, WOKEN_BY_TURN);
@@ -167,8 +184,18 @@ bool handover_hold(struct vcpu *v)
 		release(v, WOKEN_BY_KICK);
 	else if (atomic_load(&handover.turns) != v->turns)
 		release(v, WOKEN_BY_TURN);
-	answer_woken(v);
-	return true;
+	return answer_woken_and_follow(v);
+}
+
+static void answer_woken(struct vcpu *v)
+{
+	struct vcpu *woken = v->answers;
+
+	if (!woken)
+		return;
+	v->answers = NULL;
+	vcpu_wake(woken, WOKEN_BY_KICK);
+	process_let_go(woken->process);
 }
 
 void handover_end(struct vcpu *v)

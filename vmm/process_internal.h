@@ -3,7 +3,7 @@
  * The process backend's books, shared by process*.c only: process.c (life and death),
  * process_loader.c (exec and handshake), process_map.c (planned mappings), process_vcpu.c (a vCPU's
  * thread in the monitor), process_kick.c (waking it), process_handover.c (leaving the core to
- * another), process_fault.c (exceptions and reports).
+ * another), process_seat.c (which thread has which vCPU), process_fault.c (exceptions and reports).
  */
 #ifndef CARILLON_VMM_PROCESS_INTERNAL_H
 #define CARILLON_VMM_PROCESS_INTERNAL_H
@@ -45,6 +45,7 @@ enum vcpu_state {
 	VCPU_WAITING,	 /* we wait for it to become runnable, on this very word */
 	VCPU_ASLEEP,	 /* its call is left to whoever makes it runnable, who answers */
 	VCPU_HELD,	 /* its call woke another, who has the core now: process_handover.c */
+	VCPU_VACANT,	 /* the same, and it has no thread of ours: process_seat.c */
 	VCPU_GONE,	 /* its thread is dead or about to be */
 };
 
@@ -56,12 +57,19 @@ enum wake_why {
 	WOKEN_BY_LOOK, /* it had a long one */
 };
 
+/* A thread of ours that has no vCPU now, until somebody gives it one. */
+struct seat {
+	struct vcpu *given;
+	_Atomic uint32_t is_given; /* a futex */
+};
+
 struct vcpu {
 	struct process *process;
 	struct hv_vcpu *hv;
 	unsigned id;
 	_Atomic uint32_t state; /* enum vcpu_state */
-	atomic_bool left;	/* our thread has ended */
+	atomic_bool left;	/* our thread has ended, which is `thread` */
+	_Atomic pid_t sitter;	/* the thread of ours that has it, or had it last */
 	struct shim_vcpu *control;
 	struct shim_scratch *scratch;
 	int listener;
@@ -70,10 +78,12 @@ struct vcpu {
 	bool has_thread;
 
 	atomic_bool told; /* it was kicked since it was last let into the guest */
-	/* VCPU_ASLEEP, VCPU_HELD: of who takes that state away, up to the answer */
+	/* VCPU_ASLEEP, VCPU_HELD, VCPU_VACANT: of who takes that state away, up to the answer */
 	struct seccomp_notif_resp left_answer;
 	bool left_looks;   /* the end of that call looks for an upcall itself */
 	enum wake_why why; /* its last call, left, was answered */
+	bool vacant;	   /* it was VCPU_VACANT, and this is who is to be given it: */
+	struct seat *parked;
 
 	/* Only its own thread, from here on; while it is one of those two, see above */
 	int cpu;
@@ -86,7 +96,7 @@ struct vcpu {
 	bool ended_in_call; /* its last call is one that may have shut the domain down */
 	/* process_handover.c */
 	bool woke;	      /* its last call, a send, kicked another vCPU */
-	int trust;	      /* positive: such a call is to be held */
+	int trust;	      /* whether such a call is to be held */
 	unsigned turns;	      /* of others, when that one came */
 	struct vcpu *answers; /* whom it answers after that; its process is kept */
 };
@@ -205,8 +215,18 @@ bool vcpu_info_moved(const struct vcpu *v, uint64_t *mfn, unsigned *offset);
 bool vcpu_needs_its_thread(const struct vcpu *v);
 /* Take that state away. True: the caller is who answers its call, by vcpu_wake. */
 bool vcpu_take(struct vcpu *v, uint32_t from);
-/* Its way back into the guest, by who took VCPU_ASLEEP or VCPU_HELD away. */
+/* The same, of VCPU_HELD or VCPU_VACANT */
+bool vcpu_take_held(struct vcpu *v);
+/* Its way back into the guest, by who took VCPU_ASLEEP, VCPU_HELD or VCPU_VACANT away. */
 void vcpu_wake(struct vcpu *v, enum wake_why why);
+
+/* process_seat.c: the vCPU's next call is for that parked thread to receive. Any thread. */
+void seat_give(struct seat *s, struct vcpu *v);
+/*
+ * This thread's vCPU has just become VCPU_HELD, and this thread is to answer that other one, which
+ * is still kept. When it has: whose next call it receives. It may have slept until there was one.
+ */
+struct vcpu *seat_follow(struct vcpu *v, struct vcpu *woken);
 
 /*
  * process_handover.c, by a vCPU's own thread, unless said. A call has come in, which may be a send,
@@ -214,8 +234,11 @@ void vcpu_wake(struct vcpu *v, enum wake_why why);
  */
 void handover_begin(struct vcpu *v, bool send, bool wait);
 void handover_handled(struct vcpu *v);
-/* Hold its call, to which left_answer is the answer? True: somebody else answers, or has. */
-bool handover_hold(struct vcpu *v);
+/*
+ * Hold its call, to which left_answer is the answer? NULL: no. Else somebody else answers, or has,
+ * and this is the vCPU whose next call this thread receives; the given one is not to be touched.
+ */
+struct vcpu *handover_hold(struct vcpu *v);
 /* Whoever waits for this vCPU's thread, which is about to answer, to sleep or to end, is woken. */
 void handover_end(struct vcpu *v);
 /* The vCPU whose send this thread is in, if that will be held. Any thread. */

@@ -22,18 +22,19 @@
  *   woken in between. If it is runnable already, its thread does that itself, or somebody has.
  *   Where there is one processor only: leave_call() in process_vcpu.c says why.
  *
- * - VCPU_HELD: the same, for one that has sent, on one processor; any kick answers. `told` stands
- *   for what it changed: process_handover.c.
+ * - VCPU_HELD, VCPU_VACANT: the same, for one that has sent, on one processor; any kick answers.
+ *   `told` stands for what it changed: process_handover.c.
  *
  * - VCPU_IN_MONITOR: written when a call has come in: nothing need be done, we look before we
  *   answer. Between a call's trap and that store, a kick still signals: if the call was not yet
  *   received, it is interrupted and restarted after the upcall; if it was, the signal stays queued
  *   until the answer.
  *
- * VCPU_ASLEEP and VCPU_HELD are taken away by one compare-and-exchange, so one thread answers,
- * once. From then on what is otherwise its own thread's is that one's, up to the answer, which is
- * its last access: the guest's next call may be received before that returns. What is written
- * meanwhile is seen with VCPU_IN_GUEST, which the own thread's next state replaces by an exchange.
+ * VCPU_ASLEEP, VCPU_HELD and VCPU_VACANT are taken away by one compare-and-exchange, so one thread
+ * answers, once. From then on what is otherwise its own thread's is that one's, up to the answer,
+ * which is its last access: the guest's next call may be received before that returns; or, of one
+ * that has no thread, up to where it is given one. What is written meanwhile is seen with
+ * VCPU_IN_GUEST, which the own thread's next state replaces by an exchange.
  */
 #define _GNU_SOURCE 1
 #include <linux/futex.h>
@@ -56,6 +57,22 @@ bool vcpu_take(struct vcpu *v, uint32_t from)
 {
 	return atomic_compare_exchange_strong_explicit(&v->state, &from, VCPU_IN_MONITOR,
 						       memory_order_seq_cst, memory_order_seq_cst);
+}
+
+static bool take_asleep(struct vcpu *v)
+{
+	return vcpu_take(v, VCPU_ASLEEP);
+}
+
+bool vcpu_take_held(struct vcpu *v)
+{
+	/* In this order: it goes from the first to the second state meanwhile, not back. */
+	if (vcpu_take(v, VCPU_HELD))
+		return true;
+	if (!vcpu_take(v, VCPU_VACANT))
+		return false;
+	v->vacant = true;
+	return true;
 }
 
 /* It comes to its thread in the monitor before the next instruction of its guest. */
@@ -96,13 +113,12 @@ bool vcpu_needs_its_thread(const struct vcpu *v)
 }
 
 /* Whatever is not simply going on is for its own thread: it is called in, and waits there. */
-void vcpu_wake(struct vcpu *v, enum wake_why why)
+static void end_call(struct vcpu *v)
 {
 	if (hv_domain_is_shut_down(v->process->domain, NULL)) {
 		process_kill(v->process);
 		return;
 	}
-	v->why = why;
 	atomic_store_explicit(&v->told, false, memory_order_relaxed);
 	hv_vcpu_resumed(v->hv);
 	vcpu_set_state(v, VCPU_IN_GUEST);
@@ -113,6 +129,18 @@ void vcpu_wake(struct vcpu *v, enum wake_why why)
 	vcpu_answer(v, &v->left_answer);
 }
 
+/* Its thread, if it has none, comes last: the guest is what is waited for. */
+void vcpu_wake(struct vcpu *v, enum wake_why why)
+{
+	struct seat *parked = v->vacant ? v->parked : NULL;
+
+	v->vacant = false;
+	v->why = why;
+	end_call(v);
+	if (parked)
+		seat_give(parked, v);
+}
+
 /* Not runnable, it sleeps on: whoever takes the last reason away kicks again. */
 static bool may_wake(const struct vcpu *v)
 {
@@ -120,17 +148,17 @@ static bool may_wake(const struct vcpu *v)
 }
 
 /* Now; or by a sender that is going to be held: when it is. */
-static void answer_for(struct vcpu *v, uint32_t from)
+static void answer_for(struct vcpu *v, bool (*take)(struct vcpu *v))
 {
 	struct vcpu *sender = handover_sender();
 
 	if (!sender) {
-		if (vcpu_take(v, from))
+		if (take(v))
 			vcpu_wake(v, WOKEN_BY_KICK);
 		return;
 	}
 	process_keep(v->process);
-	if (vcpu_take(v, from))
+	if (take(v))
 		sender->answers = v;
 	else
 		process_let_go(v->process);
@@ -156,10 +184,11 @@ void process_kick(struct hv_vcpu *hv)
 		break;
 	case VCPU_ASLEEP:
 		if (may_wake(v))
-			answer_for(v, VCPU_ASLEEP);
+			answer_for(v, take_asleep);
 		break;
 	case VCPU_HELD:
-		answer_for(v, VCPU_HELD);
+	case VCPU_VACANT:
+		answer_for(v, vcpu_take_held);
 		break;
 	default:
 		break;
@@ -170,7 +199,7 @@ bool vcpu_fall_asleep(struct vcpu *v)
 {
 	__atomic_store_n(&v->control->park, 0, __ATOMIC_SEQ_CST);
 	vcpu_set_state(v, VCPU_ASLEEP);
-	return !may_wake(v) || !vcpu_take(v, VCPU_ASLEEP);
+	return !may_wake(v) || !take_asleep(v);
 }
 
 bool vcpu_wait_runnable(struct vcpu *v)

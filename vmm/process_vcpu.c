@@ -367,31 +367,33 @@ static void show_work(struct vcpu *v)
 
 /*
  * Back into the guest, now or when whom it woke has had its turn. The signal, if there is anything
- * for it, is queued until the answer lets the thread out of the kernel. False: there is no way
- * back.
+ * for it, is queued until the answer lets the thread out of the kernel. Whose call is received
+ * next; NULL: there is no way back.
  */
-static bool go_on(struct vcpu *v, const struct seccomp_notif *call, int64_t value)
+static struct vcpu *go_on(struct vcpu *v, const struct seccomp_notif *call, int64_t value)
 {
+	struct vcpu *next;
 	bool due;
 
 	if (!way_back(v))
-		return false;
+		return NULL;
 	leave(v, call, value);
 	if (v->work)
 		show_work(v);
 	due = hv_vcpu_upcall_due(v->hv);
 	if (v->work || (due && !v->left_looks))
 		vcpu_signal(v);
-	else if (!due && handover_hold(v))
-		return true;
+	else if (!due && (next = handover_hold(v)))
+		return next;
 	v->work = 0;
 	atomic_store_explicit(&v->told, false, memory_order_relaxed);
 	handover_end(v);
 	vcpu_answer(v, &v->left_answer);
-	return true;
+	return v;
 }
 
-static bool serve(struct vcpu *v, const struct seccomp_notif *call)
+/* Whose call is received next; NULL: this vCPU's domain is over. */
+static struct vcpu *serve(struct vcpu *v, const struct seccomp_notif *call)
 {
 	struct seccomp_notif_resp resp = { .id = call->id };
 	enum outcome outcome;
@@ -409,7 +411,7 @@ static bool serve(struct vcpu *v, const struct seccomp_notif *call)
 	switch (outcome) {
 	case ANSWER_WHEN_WOKEN:
 		if (leave_call(v, call, value))
-			return true;
+			return v;
 		/* fallthrough */
 	case ANSWER:
 		return go_on(v, call, value);
@@ -420,17 +422,18 @@ static bool serve(struct vcpu *v, const struct seccomp_notif *call)
 		resp.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
 		break;
 	case OVER:
-		return false;
+		return NULL;
 	}
 	resp.val = value;
 	handover_end(v);
 	vcpu_answer(v, &resp);
-	return true;
+	return v;
 }
 
 void *vcpu_main(void *arg)
 {
-	struct vcpu *v = arg;
+	struct vcpu *v = arg, *next = v;
+	pid_t self = gettid();
 	union {
 		struct seccomp_notif call;
 		char room[512]; /* the kernel's may be longer: process_backend_init checked */
@@ -439,10 +442,14 @@ void *vcpu_main(void *arg)
 	pin(v, 0);
 	/* Linux 6.6: hand over the core with the wake-up */
 	ioctl(v->listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
-	while (receive(v, &u.call, sizeof(u)) && serve(v, &u.call))
-		;
+	while (next) {
+		v = next;
+		atomic_store_explicit(&v->sitter, self, memory_order_relaxed);
+		next = receive(v, &u.call, sizeof(u)) ? serve(v, &u.call) : NULL;
+	}
 	handover_end(v);
 	vcpu_set_state(v, VCPU_GONE);
+	v->thread = pthread_self();
 	atomic_store(&v->left, true);
 	return NULL;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Leaving the only processor to whom one woke (vmm/process_handover.c): domains that send to each
- * other in a ring, to one that makes no call, and while they are destroyed and made anew. Each call
- * is answered once, no event is lost, nobody who is gone is touched (also under TSan). Hypervisor,
- * processes and guests are played here. Exit status 0: all passed; a standstill ends by the alarm.
+ * other in a ring, to one that makes no call, and while they are destroyed and made anew; and which
+ * thread has which vCPU then (vmm/process_seat.c). Each call is answered once, no event is lost,
+ * nobody who is gone is touched (also under TSan). Hypervisor, processes and guests are played
+ * here. Exit status 0: all passed; a standstill ends by the alarm.
  */
 #include <semaphore.h>
 #include <stdio.h>
@@ -14,7 +15,7 @@
 
 #include "process_internal.h"
 
-#define DOMAINS	    5u
+#define DOMAINS	    6u
 #define ROUNDS	    6000u
 #define DEAF_ROUNDS 100u
 #define DEATHS	    400u
@@ -27,7 +28,7 @@ struct hv_vcpu {
 	_Atomic uint32_t stopped, ready, pending;
 };
 
-/* One vCPU, whose one thread here is the guest's and the monitor's. */
+/* One vCPU, with a thread that is the guest, and one of the monitor's, if it has it now. */
 struct domain {
 	uint64_t alive; /* ALIVE until it is freed */
 	unsigned id;
@@ -35,8 +36,12 @@ struct domain {
 	struct vcpu vcpu;
 	struct hv_vcpu hv;
 	struct shim_vcpu control;
+	pthread_t guest;
+	atomic_bool guest_left;
+	int sends_to; /* its call, -1: SCHEDOP_block */
+	sem_t called; /* there is one to be received */
 	_Atomic uint64_t call, answered;
-	sem_t goes_on; /* it is in a call that is not answered */
+	sem_t goes_on; /* it is answered */
 	bool (*event)(struct domain *d);
 	unsigned seed;
 };
@@ -48,7 +53,7 @@ static struct domain *domains[DOMAINS];
 static pthread_rwlock_t section = PTHREAD_RWLOCK_INITIALIZER;
 
 static atomic_bool looks_wanted, blind, over;
-static _Atomic unsigned events, held;
+static _Atomic unsigned events, held, followed;
 
 static void check(bool ok, const char *what)
 {
@@ -73,7 +78,8 @@ static void point(void)
 		sched_yield();
 }
 
-/* ---- what process_kick.c and process_handover.c ask of others -------------------------------- */
+/* ---- what those and process_kick.c ask of others ----------------------------------------------
+ */
 
 static void exists(const struct hv_vcpu *v)
 {
@@ -172,58 +178,13 @@ static void *look(void *arg)
 	return arg;
 }
 
-/* ---- a domain, its calls as in process_vcpu.c; false: it is over ----------------------------- */
+/* ---- a vCPU's thread in the monitor, as in process_vcpu.c ------------------------------------ */
 
-static bool answered(struct domain *d)
+static bool receive(struct domain *d)
 {
-	while (sem_wait(&d->goes_on))
+	while (sem_wait(&d->called))
 		;
-	check(atomic_load(&d->process.dead) || atomic_load(&d->answered) == atomic_load(&d->call),
-	      "another call is answered");
 	return !atomic_load(&d->process.dead);
-}
-
-static void begin(struct domain *d, bool send)
-{
-	vcpu_set_state(&d->vcpu, VCPU_IN_MONITOR);
-	atomic_fetch_add(&d->call, 1);
-	d->vcpu.left_answer.id = d->call;
-	d->vcpu.left_looks = true;
-	handover_begin(&d->vcpu, send, !send);
-}
-
-static bool go_on(struct domain *d)
-{
-	struct vcpu *v = &d->vcpu;
-
-	for (;;) {
-		if (!hv_vcpu_runnable(&d->hv) && !vcpu_wait_runnable(v))
-			return false;
-		vcpu_set_state(v, VCPU_IN_GUEST);
-		if (hv_vcpu_runnable(&d->hv))
-			break;
-		vcpu_set_state(v, VCPU_IN_MONITOR);
-	}
-	if (handover_hold(v)) {
-		atomic_fetch_add(&held, 1);
-		return answered(d);
-	}
-	atomic_store(&v->told, false);
-	handover_end(v);
-	return !atomic_load(&d->process.dead);
-}
-
-static bool block(struct domain *d)
-{
-	begin(d, false);
-	atomic_fetch_or(&d->hv.stopped, BLOCKED);
-	if (atomic_load(&d->hv.pending))
-		atomic_fetch_and(&d->hv.stopped, ~BLOCKED);
-	handover_handled(&d->vcpu);
-	if (hv_vcpu_runnable(&d->hv) || !vcpu_fall_asleep(&d->vcpu))
-		return go_on(d);
-	handover_end(&d->vcpu);
-	return answered(d);
 }
 
 /* EVTCHNOP_send, or somebody outside: it is told once that there is something. */
@@ -243,12 +204,93 @@ static void raise_event(unsigned to)
 	pthread_rwlock_unlock(&section);
 }
 
+static void block(struct domain *d)
+{
+	atomic_fetch_or(&d->hv.stopped, BLOCKED);
+	if (atomic_load(&d->hv.pending))
+		atomic_fetch_and(&d->hv.stopped, ~BLOCKED);
+}
+
+static bool way_back(struct domain *d)
+{
+	struct vcpu *v = &d->vcpu;
+
+	for (;;) {
+		if (!hv_vcpu_runnable(&d->hv) && !vcpu_wait_runnable(v))
+			return false;
+		vcpu_set_state(v, VCPU_IN_GUEST);
+		if (hv_vcpu_runnable(&d->hv))
+			return true;
+		vcpu_set_state(v, VCPU_IN_MONITOR);
+	}
+}
+
+static struct vcpu *serve(struct domain *d)
+{
+	struct vcpu *v = &d->vcpu, *next;
+	bool send = d->sends_to >= 0;
+
+	vcpu_set_state(v, VCPU_IN_MONITOR);
+	v->left_answer.id = atomic_load(&d->call);
+	v->left_looks = true;
+	handover_begin(v, send, !send);
+	if (send)
+		raise_event((unsigned)d->sends_to);
+	else
+		block(d);
+	handover_handled(v);
+	if (!send && !hv_vcpu_runnable(&d->hv) && vcpu_fall_asleep(v)) {
+		handover_end(v);
+		return v;
+	}
+	if (!way_back(d))
+		return NULL;
+	next = handover_hold(v);
+	if (next) {
+		atomic_fetch_add(&held, 1);
+		atomic_fetch_add(&followed, next != v);
+		return next;
+	}
+	atomic_store(&v->told, false);
+	handover_end(v);
+	vcpu_answer(v, &v->left_answer);
+	return v;
+}
+
+static void *sit(void *arg)
+{
+	struct vcpu *v = arg, *next = v;
+
+	while (next) {
+		v = next;
+		exists(v->hv);
+		next = receive(v->hv->d) ? serve(v->hv->d) : NULL;
+	}
+	handover_end(v);
+	vcpu_set_state(v, VCPU_GONE);
+	v->thread = pthread_self();
+	atomic_store(&v->left, true);
+	return NULL;
+}
+
+/* ---- a guest; its calls say false: it is over ------------------------------------------------ */
+
+static bool call(struct domain *d, int sends_to)
+{
+	uint64_t nr = atomic_fetch_add(&d->call, 1) + 1;
+
+	d->sends_to = sends_to;
+	sem_post(&d->called);
+	while (sem_wait(&d->goes_on))
+		;
+	check(atomic_load(&d->process.dead) || atomic_load(&d->answered) == nr,
+	      "another call is answered");
+	return !atomic_load(&d->process.dead);
+}
+
 static bool send_event(struct domain *d, unsigned to)
 {
-	begin(d, true);
-	raise_event(to);
-	handover_handled(&d->vcpu);
-	return go_on(d);
+	return call(d, (int)to);
 }
 
 /* An upcall, which takes what comes meanwhile too, told or not; then it sleeps. */
@@ -257,20 +299,19 @@ static void *run(void *arg)
 	struct domain *d = arg;
 	bool alive = true;
 
-	while (alive && (atomic_load(&d->hv.pending) || block(d))) {
+	while (alive && (atomic_load(&d->hv.pending) || call(d, -1))) {
 		atomic_store(&d->hv.pending, 0);
 		while (alive && atomic_exchange(&d->hv.ready, 0))
 			alive = d->event(d);
 	}
-	handover_end(&d->vcpu);
-	vcpu_set_state(&d->vcpu, VCPU_GONE);
-	atomic_store(&d->vcpu.left, true);
+	atomic_store(&d->guest_left, true);
 	return NULL;
 }
 
 static void create(unsigned id, bool (*event)(struct domain *d))
 {
 	struct domain *d = aligned_alloc(_Alignof(struct domain), sizeof(*d));
+	pthread_t thread;
 
 	check(d, "no memory");
 	*d = (struct domain){ .alive = ALIVE, .id = id, .event = event, .seed = id };
@@ -278,11 +319,14 @@ static void create(unsigned id, bool (*event)(struct domain *d))
 	d->vcpu.process = &d->process;
 	d->vcpu.hv = &d->hv;
 	d->vcpu.control = &d->control;
+	sem_init(&d->called, 0, 0);
 	sem_init(&d->goes_on, 0, 0);
 	pthread_rwlock_wrlock(&section);
 	domains[id] = d;
 	pthread_rwlock_unlock(&section);
-	check(!pthread_create(&d->vcpu.thread, NULL, run, d), "no thread");
+	check(!pthread_create(&thread, NULL, sit, &d->vcpu) &&
+		      !pthread_create(&d->guest, NULL, run, d),
+	      "no thread");
 }
 
 /* As process_destroy, hv_domain_destroy and process_free: nothing it waits for comes to it. */
@@ -291,12 +335,14 @@ static void destroy(unsigned id)
 	struct domain *d = domains[id];
 
 	atomic_store(&d->process.dead, true);
-	while (!atomic_load(&d->vcpu.left)) {
+	while (!atomic_load(&d->vcpu.left) || !atomic_load(&d->guest_left)) {
 		process_kick(&d->hv);
+		sem_post(&d->called);
 		sem_post(&d->goes_on);
 		sched_yield();
 	}
 	pthread_join(d->vcpu.thread, NULL);
+	pthread_join(d->guest, NULL);
 	handover_forget(&d->process);
 	pthread_rwlock_wrlock(&section);
 	domains[id] = NULL;
@@ -311,30 +357,36 @@ static void reset(void)
 {
 	atomic_store(&events, 0);
 	atomic_store(&held, 0);
+	atomic_store(&followed, 0);
 }
+
+static unsigned ring; /* of so many domains */
 
 static bool pass_on(struct domain *d)
 {
 	unsigned n = atomic_fetch_add(&events, 1);
 
-	return n >= ROUNDS || send_event(d, (d->id + 1) % DOMAINS);
+	return n >= ROUNDS || send_event(d, (d->id + 1) % ring);
 }
 
 /* One event goes round and round: if it is lost, that is the end. */
-static void test_ring(void)
+static void test_ring(unsigned nr)
 {
 	unsigned i;
 
 	reset();
-	for (i = 0; i < DOMAINS; i++)
+	ring = nr;
+	for (i = 0; i < nr; i++)
 		create(i, pass_on);
 	raise_event(0);
 	while (atomic_load(&events) <= ROUNDS)
 		usleep(1000);
-	for (i = 0; i < DOMAINS; i++)
+	for (i = 0; i < nr; i++)
 		destroy(i);
-	printf("ring: %u of %u sends held\n", atomic_load(&held), ROUNDS);
+	printf("ring of %u: %u of %u sends held, %u followed\n", nr, atomic_load(&held), ROUNDS,
+	       atomic_load(&followed));
 	check(atomic_load(&held) > ROUNDS / 4, "they are hardly ever held");
+	check(nr > 2 || atomic_load(&followed) > ROUNDS / 4, "threads hardly ever go along");
 }
 
 /* It makes no call until it is destroyed. */
@@ -408,6 +460,8 @@ static void test_without_the_look(void)
 		raise_event(0);
 		while (atomic_load(&events) == before)
 			sched_yield();
+		if (i % 8)
+			usleep(i % 64);
 	}
 	destroy(1);
 	create(1, ignore);
@@ -423,14 +477,15 @@ static void test_without_the_look(void)
 	check(atomic_load(&held) > DEAF_ROUNDS, "they are hardly ever held");
 }
 
+/* Mostly to and fro between two */
 static bool send_anywhere(struct domain *d)
 {
-	unsigned n = some(&d->seed) % 3;
+	unsigned n = some(&d->seed) % 8 ? 1 : some(&d->seed) % 3;
 	bool alive = true;
 
 	atomic_fetch_add(&events, 1);
 	while (alive && n--)
-		alive = send_event(d, some(&d->seed) % DOMAINS);
+		alive = send_event(d, some(&d->seed) % 8 ? d->id ^ 1 : some(&d->seed) % DOMAINS);
 	return alive;
 }
 
@@ -447,15 +502,17 @@ static void test_deaths(void)
 
 		while (n--) {
 			raise_event(some(&seed) % DOMAINS);
-			usleep(some(&seed) % 64);
+			usleep(some(&seed) % 256);
 		}
 		destroy(id);
 		create(id, send_anywhere);
 	}
 	for (i = 0; i < DOMAINS; i++)
 		destroy(i);
-	printf("deaths: %u of %u events' sends held\n", atomic_load(&held), atomic_load(&events));
+	printf("deaths: %u of %u events' sends held, %u followed\n", atomic_load(&held),
+	       atomic_load(&events), atomic_load(&followed));
 	check(atomic_load(&held) > DEATHS / 4, "they are hardly ever held");
+	check(atomic_load(&followed) > DEATHS / 4, "threads hardly ever go along");
 }
 
 int main(void)
@@ -466,7 +523,8 @@ int main(void)
 	process_backend.one_cpu = true;
 	process_backend.look_later = look_later;
 	check(!pthread_create(&looker, NULL, look, NULL), "no thread");
-	test_ring();
+	test_ring(2);
+	test_ring(DOMAINS);
 	test_deaf();
 	test_without_the_look();
 	test_deaths();

@@ -8,6 +8,10 @@
 #ifndef GUEST_ATOMIC_H
 #define GUEST_ATOMIC_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 /*
  * For a simulation. GUEST_ATOMIC_HOOK(p) is evaluated before every access: a scheduling point. One
  * that also models store buffers defines the five primitives itself, in a header that it names by
@@ -17,7 +21,9 @@
 #include GUEST_ATOMIC_HEADER
 #else
 
-#ifndef GUEST_ATOMIC_HOOK
+#ifdef GUEST_ATOMIC_HOOK
+#define ATOMIC_OBSERVED
+#else
 #define GUEST_ATOMIC_HOOK(p) ((void)0)
 #endif
 
@@ -28,6 +34,15 @@
 #define ATOMIC_CAS(p, old, new, order) \
 	(GUEST_ATOMIC_HOOK(p),         \
 	 __atomic_compare_exchange_n((p), (old), (new), false, (order), __ATOMIC_RELAXED))
+#endif
+
+/*
+ * Where nobody else has to see the accesses (a simulation, a thread test, TSan), a few may be
+ * instructions that the compiler does not find by itself. Each stands beside what it does in C.
+ */
+#if defined(__x86_64__) && !defined(GUEST_ATOMIC_HEADER) && !defined(ATOMIC_OBSERVED) && \
+	!defined(__SANITIZE_THREAD__)
+#define ATOMIC_BY_INSTRUCTION
 #endif
 
 #define load_relaxed(p) ATOMIC_LOAD(p, __ATOMIC_RELAXED)
@@ -69,5 +84,34 @@
  * read-modify-write is needed, only that the store is whole.
  */
 #define count_one(p) store_relaxed(p, load_relaxed(p) + 1)
+
+/* The same on a uint64_t, by a release store. */
+static inline void count_one_release(uint64_t *p)
+{
+#ifdef ATOMIC_BY_INSTRUCTION
+	__asm__ volatile("addq $1, %0" : "+m"(*p) : : "cc", "memory");
+#else
+	store_release(p, load_relaxed(p) + 1);
+#endif
+}
+
+/* Clear that bit of an array of 64-bit words, sequentially consistent; was it set? */
+static inline bool clear_bit_sc(uint64_t *words, size_t bit)
+{
+#ifdef ATOMIC_BY_INSTRUCTION
+	bool old;
+
+	/* It finds the word of an array by itself. */
+	__asm__ volatile("lock btrq %[bit], %[words]"
+			 : "=@ccc"(old), [words] "+m"(*words)
+			 : [bit] "r"(bit)
+			 : "memory");
+	return old;
+#else
+	uint64_t m = UINT64_C(1) << bit % 64;
+
+	return fetch_and_sc(&words[bit / 64], ~m) & m;
+#endif
+}
 
 #endif

@@ -17,6 +17,7 @@
 
 _Static_assert(sizeof(xen_ulong_t) == sizeof(uint64_t),
 	       "the words of shared_info are 64 bits wide");
+_Static_assert(TABLE_LEAF % WORD_BITS == 0, "what belongs to a word's ports is in one place");
 
 struct two_level_cpu {
 	/* The ports that this CPU handles. Set and cleared by whoever binds a port. */
@@ -86,13 +87,11 @@ static bool two_level_mask(struct guest *g, evtchn_port_t port)
 
 static bool two_level_clear_pending(struct guest *g, evtchn_port_t port)
 {
-	size_t word = port / WORD_BITS;
-
 	/*
 	 * What the sender wrote before it set the bit is seen after this; what it sends from now on
 	 * sets the bit again.
 	 */
-	return fetch_and_sc(&g->shared->evtchn_pending[word], ~bit_of(port)) & bit_of(port);
+	return clear_bit_sc(g->shared->evtchn_pending, port);
 }
 
 static bool two_level_mask_clear(struct guest *g, evtchn_port_t port)
@@ -149,11 +148,18 @@ static void two_level_unmask(struct guest *g, evtchn_port_t port)
 	store_sc(&cpu->vcpu_info->evtchn_upcall_pending, (uint8_t)1);
 }
 
+static inline size_t lowest_bit(uint64_t w)
+{
+	return (size_t)__builtin_ctzll(w);
+}
+
 static inline uint64_t ready_in(const struct guest *g, const struct two_level_cpu *state,
 				size_t word)
 {
-	return load_acquire(&g->shared->evtchn_pending[word]) &
-	       ~load_acquire(&g->shared->evtchn_mask[word]) & load_relaxed(&state->ports[word]);
+	const xen_ulong_t *pending = g->shared->evtchn_pending, *mask = g->shared->evtchn_mask;
+
+	return load_acquire(&pending[word]) & ~load_acquire(&mask[word]) &
+	       load_relaxed(&state->ports[word]);
 }
 
 /*
@@ -162,7 +168,7 @@ static inline uint64_t ready_in(const struct guest *g, const struct two_level_cp
  * part of that word.
  */
 struct round {
-	unsigned word;	/* the one that was read last ... */
+	size_t word;	/* the one that was read last ... */
 	uint64_t ready; /* ... and what of it is still to come */
 	uint64_t words; /* then these */
 	uint64_t below;
@@ -218,14 +224,27 @@ static inline bool goes_on(const struct guest *g, const struct two_level_cpu *st
 
 struct found {
 	struct irq_desc *desc;
-	evtchn_port_t port;
+	size_t port;
 };
 
-static inline void look_up(const struct guest *g, evtchn_port_t port, struct found *f)
+/* Of a word's ready ports, of which there are, those for which there is room. */
+static inline struct found *look_up(const struct guest *g, size_t word, uint64_t *ready,
+				    struct found *f, const struct found *end)
 {
-	f->port = port;
-	f->desc = events_irq(g, port);
-	__builtin_prefetch(f->desc, 1);
+	size_t first = word * WORD_BITS;
+	void *const *slots = events_slot(g, (evtchn_port_t)first);
+	uint64_t left = *ready;
+
+	do {
+		size_t bit = lowest_bit(left);
+		struct irq_desc *desc = load_acquire(&slots[bit]);
+
+		left &= left - 1;
+		__builtin_prefetch(desc, 1);
+		*f++ = (struct found){ desc, first + bit };
+	} while (left && f < end);
+	*ready = left;
+	return f;
 }
 
 /* Each word is read once. Answers where the next one would be. */
@@ -235,20 +254,16 @@ static inline struct found *find(const struct guest *g, const struct two_level_c
 	uint64_t ready = r->ready, words = r->words;
 	size_t word = r->word;
 
-	while (f < end) {
-		if (ready) {
-			look_up(g, (unsigned)word * WORD_BITS + (unsigned)__builtin_ctzll(ready),
-				f++);
-			ready &= ready - 1;
-		} else if (words) {
-			word = (unsigned)__builtin_ctzll(words);
-			words &= words - 1;
-			ready = ready_in(g, state, word);
-		} else {
+	for (;;) {
+		if (ready)
+			f = look_up(g, word, &ready, f, end);
+		if (f == end || !words)
 			break;
-		}
+		word = lowest_bit(words);
+		words &= words - 1;
+		ready = ready_in(g, state, word);
 	}
-	r->word = (unsigned)word;
+	r->word = word;
 	r->ready = ready;
 	r->words = words;
 	return f;
@@ -268,26 +283,29 @@ static __attribute__((noinline)) void bring_slowly(struct guest *g, struct guest
  * it. How many quick passes it was.
  */
 static inline unsigned bring(struct guest *g, struct guest_cpu *cpu, uint64_t quick,
-			     const struct found *f)
+			     xen_ulong_t *pending, const struct found *f)
 {
 	struct irq_desc *desc = f->desc;
-	evtchn_port_t port = f->port;
+	size_t port = f->port;
 	struct irq_claim claim;
 
 	if (desc && irq_claim(desc, cpu, quick + port, &claim))
-		return events_claimed(g, cpu, port, desc, &claim, two_level_clear_pending(g, port));
-	bring_slowly(g, cpu, port);
+		return events_claimed(g, cpu, (evtchn_port_t)port, desc, &claim,
+				      clear_bit_sc(pending, port));
+	bring_slowly(g, cpu, (evtchn_port_t)port);
 	return 0;
 }
 
 static __attribute__((noinline)) void bring_all(struct guest *g, struct guest_cpu *cpu,
 						const struct found *f, const struct found *end)
 {
+	xen_ulong_t *pending = g->shared->evtchn_pending;
 	uint64_t quick = irq_quick(cpu->nr, 0);
-	unsigned passes = 0;
+	unsigned passes = (unsigned)(end - f);
 
 	for (; f < end; f++)
-		passes += bring(g, cpu, quick, f);
+		if (!bring(g, cpu, quick, pending, f))
+			passes--;
 	irq_count_quick(cpu, passes);
 }
 
@@ -302,7 +320,7 @@ static void two_level_handle(struct guest *g, struct guest_cpu *cpu)
 		if (end == found)
 			continue;
 		bring_all(g, cpu, found, end);
-		state->next = end[-1].port + 1;
+		state->next = (evtchn_port_t)end[-1].port + 1;
 	}
 }
 

@@ -91,7 +91,7 @@ static inline void irq_run_quick(struct guest *g, struct irq_desc *desc, struct 
 	enum guest_irqreturn answer;
 
 	/* Release: the pass before it has ended, for who waits for that (manage.c). */
-	store_release(&desc->quick_count, load_relaxed(&desc->quick_count) + 1);
+	count_one_release(&desc->quick_count);
 	answer = claim->handler(g, desc->irq, claim->dev);
 	if (answer != GUEST_IRQ_HANDLED || cpu->after_quick ||
 	    !load_relaxed(&cpu->vcpu_info->evtchn_upcall_mask))

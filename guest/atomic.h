@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define CACHE_LINE 64
+
 /*
  * For a simulation. GUEST_ATOMIC_HOOK(p) is evaluated before every access: a scheduling point. One
  * that also models store buffers defines the five primitives itself, in a header that it names by

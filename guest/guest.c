@@ -98,6 +98,7 @@ static int cpus_create(struct guest *g)
 		return -XEN_ENOMEM;
 	for (i = 0; i < g->nr_cpus; i++) {
 		g->cpus[i].nr = i;
+		g->cpus[i].quick_nr = i + 1;
 		if (i < XEN_LEGACY_MAX_VCPUS)
 			g->cpus[i].vcpu_info = &g->shared->vcpu_info[i];
 	}

@@ -56,9 +56,8 @@ struct seq_lock {
 };
 
 /*
- * Events are disabled already. Pairs with irq_claim and irq_claimed (irq/quick.h): if somebody who
- * stores something, then makes a read-modify-write, still reads the number of before after that,
- * what the caller loads from here on is that store.
+ * Events are disabled already. Who finds something that the caller changes from here on does not
+ * read the number of before after that.
  */
 static inline void seq_lock_acquire(struct guest *g, struct seq_lock *l)
 {

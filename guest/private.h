@@ -12,10 +12,9 @@
 #include <xen/xen.h>
 
 #include "atomic.h"
+#include "irq/line.h"
 #include "lock.h"
 #include "table.h"
-
-#define CACHE_LINE 64
 
 struct batch;
 struct events_abi;
@@ -29,6 +28,7 @@ struct guest_cpu {
 	/* NULL until guest_cpu_init, for a CPU that has none in shared_info. */
 	struct vcpu_info *vcpu_info;
 	unsigned nr;
+	uint32_t quick_nr; /* nr + 1: how it stands in a line that is open for it */
 	bool in_upcall;
 	bool upcall_again; /* a nested upcall was here */
 	/*
@@ -36,6 +36,7 @@ struct guest_cpu {
 	 * others read it.
 	 */
 	struct irq_desc *quick;
+	uint64_t claims;  /* so far; others read it */
 	bool after_quick; /* that handler may have left something to be done after it */
 	uint64_t handled; /* interrupts, all IRQs; others read it */
 
@@ -116,7 +117,7 @@ struct guest {
 	 * a port which the hypervisor hands out again is never found under its old IRQ.
 	 */
 	struct lock map_lock;
-	struct table ports; /* port -> struct irq_desc */
+	struct lines ports; /* by port */
 	struct table pirqs; /* pirq -> struct irq_desc; under map_lock */
 	const struct events_abi *abi;
 	void *abi_state;

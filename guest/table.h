@@ -26,25 +26,15 @@ static inline size_t table_dir_size(unsigned limit)
 	return (limit + TABLE_LEAF - 1) / TABLE_LEAF * sizeof(void *const *);
 }
 
-/* Where its pointer is; nr is below the limit. */
-static inline void *const *table_slot(const struct table *t, unsigned nr)
-{
-	/* Acquire: pairs with table_reserve, which may be running on another CPU. */
-	void *const *leaf = load_acquire(&t->leaves[nr / TABLE_LEAF]);
-
-	return &leaf[nr % TABLE_LEAF];
-}
-
-/* nr is below the limit. */
-static inline void *table_at(const struct table *t, unsigned nr)
-{
-	/* Acquire: pairs with table_set. */
-	return load_acquire(table_slot(t, nr));
-}
-
 static inline void *table_get(const struct table *t, unsigned nr)
 {
-	return nr < t->limit ? table_at(t, nr) : NULL;
+	void *const *leaf;
+
+	if (nr >= t->limit)
+		return NULL;
+	/* Acquire, both: pair with table_reserve, which may be running elsewhere, and table_set. */
+	leaf = load_acquire(&t->leaves[nr / TABLE_LEAF]);
+	return load_acquire(&leaf[nr % TABLE_LEAF]);
 }
 
 /* After table_reserve of that number. One writer at a time. */

@@ -169,7 +169,7 @@ evtchn_port_t guest_irq_port(const struct guest *g, unsigned irq)
 
 int guest_port_irq(const struct guest *g, evtchn_port_t port)
 {
-	const struct irq_desc *desc = table_get(&g->ports, port);
+	const struct irq_desc *desc = events_irq(g, port);
 
 	return desc ? (int)desc->irq : -XEN_ENOENT;
 }

@@ -141,7 +141,7 @@ static struct irq_desc *find_bound(struct guest *g, const struct bind_request *r
 	if (note)
 		return *note ? irq_to_desc(g, *note) : NULL;
 	if (r->type == SOURCE_EVTCHN)
-		return table_get(&g->ports, r->number);
+		return events_irq(g, r->number);
 	/*
 	 * An interdomain source is never found: each bind makes a channel, and the remote port
 	 * takes only one.
@@ -176,13 +176,13 @@ static void connect(struct guest *g, struct irq_desc *desc, const struct bind_re
 	store_relaxed(&desc->src.only_cpu, is_percpu(r) ? b->cpu : ANY_CPU);
 	desc->src.number = r->number;
 	desc->src.refs = 1;
-	irq_desc_bind(g, desc, chip, flow, b->port);
+	irq_desc_bind(g, desc, chip, flow, b->port, events_line(g, b->port));
 
 	/* From here on the upcall finds it. It is masked until the first handler comes. */
 	flags = guest_local_irq_save(g);
 	if (g->abi->move && b->cpu)
 		g->abi->move(g, b->port, 0, b->cpu);
-	table_set(&g->ports, b->port, desc);
+	events_set_irq(g, b->port, desc);
 	guest_local_irq_restore(g, flags);
 	if (note)
 		*note = desc->irq;
@@ -192,7 +192,7 @@ static void connect(struct guest *g, struct irq_desc *desc, const struct bind_re
 
 int events_reserve(struct guest *g, evtchn_port_t port)
 {
-	int rc = port < g->abi->nr_ports ? table_reserve(g, &g->ports, port) : -XEN_ENOSPC;
+	int rc = port < g->abi->nr_ports ? lines_reserve(g, &g->ports, port) : -XEN_ENOSPC;
 
 	return rc || !g->abi->reserve ? rc : g->abi->reserve(g, port);
 }
@@ -291,7 +291,7 @@ static int disconnect(struct guest *g, struct irq_desc *desc, bool close)
 	desc->src.refs = 0;
 	store_relaxed(&desc->src.dead, false);
 	if (port)
-		table_set(&g->ports, port, NULL);
+		events_set_irq(g, port, NULL);
 	note = percpu_note(g, desc->src.type, desc->src.number, desc->src.cpu);
 	if (note)
 		*note = 0;

@@ -129,28 +129,35 @@ void events_dispatch(struct guest *g, struct guest_cpu *cpu, evtchn_port_t port)
 /* The same, of one whose event has been taken by a claim that does not hold; and gives that up. */
 void events_put_back(struct guest *g, struct guest_cpu *cpu, evtchn_port_t port);
 
-/* The port's IRQ at present, or NULL. */
-static inline struct irq_desc *events_irq(const struct guest *g, evtchn_port_t port)
+/* The line of a port that the ABI has; nobody's, if it has not been reserved. */
+static inline struct irq_line *events_line(const struct guest *g, evtchn_port_t port)
 {
-	return table_at(&g->ports, port); /* its limit is FIFO's, the higher */
+	return lines_at(&g->ports, port);
 }
 
-/* Where that is looked up. */
-static inline void *const *events_slot(const struct guest *g, evtchn_port_t port)
+/* The port's IRQ at present, or NULL; a number out of range has none. */
+static inline struct irq_desc *events_irq(const struct guest *g, evtchn_port_t port)
 {
-	return table_slot(&g->ports, port);
+	/* Acquire: pairs with events_set_irq. */
+	return port < g->ports.limit ? load_acquire(&events_line(g, port)->desc) : NULL;
+}
+
+/* From here on the upcall finds it. NULL: none. The port is reserved; under map_lock. */
+static inline void events_set_irq(const struct guest *g, evtchn_port_t port, struct irq_desc *desc)
+{
+	store_release(&events_line(g, port)->desc, desc);
 }
 
 /*
- * The quick way of events_dispatch (irq/quick.h): if irq_claim of the port's IRQ says so, take the
+ * The quick way of events_dispatch (irq/quick.h): if irq_claim of the port's line says so, take the
  * event by a sequentially consistent read-modify-write, and say whether there was one. How many
  * passes that was: 1 or 0.
  */
 static inline unsigned events_claimed(struct guest *g, struct guest_cpu *cpu, evtchn_port_t port,
-				      struct irq_desc *desc, struct irq_claim *claim, bool taken)
+				      struct irq_line *at, struct irq_claim *claim, bool taken)
 {
-	if (taken && irq_claimed(g, desc, claim)) {
-		irq_run_quick(g, desc, cpu, claim);
+	if (taken && irq_claimed(g, at, cpu, claim)) {
+		irq_run_quick(g, at, cpu, claim);
 		return 1;
 	}
 	if (taken)

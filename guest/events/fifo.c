@@ -342,20 +342,17 @@ static uint32_t look(struct fifo_cpu *fc)
 
 /*
  * Of thousands of events each comes with cache lines that nobody has touched for long. So while one
- * is handled, what the next ones need is on its way: of the farthest that is known here, which is
- * AHEAD behind it in the queue, the port's word and the slot of its IRQ; of a nearer one, the IRQ.
- * Only hints: the links are read again when their turn comes. The first FEW of an upcall find what
- * they need in the nearest cache, or are too few to matter.
+ * is handled, what that needs is on its way which is AHEAD behind it in the queue: the farthest
+ * that is known here. Only hints: the links are read again when their turn comes. The first FEW of
+ * an upcall find what they need in the nearest cache, or are too few to matter.
  */
 #define FEW   128u
 #define AHEAD 8u
-#define NEAR  2u
 
 struct drain {
 	unsigned passes;	  /* quick ones so far */
 	unsigned counted;	  /* of these: for the CPU */
 	const event_word_t *word; /* of the farthest; NULL: none is known */
-	void *const *slot[AHEAD]; /* of those up to it, about, by `passes` modulo AHEAD */
 };
 
 static void count(struct guest_cpu *cpu, struct drain *d)
@@ -364,18 +361,14 @@ static void count(struct guest_cpu *cpu, struct drain *d)
 	d->counted = d->passes;
 }
 
-/* The one that is so far away comes next behind those that are known. */
-static inline void fetch(const struct guest *g, struct drain *d, unsigned away, evtchn_port_t port)
+/* It comes next behind those that are known. */
+static inline void fetch(const struct guest *g, struct drain *d, evtchn_port_t port)
 {
-	void *const *slot;
-
 	d->word = port ? word_of(g, port) : NULL;
 	if (!d->word)
 		return;
-	slot = events_slot(g, port);
-	d->slot[(d->passes + away) % AHEAD] = slot;
 	__builtin_prefetch(d->word, 1);
-	__builtin_prefetch(slot);
+	__builtin_prefetch(events_line(g, port), 1);
 }
 
 static inline evtchn_port_t next_of(const struct drain *d)
@@ -386,19 +379,14 @@ static inline evtchn_port_t next_of(const struct drain *d)
 /* The queue's first port now, 0: it is empty. */
 static void fetch_ahead(const struct guest *g, struct drain *d, evtchn_port_t first)
 {
-	void *const *near;
 	unsigned away;
 
-	if (d->word) {
-		near = d->slot[(d->passes + NEAR) % AHEAD];
-		__builtin_prefetch(load_relaxed(near), 1);
-		fetch(g, d, AHEAD, next_of(d));
-	}
+	fetch(g, d, next_of(d));
 	if (d->word)
 		return;
 	/* The queue's end, or it has been overtaken: from the beginning. */
 	for (away = 1; away <= AHEAD; away++, first = next_of(d))
-		fetch(g, d, away, first);
+		fetch(g, d, first);
 }
 
 /* In a drain that may go on and on. */
@@ -417,17 +405,17 @@ static inline void handle_first(struct guest *g, struct guest_cpu *cpu, struct f
 	event_word_t *word;
 	evtchn_port_t port = first_of(g, fc, q, &word);
 	struct irq_claim claim;
-	struct irq_desc *desc;
+	struct irq_line *at;
 	bool ready;
 
 	if (!port)
 		return;
-	desc = events_irq(g, port);
-	if (desc && irq_claim(desc, cpu, irq_quick(cpu->nr, port), &claim)) {
+	at = events_line(g, port);
+	if (irq_claim(at, cpu, &claim)) {
 		ready = take_off(fc, q, word, true);
 		if (d->passes >= FEW)
 			go_on(g, cpu, d, fc->head[q]);
-		d->passes += events_claimed(g, cpu, port, desc, &claim, ready);
+		d->passes += events_claimed(g, cpu, port, at, &claim, ready);
 	} else if (take_off(fc, q, word, false)) {
 		events_dispatch(g, cpu, port);
 	}
@@ -438,20 +426,21 @@ static inline void handle_first(struct guest *g, struct guest_cpu *cpu, struct f
  * turn. Handlers may be interrupted by an upcall that does the same: all that we know of the queues
  * is in fc before a handler is called, and is read again after it.
  */
-static void fifo_handle(struct guest *g, struct guest_cpu *cpu)
+static __attribute__((noinline)) void handle_queues(struct guest *g, struct guest_cpu *cpu,
+						    struct fifo_cpu *fc)
 {
-	struct fifo_cpu *fc = &fifo_of(g)->cpu[cpu->nr];
-	struct drain d;
+	struct drain d = { 0 };
 
-	/* Not the slots: clearing them would be a part of what a single event costs. */
-	d.passes = 0;
-	d.counted = 0;
-	d.word = NULL;
 	/* Whether or not it is 0: the upcall needs the operation. */
 	take_ready(fc);
 	while (look(fc))
 		handle_first(g, cpu, fc, (unsigned)__builtin_ctz(fc->ready), &d);
 	count(cpu, &d);
+}
+
+static void fifo_handle(struct guest *g, struct guest_cpu *cpu)
+{
+	handle_queues(g, cpu, &fifo_of(g)->cpu[cpu->nr]);
 }
 
 static bool fifo_take(struct guest *g, unsigned cpu, evtchn_port_t *port, bool *ready)

@@ -69,7 +69,7 @@ static void drain(struct guest *g, unsigned cpu)
 	bool ready;
 
 	while (g->abi->take(g, cpu, &op.port, &ready)) {
-		desc = table_get(&g->ports, op.port);
+		desc = events_irq(g, op.port);
 		/*
 		 * It has moved: have the hypervisor queue it anew. The dead CPU's own stay pending
 		 * (queued anew, they would come back here); so does what nobody has bound.

@@ -22,9 +22,9 @@ static struct irq_desc *next_bound(struct guest *g, unsigned irq)
 static void kill(struct guest *g, struct irq_desc *desc)
 {
 	if (desc->line)
-		table_set(&g->ports, desc->line, NULL);
+		events_set_irq(g, desc->line, NULL);
 	store_relaxed(&desc->src.dead, true);
-	irq_desc_rebind(g, desc, desc->flow, 0);
+	irq_desc_rebind(g, desc, desc->flow, 0, NULL);
 }
 
 int events_forget(struct guest *g)
@@ -97,8 +97,8 @@ int events_remake(struct guest *g, struct irq_desc *desc)
 		flow = desc->flow;
 	if (g->abi->move && desc->src.cpu)
 		g->abi->move(g, b.port, 0, desc->src.cpu);
-	table_set(&g->ports, b.port, desc);
-	irq_desc_rebind(g, desc, flow, b.port);
+	events_set_irq(g, b.port, desc);
+	irq_desc_rebind(g, desc, flow, b.port, events_line(g, b.port));
 	return 0;
 }
 

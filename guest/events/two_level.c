@@ -17,7 +17,7 @@
 
 _Static_assert(sizeof(xen_ulong_t) == sizeof(uint64_t),
 	       "the words of shared_info are 64 bits wide");
-_Static_assert(TABLE_LEAF % WORD_BITS == 0, "what belongs to a word's ports is in one place");
+_Static_assert(LINES_PAGE % WORD_BITS == 0, "what belongs to a word's ports is in one place");
 
 struct two_level_cpu {
 	/* The ports that this CPU handles. Set and cleared by whoever binds a port. */
@@ -223,7 +223,7 @@ static inline bool goes_on(const struct guest *g, const struct two_level_cpu *st
 #define TOGETHER 16u
 
 struct found {
-	struct irq_desc *desc;
+	struct irq_line *at;
 	size_t port;
 };
 
@@ -232,16 +232,15 @@ static inline struct found *look_up(const struct guest *g, size_t word, uint64_t
 				    struct found *f, const struct found *end)
 {
 	size_t first = word * WORD_BITS;
-	void *const *slots = events_slot(g, (evtchn_port_t)first);
+	struct irq_line *lines = events_line(g, (evtchn_port_t)first);
 	uint64_t left = *ready;
 
 	do {
 		size_t bit = lowest_bit(left);
-		struct irq_desc *desc = load_acquire(&slots[bit]);
 
 		left &= left - 1;
-		__builtin_prefetch(desc, 1);
-		*f++ = (struct found){ desc, first + bit };
+		__builtin_prefetch(&lines[bit], 1);
+		*f++ = (struct found){ &lines[bit], first + bit };
 	} while (left && f < end);
 	*ready = left;
 	return f;
@@ -279,18 +278,17 @@ static __attribute__((noinline)) void bring_slowly(struct guest *g, struct guest
 
 /*
  * One after the other. Handlers of others may have run since it was found; they, and other CPUs,
- * may have changed whatever they like. The port's IRQ, if it has the same, says so to who claims
- * it. How many quick passes it was.
+ * may have changed whatever they like. The port's line says so to who claims it. How many quick
+ * passes it was.
  */
-static inline unsigned bring(struct guest *g, struct guest_cpu *cpu, uint64_t quick,
-			     xen_ulong_t *pending, const struct found *f)
+static inline unsigned bring(struct guest *g, struct guest_cpu *cpu, xen_ulong_t *pending,
+			     const struct found *f)
 {
-	struct irq_desc *desc = f->desc;
 	size_t port = f->port;
 	struct irq_claim claim;
 
-	if (desc && irq_claim(desc, cpu, quick + port, &claim))
-		return events_claimed(g, cpu, (evtchn_port_t)port, desc, &claim,
+	if (irq_claim(f->at, cpu, &claim))
+		return events_claimed(g, cpu, (evtchn_port_t)port, f->at, &claim,
 				      clear_bit_sc(pending, port));
 	bring_slowly(g, cpu, (evtchn_port_t)port);
 	return 0;
@@ -300,11 +298,10 @@ static __attribute__((noinline)) void bring_all(struct guest *g, struct guest_cp
 						const struct found *f, const struct found *end)
 {
 	xen_ulong_t *pending = g->shared->evtchn_pending;
-	uint64_t quick = irq_quick(cpu->nr, 0);
 	unsigned passes = (unsigned)(end - f);
 
 	for (; f < end; f++)
-		if (!bring(g, cpu, quick, pending, f))
+		if (!bring(g, cpu, pending, f))
 			passes--;
 	irq_count_quick(cpu, passes);
 }

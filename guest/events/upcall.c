@@ -20,10 +20,14 @@ static int start_abi(struct guest *g, const struct events_abi *abi)
 	return rc;
 }
 
+static bool may_be_fifo(const struct guest *g)
+{
+	return g->abi_wanted != GUEST_ABI_2L && g->ops->frame_of;
+}
+
 int events_choose_abi(struct guest *g)
 {
-	bool fifo = g->abi_wanted != GUEST_ABI_2L && g->ops->frame_of;
-	int rc = fifo ? start_abi(g, &events_abi_fifo) : -XEN_EINVAL;
+	int rc = may_be_fifo(g) ? start_abi(g, &events_abi_fifo) : -XEN_EINVAL;
 
 	if (!rc || g->abi_wanted == GUEST_ABI_FIFO)
 		return rc;
@@ -36,7 +40,8 @@ int events_init(struct guest *g, enum guest_abi wanted)
 
 	g->abi_wanted = wanted;
 	g->irqs.fixed = &events_fixed_ops;
-	rc = table_init(g, &g->ports, EVTCHN_FIFO_NR_CHANNELS);
+	rc = lines_init(g, &g->ports,
+			may_be_fifo(g) ? EVTCHN_FIFO_NR_CHANNELS : EVTCHN_2L_NR_CHANNELS);
 	return rc ? rc : events_choose_abi(g);
 }
 
@@ -44,7 +49,7 @@ void events_fini(struct guest *g)
 {
 	if (g->abi)
 		g->abi->fini(g);
-	table_fini(g, &g->ports);
+	lines_fini(g, &g->ports);
 }
 
 void guest_upcall(struct guest *g)
@@ -101,7 +106,7 @@ static void dispatch_unbound(struct guest *g, struct guest_cpu *cpu, evtchn_port
 	struct irq_desc *desc;
 
 	lock_acquire(g, &g->map_lock);
-	desc = table_get(&g->ports, port);
+	desc = events_irq(g, port);
 	if (!desc && g->abi->mask(g, port))
 		count_one(&cpu->spurious);
 	lock_release(&g->map_lock);
@@ -111,7 +116,7 @@ static void dispatch_unbound(struct guest *g, struct guest_cpu *cpu, evtchn_port
 
 void events_dispatch(struct guest *g, struct guest_cpu *cpu, evtchn_port_t port)
 {
-	struct irq_desc *desc = table_get(&g->ports, port);
+	struct irq_desc *desc = events_irq(g, port);
 
 	irq_unclaim(cpu);
 	if (desc)
@@ -138,7 +143,7 @@ void events_put_back(struct guest *g, struct guest_cpu *cpu, evtchn_port_t port)
 	bool met = false;
 
 	lock_acquire(g, &g->map_lock);
-	desc = table_get(&g->ports, port);
+	desc = events_irq(g, port);
 	if (desc || is_open(g, port))
 		met = g->abi->set_pending(g, port);
 	if (met && desc)

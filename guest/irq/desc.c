@@ -110,7 +110,6 @@ static void desc_reset(struct guest *g, struct irq_desc *desc)
 	irq_lock(g, desc);
 	for (cpu = 0; cpu < g->nr_cpus; cpu++)
 		store_relaxed(&desc->count[cpu], (uint64_t)0);
-	store_relaxed(&desc->quick_count, (uint64_t)0);
 	store_relaxed(&desc->merged, (uint64_t)0);
 	desc->unclaimed = (struct irq_unclaimed){ 0 };
 	desc->affinity = (struct irq_affinity){ 0 };
@@ -160,8 +159,22 @@ void irq_desc_put(struct guest *g, struct irq_desc *desc)
 	unlock_irqrestore(g, &g->irqs.lock, flags);
 }
 
+/* 0, NULL: none. With the lock, so what it had is closed. */
+static void set_line(struct irq_desc *desc, unsigned line, struct irq_line *at)
+{
+	uint64_t *count = &desc->count[desc->pass_cpu];
+
+	store_relaxed(count, *count + irq_line_take_count(load_relaxed(&desc->at)));
+	store_relaxed(&desc->line, line);
+	store_relaxed(&desc->at, at);
+	if (!at)
+		return;
+	store_relaxed(&at->irq, desc->irq);
+	store_relaxed(&at->count, (uint64_t)0);
+}
+
 void irq_desc_bind(struct guest *g, struct irq_desc *desc, const struct irq_chip *chip,
-		   const struct irq_flow *flow, unsigned line)
+		   const struct irq_flow *flow, unsigned line, struct irq_line *at)
 {
 	guest_flags_t flags = irq_lock_save(g, desc);
 
@@ -169,7 +182,7 @@ void irq_desc_bind(struct guest *g, struct irq_desc *desc, const struct irq_chip
 	desc->flow = flow;
 	desc->pending = false;
 	desc->stuck = false;
-	store_relaxed(&desc->line, line);
+	set_line(desc, line, at);
 	chip->mask(g, desc);
 	irq_count_line(g, desc, 1);
 	irq_unlock_restore(g, desc, flags);
@@ -184,7 +197,7 @@ int irq_desc_unbind(struct guest *g, struct irq_desc *desc)
 		desc->chip->mask(g, desc);
 		irq_count_line(g, desc, -1);
 		desc->chip = NULL;
-		store_relaxed(&desc->line, 0u);
+		set_line(desc, 0, NULL);
 		rc = 0;
 	}
 	irq_unlock_restore(g, desc, flags);
@@ -192,13 +205,13 @@ int irq_desc_unbind(struct guest *g, struct irq_desc *desc)
 }
 
 void irq_desc_rebind(struct guest *g, struct irq_desc *desc, const struct irq_flow *flow,
-		     unsigned line)
+		     unsigned line, struct irq_line *at)
 {
 	guest_flags_t flags = irq_lock_save(g, desc);
 
 	desc->flow = flow;
 	desc->pending = false;
-	store_relaxed(&desc->line, line);
+	set_line(desc, line, at);
 	desc->chip->mask(g, desc);
 	if (desc->actions && !desc->depth)
 		desc->chip->unmask(g, desc);

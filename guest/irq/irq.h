@@ -139,16 +139,8 @@ struct irq_unclaimed {
 };
 
 struct irq_desc {
-	/*
-	 * What a quick pass needs, in one cache line. `quick`, `handler`, `dev` and `quick_count`
-	 * are atomic: read without the lock, the first three worth something if that has not been
-	 * taken since.
-	 */
-	struct seq_lock lock;	   /* for all down to `late`, unless said */
-	uint64_t quick;		   /* irq_quick() of the CPU that may begin quick passes; 0: none */
-	guest_irq_handler handler; /* the only one's, if quick is not 0 */
-	void *dev;
-	uint64_t quick_count;	 /* quick passes of pass_cpu, which are not in `count` yet */
+	struct seq_lock lock;	 /* for all down to `late`, unless said */
+	struct irq_line *at;	 /* NULL: none; atomic */
 	struct irq_action *dead; /* removed by a handler of the running pass, recycled at its end */
 	unsigned irq;		 /* never changes */
 	unsigned line;		 /* the chip's number (the port), 0: none; atomic */
@@ -183,12 +175,6 @@ struct irq_desc {
 			     others */
 } __attribute__((aligned(CACHE_LINE)));
 
-/* Of a line that is not 0: its events may be taken by quick passes of that CPU. */
-static inline uint64_t irq_quick(unsigned cpu, unsigned line)
-{
-	return (uint64_t)cpu << 32 | line;
-}
-
 /* nr_fixed: IRQs below it are of pirqs (fixed), the others are handed out. */
 int irqs_init(struct guest *g, unsigned nr_irqs, unsigned nr_fixed);
 void irqs_fini(struct guest *g);
@@ -217,12 +203,12 @@ void irq_desc_put(struct guest *g, struct irq_desc *desc);
 
 /* Give it a line, masked. */
 void irq_desc_bind(struct guest *g, struct irq_desc *desc, const struct irq_chip *chip,
-		   const struct irq_flow *flow, unsigned line);
+		   const struct irq_flow *flow, unsigned line, struct irq_line *at);
 /* Take the line away, masked; -EBUSY while there are handlers. */
 int irq_desc_unbind(struct guest *g, struct irq_desc *desc);
 /* Its line has gone, and here is another one (0: none), under the same handlers. [task] */
 void irq_desc_rebind(struct guest *g, struct irq_desc *desc, const struct irq_flow *flow,
-		     unsigned line);
+		     unsigned line, struct irq_line *at);
 
 /* An upcall has interrupted a handler: is that one of those that may be? */
 bool irq_may_nest(const struct guest_cpu *cpu);
@@ -233,10 +219,15 @@ bool irq_may_nest(const struct guest_cpu *cpu);
  */
 int irq_add_internal(struct guest *g, unsigned irq, guest_irq_handler handler, const char *name);
 
-/* Events disabled. */
+/* Events disabled. No quick pass begins while it is held. */
 static inline void irq_lock(struct guest *g, struct irq_desc *desc)
 {
+	struct irq_line *at;
+
 	seq_lock_acquire(g, &desc->lock);
+	at = load_relaxed(&desc->at);
+	if (at)
+		irq_line_close(at);
 }
 
 /* What has changed decides which CPU may begin quick passes now. In quick.c. */
@@ -282,9 +273,7 @@ static inline void irq_set_pass_cpu(struct irq_desc *desc, unsigned cpu)
 
 	if (cpu == before)
 		return;
-	store_relaxed(count, *count + load_relaxed(&desc->quick_count));
-	/* Release: who waits for a pass may see nothing but this. */
-	store_release(&desc->quick_count, (uint64_t)0);
+	store_relaxed(count, *count + irq_line_take_count(load_relaxed(&desc->at)));
 	/* Release: who finds another CPU's quick pass no longer here knows it to be over. */
 	store_release(&desc->pass_cpu, cpu);
 }

@@ -19,16 +19,14 @@ static void wait_for_pass(struct guest *g, struct irq_desc *desc)
 	unsigned pass = load_acquire(&desc->passes);
 	/* Acquire: pairs with irq_set_pass_cpu. A quick pass, if one runs, is on this CPU. */
 	const struct guest_cpu *cpu = &g->cpus[load_acquire(&desc->pass_cpu)];
-	/*
-	 * Each pass adds to it at its beginning. One that is claimed may not have yet, but the
-	 * second from here on begins when it has ended; so does the count anew, on another CPU.
-	 */
-	uint64_t count = load_acquire(&desc->quick_count);
+	bool quick = load_acquire(&cpu->quick) == desc;
+	/* Another claim is another number, and ends the pass before it, of the same IRQ too. */
+	uint64_t claims = load_acquire(&cpu->claims);
 
 	if (cpu == this_cpu(g))
 		return;
 	while ((pass & 1 && load_acquire(&desc->passes) == pass) ||
-	       (load_acquire(&cpu->quick) == desc && load_acquire(&desc->quick_count) - count < 2))
+	       (quick && load_acquire(&cpu->quick) == desc && load_acquire(&cpu->claims) == claims))
 		cpu_relax(g);
 }
 

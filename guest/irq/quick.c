@@ -10,7 +10,7 @@ static bool is_plain(const struct irq_desc *desc)
 {
 	const struct irq_action *action = desc->actions;
 
-	return desc->chip && desc->chip->quick && desc->flow->quick && desc->line && !desc->depth &&
+	return desc->chip && desc->chip->quick && desc->flow->quick && desc->at && !desc->depth &&
 	       action && !action->next && !(action->flags & GUEST_IRQF_NESTED) && !desc->pending &&
 	       !desc->affinity.move;
 }
@@ -59,17 +59,18 @@ static enum guest_irqreturn call_and_count(struct guest *g, unsigned irq, void *
 void irq_unlock(struct guest *g, struct irq_desc *desc)
 {
 	struct irq_action *action = desc->actions;
-	uint64_t quick = 0;
+	struct irq_line *at = desc->at;
 	bool count;
 
 	if (is_plain(desc) && may_begin(g, desc)) {
 		count = load_relaxed(&desc->unclaimed.in_count);
 		irq_set_pass_cpu(desc, desc->chip->cpu(desc));
-		store_relaxed(&desc->handler, count ? call_and_count : action->handler);
-		store_relaxed(&desc->dev, count ? action : action->dev);
-		quick = irq_quick(desc->pass_cpu, desc->line);
+		store_relaxed(&at->handler, count ? call_and_count : action->handler);
+		store_relaxed(&at->dev, count ? action : action->dev);
+		/* Release: what such a pass uses is as it is now. */
+		store_release(&at->open,
+			      load_relaxed(&at->open) | g->cpus[desc->pass_cpu].quick_nr);
 	}
-	store_relaxed(&desc->quick, quick);
 	seq_lock_release(&desc->lock);
 }
 

@@ -4,15 +4,15 @@
  * locked operation but those by which the port is taken. Which IRQs may go it, and what has to be
  * done when that has changed meanwhile, is in quick.c; all other ways are in flow.c.
  *
- * Only one CPU may: the one that the line notifies. It claims the pass, takes the event, and looks
- * whether the lock has been taken since it began to look:
+ * Only one CPU may: the one that the line notifies, for which it is open. It claims the pass, takes
+ * the event, and looks whether it has been closed since it began to look:
  *
- *	this CPU				who holds the lock
- *	read the lock's number, and the rest	take the lock: another number
+ *	this CPU				who takes the lock
+ *	read `open`, and the rest		close it: another number
  *	cpu->quick = desc			barrier
  *	take the event (read-modify-write)	change what is to be changed
  *	barrier					is cpu->quick desc? Then a pass runs
- *	same number? Then the pass is claimed	let go, wait for the pass if need be
+ *	same number? Then the pass is claimed	open it, let go, wait for the pass if need be
  *
  * Either this CPU sees the new number, and comes to the lock with its event; or the other one sees
  * the claim, and what it has changed is for the next pass. So a claim that is seen may be one that
@@ -28,23 +28,24 @@
 
 #include "irq.h"
 
-/* What a pass does, and the lock's number from when it was claimed. */
+/* What a pass does, and what says whether it may. */
 struct irq_claim {
-	uint64_t seq;
+	uint64_t open;
 	guest_irq_handler handler;
 	void *dev;
+	unsigned irq;
 };
 
-/* quick: irq_quick(). True: now take the event, then irq_claimed. False: go the other way. */
-static inline bool irq_claim(struct irq_desc *desc, struct guest_cpu *cpu, uint64_t quick,
-			     struct irq_claim *claim)
+/* True: now take the event, then irq_claimed. False: go the other way. */
+static inline bool irq_claim(struct irq_line *at, struct guest_cpu *cpu, struct irq_claim *claim)
 {
-	/* Acquire: pairs with seq_lock_release, so what is read is not older than the number. */
-	claim->seq = load_acquire(&desc->lock.seq);
-	if (claim->seq & 1 || load_relaxed(&desc->quick) != quick)
+	/* Acquire: pairs with irq_unlock, so what is read is not older. */
+	claim->open = load_acquire(&at->open);
+	if ((uint32_t)claim->open != cpu->quick_nr)
 		return false;
-	/* Release: this ends the claim before, and the pass that it may have been. */
-	store_release(&cpu->quick, desc);
+	/* Release, both: this ends the claim before, and the pass that it may have been. */
+	count_one_release(&cpu->claims);
+	store_release(&cpu->quick, load_relaxed(&at->desc));
 	return true;
 }
 
@@ -55,18 +56,20 @@ bool irq_claimed_hooks(struct guest *g, struct irq_desc *desc, const struct gues
  * The event has been taken, by a read-modify-write: is all as it was? Then the pass runs, and
  * others wait for it. Else irq_unclaim, and put the event back.
  */
-static inline bool irq_claimed(struct guest *g, struct irq_desc *desc, struct irq_claim *claim)
+static inline bool irq_claimed(struct guest *g, const struct irq_line *at,
+			       const struct guest_cpu *cpu, struct irq_claim *claim)
 {
 	const struct guest_irq_hooks *hooks;
 
 	barrier_after_rmw();
-	/* Acquire: the number is read after them. */
-	claim->handler = load_acquire(&desc->handler);
-	claim->dev = load_acquire(&desc->dev);
-	if (load_acquire(&desc->lock.seq) != claim->seq)
+	/* Acquire: whether it is open is read after them. */
+	claim->handler = load_acquire(&at->handler);
+	claim->dev = load_acquire(&at->dev);
+	claim->irq = load_acquire(&at->irq);
+	if (load_acquire(&at->open) != claim->open)
 		return false;
 	hooks = load_acquire(&g->hooks);
-	return !hooks || irq_claimed_hooks(g, desc, hooks);
+	return !hooks || irq_claimed_hooks(g, cpu->quick, hooks);
 }
 
 /*
@@ -85,14 +88,13 @@ void irq_quick_end_slowly(struct guest *g, struct guest_cpu *cpu, enum guest_irq
  * The pass that has been claimed, its event taken. The caller counts it for the CPU, and sees to it
  * that it is unclaimed in the end.
  */
-static inline void irq_run_quick(struct guest *g, struct irq_desc *desc, struct guest_cpu *cpu,
+static inline void irq_run_quick(struct guest *g, struct irq_line *at, struct guest_cpu *cpu,
 				 const struct irq_claim *claim)
 {
 	enum guest_irqreturn answer;
 
-	/* Release: the pass before it has ended, for who waits for that (manage.c). */
-	count_one_release(&desc->quick_count);
-	answer = claim->handler(g, desc->irq, claim->dev);
+	count_one_release(&at->count);
+	answer = claim->handler(g, claim->irq, claim->dev);
 	if (answer != GUEST_IRQ_HANDLED || cpu->after_quick ||
 	    !load_relaxed(&cpu->vcpu_info->evtchn_upcall_mask))
 		irq_quick_end_slowly(g, cpu, answer);

@@ -85,8 +85,9 @@ static void put_trouble(struct line *l, const struct irq_desc *desc)
 static uint64_t count_on(const struct irq_desc *desc, unsigned cpu)
 {
 	uint64_t n = load_acquire(&desc->count[cpu]);
+	const struct irq_line *at = load_acquire(&desc->at);
 
-	return load_acquire(&desc->pass_cpu) == cpu ? n + load_acquire(&desc->quick_count) : n;
+	return at && load_acquire(&desc->pass_cpu) == cpu ? n + load_acquire(&at->count) : n;
 }
 
 /* Names under the lock, as another CPU may free a handler and its name with it. */

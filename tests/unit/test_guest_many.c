@@ -11,7 +11,7 @@ static struct testbed_domain *big_guest(struct guests *m)
 	struct testbed_domain_config cfg = guests_config(3, 2);
 
 	cfg.nr_irqs = 0;
-	cfg.pages = 2048;
+	cfg.pages = 4096;
 	cfg.abi = m->abi;
 	return testbed_domain_create(m->tb, &cfg, NULL);
 }

@@ -156,17 +156,14 @@ static void replace(struct vcpu *by, enum wake_why why)
 static struct vcpu *answer_woken_and_follow(struct vcpu *v)
 {
 	struct vcpu *woken = v->answers;
-	struct process *p;
 
 	if (!woken)
 		return v;
 	v->answers = NULL;
-	p = woken->process;
 	if (woken->vacant || v->trust == ANSWERED)
-		v = seat_follow(v, woken);
-	else
-		vcpu_wake(woken, WOKEN_BY_KICK);
-	process_let_go(p);
+		return seat_follow(v, woken);
+	vcpu_wake(woken, WOKEN_BY_KICK);
+	process_let_go(woken->process);
 	return v;
 }
 

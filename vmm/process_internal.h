@@ -223,8 +223,8 @@ void vcpu_wake(struct vcpu *v, enum wake_why why);
 /* process_seat.c: the vCPU's next call is for that parked thread to receive. Any thread. */
 void seat_give(struct seat *s, struct vcpu *v);
 /*
- * This thread's vCPU has just become VCPU_HELD, and this thread is to answer that other one, which
- * is still kept. When it has: whose next call it receives. It may have slept until there was one.
+ * This thread's vCPU has just become VCPU_HELD, and this thread is to answer that other one and let
+ * its process go. When it has: whose next call it receives. It may have slept until there was one.
  */
 struct vcpu *seat_follow(struct vcpu *v, struct vcpu *woken);
 

@@ -59,6 +59,7 @@ struct vcpu *seat_follow(struct vcpu *v, struct vcpu *woken)
 	if (vacant && goes_along)
 		woken->vacant = false;
 	vcpu_wake(woken, WOKEN_BY_KICK);
+	process_let_go(woken->process);
 	if (!vacant)
 		return v;
 	return goes_along ? woken : park(&own);

@@ -477,6 +477,77 @@ static void test_without_the_look(void)
 	check(atomic_load(&held) > DEAF_ROUNDS, "they are hardly ever held");
 }
 
+static _Atomic unsigned to_and_fro; /* so many more events are for 1, the next for nobody */
+static atomic_bool busy;
+
+static bool send_at_last_to_2(struct domain *d)
+{
+	if (atomic_load(&to_and_fro))
+		return atomic_fetch_sub(&to_and_fro, 1) == 1 || send_event(d, 1);
+	return send_event(d, 2);
+}
+
+static bool send_back(struct domain *d)
+{
+	return send_event(d, 0);
+}
+
+static bool work(struct domain *d)
+{
+	while (atomic_load(&busy) && !atomic_load(&d->process.dead))
+		sched_yield();
+	return true;
+}
+
+static bool is_in_state(unsigned id, enum vcpu_state state, unsigned ms)
+{
+	while (ms-- && atomic_load(&domains[id]->vcpu.state) != state)
+		usleep(1000);
+	return atomic_load(&domains[id]->vcpu.state) == state;
+}
+
+/* An event of 0's for 2, which works. True: 0 has parked, as it does if it is trusted by then. */
+static bool park_by_event_for_2(void)
+{
+	unsigned i;
+
+	atomic_store(&busy, false);
+	atomic_store(&to_and_fro, DEAF_ROUNDS);
+	raise_event(0);
+	while (atomic_load(&to_and_fro))
+		usleep(100);
+	for (i = 0; i < 3; i++)
+		check(is_in_state(i, VCPU_ASLEEP, 10000), "it does not fall asleep");
+	atomic_store(&busy, true);
+	raise_event(0);
+	return is_in_state(0, VCPU_VACANT, 100);
+}
+
+/*
+ * A thread that parks keeps nobody whom it woke: how long it does is for others to say, and who
+ * destroys that one's domain would wait for them.
+ */
+static void test_parked_keeps_nobody(void)
+{
+	unsigned i;
+
+	reset();
+	atomic_store(&blind, true);
+	create(0, send_at_last_to_2);
+	create(1, send_back);
+	create(2, work);
+	for (i = 0; i < DEAF_ROUNDS && !park_by_event_for_2(); i++)
+		;
+	check(i < DEAF_ROUNDS, "none parks");
+	for (i = 0; i < 1000 && atomic_load(&domains[2]->process.kept); i++)
+		usleep(1000);
+	check(i < 1000, "a parked thread keeps whom it woke");
+	printf("parked: it keeps nobody\n");
+	for (i = 0; i < 3; i++)
+		destroy(i);
+	atomic_store(&blind, false);
+}
+
 /* Mostly to and fro between two */
 static bool send_anywhere(struct domain *d)
 {
@@ -527,6 +598,7 @@ int main(void)
 	test_ring(DOMAINS);
 	test_deaf();
 	test_without_the_look();
+	test_parked_keeps_nobody();
 	test_deaths();
 	atomic_store(&over, true);
 	pthread_join(looker, NULL);

@@ -17,7 +17,7 @@
 
 _Static_assert(sizeof(xen_ulong_t) == sizeof(uint64_t),
 	       "the words of shared_info are 64 bits wide");
-_Static_assert(LINES_PAGE % WORD_BITS == 0, "what belongs to a word's ports is in one place");
+_Static_assert(LINES_PAGE == WORD_BITS, "what belongs to a word's ports is in one place");
 
 struct two_level_cpu {
 	/* The ports that this CPU handles. Set and cleared by whoever binds a port. */
@@ -231,8 +231,7 @@ struct found {
 static inline struct found *look_up(const struct guest *g, size_t word, uint64_t *ready,
 				    struct found *f, const struct found *end)
 {
-	size_t first = word * WORD_BITS;
-	struct irq_line *lines = events_line(g, (evtchn_port_t)first);
+	struct irq_line *lines = lines_page(&g->ports, word);
 	uint64_t left = *ready;
 
 	do {
@@ -240,7 +239,7 @@ static inline struct found *look_up(const struct guest *g, size_t word, uint64_t
 
 		left &= left - 1;
 		__builtin_prefetch(&lines[bit], 1);
-		*f++ = (struct found){ &lines[bit], first + bit };
+		*f++ = (struct found){ &lines[bit], word * WORD_BITS + bit };
 	} while (left && f < end);
 	*ready = left;
 	return f;

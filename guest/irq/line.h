@@ -44,11 +44,17 @@ int lines_init(struct guest *g, struct lines *l, unsigned limit);
 int lines_reserve(struct guest *g, struct lines *l, unsigned nr);
 void lines_fini(struct guest *g, struct lines *l);
 
+/* Those from LINES_PAGE * page on, which are below the limit. */
+static inline struct irq_line *lines_page(const struct lines *l, size_t page)
+{
+	/* Acquire: pairs with lines_reserve, which may be running on another CPU. */
+	return load_acquire(&l->pages[page]);
+}
+
 /* nr is below the limit. */
 static inline struct irq_line *lines_at(const struct lines *l, unsigned nr)
 {
-	/* Acquire: pairs with lines_reserve, which may be running on another CPU. */
-	return &load_acquire(&l->pages[nr / LINES_PAGE])[nr % LINES_PAGE];
+	return &lines_page(l, nr / LINES_PAGE)[nr % LINES_PAGE];
 }
 
 /*

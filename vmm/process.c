@@ -295,7 +295,8 @@ static void collect_threads(struct process *p)
 			 * In RECV? Since Linux 6.11 that returns by itself. Before, it waits on:
 			 * interrupt it, again and again because it may be just about to begin.
 			 */
-			syscall(SYS_tgkill, getpid(), atomic_load(&v->sitter), PROCESS_WAKE_SIGNAL);
+			syscall(SYS_tgkill, getpid(), atomic_load(&v->our_tid),
+				PROCESS_WAKE_SIGNAL);
 			if (!atomic_load(&v->left))
 				nanosleep(&pause, NULL);
 			if (pause.tv_nsec < 2000000)

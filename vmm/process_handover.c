@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Where there is one processor only: a vCPU that has sent an event leaves it to whom it woke. Its
- * call is handled and then *held*: VCPU_HELD, its thread waits for the next call, which cannot come
- * before the answer. So of two that send to each other, each next trap goes from one's guest to its
- * monitor's thread to the other's guest, and nobody is let in only to go to sleep.
+ * call is handled and then *held*: VCPU_HELD, no call of it can come before the answer. So of two
+ * that send to each other, each next trap goes from one's guest to the monitor to the other's
+ * guest, and nobody is let in only to go to sleep; by which thread is in process_seat.c.
  *
  * Who answers a held call, each by vcpu_take (one compare-and-exchange, so one of them, once):
  *
@@ -48,12 +48,15 @@
 
 #include "process_internal.h"
 
-/* Trust: so many calls that wait it takes until one is held again; or what the last hold ended by.
+/*
+ * Trust. From HOLDS on a send that wakes somebody is held; ANSWERED: and an event ended the last
+ * hold, so its thread may park. Less than that: each such send that is followed by a call that
+ * waits adds 1, from -SHORT or -LONG on.
  */
 #define SHORT	 3
 #define LONG	 16
 #define HOLDS	 1
-#define ANSWERED 2 /* an event for it */
+#define ANSWERED 2
 
 static struct {
 	_Atomic(struct vcpu *) held;
@@ -67,7 +70,7 @@ static _Thread_local struct vcpu *sender;
 
 static void release(struct vcpu *v, enum wake_why why)
 {
-	if (vcpu_take_held(v))
+	if (vcpu_take(v, VCPU_HELD))
 		vcpu_wake(v, why);
 }
 
@@ -152,23 +155,18 @@ static void replace(struct vcpu *by, enum wake_why why)
 	process_let_go(old->process);
 }
 
-/* `v` itself may be another thread's from here on. */
-static struct vcpu *answer_woken_and_follow(struct vcpu *v)
+static struct vcpu *take_answers(struct vcpu *v)
 {
 	struct vcpu *woken = v->answers;
 
-	if (!woken)
-		return v;
 	v->answers = NULL;
-	if (woken->vacant || v->trust == ANSWERED)
-		return seat_follow(v, woken);
-	vcpu_wake(woken, WOKEN_BY_KICK);
-	process_let_go(woken->process);
-	return v;
+	return woken;
 }
 
 struct vcpu *handover_hold(struct vcpu *v)
 {
+	struct vcpu *woken;
+
 	if (!v->woke || v->trust < HOLDS || atomic_load(&v->told))
 		return NULL;
 	process_keep(v->process);
@@ -181,23 +179,14 @@ struct vcpu *handover_hold(struct vcpu *v)
 		release(v, WOKEN_BY_KICK);
 	else if (atomic_load(&handover.turns) != v->turns)
 		release(v, WOKEN_BY_TURN);
-	return answer_woken_and_follow(v);
-}
-
-static void answer_woken(struct vcpu *v)
-{
-	struct vcpu *woken = v->answers;
-
-	if (!woken)
-		return;
-	v->answers = NULL;
-	vcpu_wake(woken, WOKEN_BY_KICK);
-	process_let_go(woken->process);
+	/* `v` itself may be another thread's after this. */
+	woken = take_answers(v);
+	return woken ? seat_follow(v, woken, v->trust == ANSWERED) : v;
 }
 
 void handover_end(struct vcpu *v)
 {
-	const struct vcpu *held;
+	struct vcpu *held, *woken;
 
 	if (!process_backend.one_cpu)
 		return;
@@ -205,7 +194,9 @@ void handover_end(struct vcpu *v)
 	held = atomic_load(&handover.held);
 	if (held && held != v)
 		replace(NULL, WOKEN_BY_TURN);
-	answer_woken(v);
+	woken = take_answers(v);
+	if (woken)
+		seat_answer(woken);
 }
 
 void process_look(void)

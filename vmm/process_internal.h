@@ -8,12 +8,15 @@
 #ifndef CARILLON_VMM_PROCESS_INTERNAL_H
 #define CARILLON_VMM_PROCESS_INTERNAL_H
 
+#include <linux/futex.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
+#include <unistd.h>
 
 #include "process.h"
 #include "shim_abi.h"
@@ -58,7 +61,7 @@ enum wake_why {
 };
 
 /* A thread of ours that has no vCPU now, until somebody gives it one. */
-struct seat {
+struct parked {
 	struct vcpu *given;
 	_Atomic uint32_t is_given; /* a futex */
 };
@@ -68,8 +71,8 @@ struct vcpu {
 	struct hv_vcpu *hv;
 	unsigned id;
 	_Atomic uint32_t state; /* enum vcpu_state */
-	atomic_bool left;	/* our thread has ended, which is `thread` */
-	_Atomic pid_t sitter;	/* the thread of ours that has it, or had it last */
+	atomic_bool left;	/* the thread that had it last has ended: join `thread` */
+	_Atomic pid_t our_tid;	/* of the thread of ours that has it, or had it last */
 	struct shim_vcpu *control;
 	struct shim_scratch *scratch;
 	int listener;
@@ -80,12 +83,12 @@ struct vcpu {
 	atomic_bool told; /* it was kicked since it was last let into the guest */
 	/* VCPU_ASLEEP, VCPU_HELD, VCPU_VACANT: of who takes that state away, up to the answer */
 	struct seccomp_notif_resp left_answer;
-	bool left_looks;   /* the end of that call looks for an upcall itself */
-	enum wake_why why; /* its last call, left, was answered */
-	bool vacant;	   /* it was VCPU_VACANT, and this is who is to be given it: */
-	struct seat *parked;
+	bool left_looks;       /* the end of that call looks for an upcall itself */
+	enum wake_why why;     /* its last call, left, was answered */
+	bool vacant;	       /* it was VCPU_VACANT: `parked` is to be given it */
+	struct parked *parked; /* the thread that belongs to it while it is that */
 
-	/* Only its own thread, from here on; while it is one of those two, see above */
+	/* Only the thread that has it, from here on; while it is one of those three, see above */
 	int cpu;
 	bool started;
 	unsigned work; /* SHIM_WORK_* for the next way back */
@@ -96,7 +99,7 @@ struct vcpu {
 	bool ended_in_call; /* its last call is one that may have shut the domain down */
 	/* process_handover.c */
 	bool woke;	      /* its last call, a send, kicked another vCPU */
-	int trust;	      /* whether such a call is to be held */
+	int trust;	      /* is such a call to be held? */
 	unsigned turns;	      /* of others, when that one came */
 	struct vcpu *answers; /* whom it answers after that; its process is kept */
 };
@@ -200,6 +203,12 @@ bool plan_allows(struct vcpu *v, const struct seccomp_data *call);
 /* Did it come by the hypercall page? Such a caller looks for an upcall itself. */
 bool hypercall_by_page(const struct process *p, uint64_t ip);
 
+/* A private futex. */
+static inline long vcpu_futex(_Atomic uint32_t *word, int op, uint32_t value)
+{
+	return syscall(SYS_futex, word, op, value, NULL, NULL, 0);
+}
+
 /* process_kick.c: where it is now. Its own thread, or who answers for it */
 void vcpu_set_state(struct vcpu *v, enum vcpu_state state);
 /*
@@ -213,20 +222,25 @@ bool vcpu_wait_runnable(struct vcpu *v);
 bool vcpu_info_moved(const struct vcpu *v, uint64_t *mfn, unsigned *offset);
 /* Must its own thread do something before it goes on in the guest, or may it not go on? */
 bool vcpu_needs_its_thread(const struct vcpu *v);
-/* Take that state away. True: the caller is who answers its call, by vcpu_wake. */
+/* By one compare-and-exchange. False: it was another. */
+bool vcpu_change_state(struct vcpu *v, uint32_t from, enum vcpu_state to);
+/*
+ * Take that state away; VCPU_HELD: or VCPU_VACANT. True: the caller is who answers its call, by
+ * vcpu_wake.
+ */
 bool vcpu_take(struct vcpu *v, uint32_t from);
-/* The same, of VCPU_HELD or VCPU_VACANT */
-bool vcpu_take_held(struct vcpu *v);
 /* Its way back into the guest, by who took VCPU_ASLEEP, VCPU_HELD or VCPU_VACANT away. */
 void vcpu_wake(struct vcpu *v, enum wake_why why);
 
 /* process_seat.c: the vCPU's next call is for that parked thread to receive. Any thread. */
-void seat_give(struct seat *s, struct vcpu *v);
+void seat_give(struct parked *t, struct vcpu *v);
+/* Answer one whom this thread woke, and let its process go, which was kept. */
+void seat_answer(struct vcpu *woken);
 /*
- * This thread's vCPU has just become VCPU_HELD, and this thread is to answer that other one and let
- * its process go. When it has: whose next call it receives. It may have slept until there was one.
+ * The same, by the thread of a vCPU that has just become VCPU_HELD. Whose next call it receives; it
+ * may have slept until there was one.
  */
-struct vcpu *seat_follow(struct vcpu *v, struct vcpu *woken);
+struct vcpu *seat_follow(struct vcpu *v, struct vcpu *woken, bool may_park);
 
 /*
  * process_handover.c, by a vCPU's own thread, unless said. A call has come in, which may be a send,

@@ -36,40 +36,25 @@
  * that has no thread, up to where it is given one. What is written meanwhile is seen with
  * VCPU_IN_GUEST, which the own thread's next state replaces by an exchange.
  */
-#define _GNU_SOURCE 1
-#include <linux/futex.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include "process_internal.h"
-
-static long futex(_Atomic uint32_t *word, int op, uint32_t value)
-{
-	return syscall(SYS_futex, word, op, value, NULL, NULL, 0);
-}
 
 void vcpu_set_state(struct vcpu *v, enum vcpu_state state)
 {
 	atomic_exchange_explicit(&v->state, state, memory_order_seq_cst);
 }
 
+bool vcpu_change_state(struct vcpu *v, uint32_t from, enum vcpu_state to)
+{
+	return atomic_compare_exchange_strong_explicit(&v->state, &from, to, memory_order_seq_cst,
+						       memory_order_seq_cst);
+}
+
 bool vcpu_take(struct vcpu *v, uint32_t from)
 {
-	return atomic_compare_exchange_strong_explicit(&v->state, &from, VCPU_IN_MONITOR,
-						       memory_order_seq_cst, memory_order_seq_cst);
-}
-
-static bool take_asleep(struct vcpu *v)
-{
-	return vcpu_take(v, VCPU_ASLEEP);
-}
-
-bool vcpu_take_held(struct vcpu *v)
-{
-	/* In this order: it goes from the first to the second state meanwhile, not back. */
-	if (vcpu_take(v, VCPU_HELD))
+	if (vcpu_change_state(v, from, VCPU_IN_MONITOR))
 		return true;
-	if (!vcpu_take(v, VCPU_VACANT))
+	/* In this order: it goes from the first to the second state meanwhile, not back. */
+	if (from != VCPU_HELD || !vcpu_change_state(v, VCPU_VACANT, VCPU_IN_MONITOR))
 		return false;
 	v->vacant = true;
 	return true;
@@ -132,7 +117,7 @@ static void end_call(struct vcpu *v)
 /* Its thread, if it has none, comes last: the guest is what is waited for. */
 void vcpu_wake(struct vcpu *v, enum wake_why why)
 {
-	struct seat *parked = v->vacant ? v->parked : NULL;
+	struct parked *parked = v->vacant ? v->parked : NULL;
 
 	v->vacant = false;
 	v->why = why;
@@ -148,17 +133,17 @@ static bool may_wake(const struct vcpu *v)
 }
 
 /* Now; or by a sender that is going to be held: when it is. */
-static void answer_for(struct vcpu *v, bool (*take)(struct vcpu *v))
+static void answer_for(struct vcpu *v, uint32_t from)
 {
 	struct vcpu *sender = handover_sender();
 
 	if (!sender) {
-		if (take(v))
+		if (vcpu_take(v, from))
 			vcpu_wake(v, WOKEN_BY_KICK);
 		return;
 	}
 	process_keep(v->process);
-	if (take(v))
+	if (vcpu_take(v, from))
 		sender->answers = v;
 	else
 		process_let_go(v->process);
@@ -180,15 +165,15 @@ void process_kick(struct hv_vcpu *hv)
 		break;
 	case VCPU_WAITING:
 		if (vcpu_take(v, VCPU_WAITING))
-			futex(&v->state, FUTEX_WAKE_PRIVATE, 1);
+			vcpu_futex(&v->state, FUTEX_WAKE_PRIVATE, 1);
 		break;
 	case VCPU_ASLEEP:
 		if (may_wake(v))
-			answer_for(v, take_asleep);
+			answer_for(v, VCPU_ASLEEP);
 		break;
 	case VCPU_HELD:
 	case VCPU_VACANT:
-		answer_for(v, vcpu_take_held);
+		answer_for(v, VCPU_HELD);
 		break;
 	default:
 		break;
@@ -199,7 +184,7 @@ bool vcpu_fall_asleep(struct vcpu *v)
 {
 	__atomic_store_n(&v->control->park, 0, __ATOMIC_SEQ_CST);
 	vcpu_set_state(v, VCPU_ASLEEP);
-	return !may_wake(v) || !take_asleep(v);
+	return !may_wake(v) || !vcpu_take(v, VCPU_ASLEEP);
 }
 
 bool vcpu_wait_runnable(struct vcpu *v)
@@ -213,6 +198,6 @@ bool vcpu_wait_runnable(struct vcpu *v)
 			return true;
 		if (vcpu_domain_over(v, waited))
 			return false;
-		futex(&v->state, FUTEX_WAIT_PRIVATE, VCPU_WAITING);
+		vcpu_futex(&v->state, FUTEX_WAIT_PRIVATE, VCPU_WAITING);
 	}
 }

@@ -4,7 +4,8 @@
  * has the hypervisor answer, and decides how the guest goes on. What the guest's side does is in
  * shim/handler.c.
  *
- * Where a vCPU is, and why no wake-up is lost, is in process_kick.c.
+ * Where a vCPU is, and why no wake-up is lost, is in process_kick.c; where there is one processor,
+ * which vCPU this thread has next is in process_seat.c.
  */
 #define _GNU_SOURCE 1
 #include <errno.h>
@@ -444,7 +445,7 @@ void *vcpu_main(void *arg)
 	ioctl(v->listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
 	while (next) {
 		v = next;
-		atomic_store_explicit(&v->sitter, self, memory_order_relaxed);
+		atomic_store_explicit(&v->our_tid, self, memory_order_relaxed);
 		next = receive(v, &u.call, sizeof(u)) ? serve(v, &u.call) : NULL;
 	}
 	handover_end(v);

@@ -17,7 +17,7 @@
 
 #define DOMAINS	    6u
 #define ROUNDS	    6000u
-#define RINGS	    20u
+#define RINGS	    20u /* are tried at most until one is held */
 #define DEAF_ROUNDS 100u
 #define DEATHS	    400u
 #define SECONDS	    100u /* far more than it takes */
@@ -79,8 +79,7 @@ static void point(void)
 		sched_yield();
 }
 
-/* ---- what those and process_kick.c ask of others ----------------------------------------------
- */
+/* ---- what those and process_kick.c ask of others --------------------------------------------- */
 
 static void exists(const struct hv_vcpu *v)
 {
@@ -487,7 +486,8 @@ static void test_without_the_look(void)
 	check(atomic_load(&held) > DEAF_ROUNDS, "they are hardly ever held");
 }
 
-static _Atomic unsigned to_and_fro; /* so many more events are for 1, the next for nobody */
+static _Atomic unsigned to_and_fro; /* so many more of 0's events; each is sent on to 1, the last to
+				       nobody */
 static atomic_bool busy;
 
 static bool send_at_last_to_2(struct domain *d)

@@ -12,8 +12,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CACHE_LINE 64
-
 /*
  * For a simulation. GUEST_ATOMIC_HOOK(p) is evaluated before every access: a scheduling point. One
  * that also models store buffers defines the five primitives itself, in a header that it names by
@@ -23,10 +21,15 @@
 #include GUEST_ATOMIC_HEADER
 #else
 
-#ifdef GUEST_ATOMIC_HOOK
-#define ATOMIC_OBSERVED
-#else
+#ifndef GUEST_ATOMIC_HOOK
 #define GUEST_ATOMIC_HOOK(p) ((void)0)
+/*
+ * Where nobody else has to see the accesses (a simulation, a thread test, TSan), a few may be
+ * instructions that the compiler does not find by itself. Each stands beside what it does in C.
+ */
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
+#define ATOMIC_BY_INSTRUCTION
+#endif
 #endif
 
 #define ATOMIC_LOAD(p, order)	      (GUEST_ATOMIC_HOOK(p), __atomic_load_n((p), (order)))
@@ -36,15 +39,6 @@
 #define ATOMIC_CAS(p, old, new, order) \
 	(GUEST_ATOMIC_HOOK(p),         \
 	 __atomic_compare_exchange_n((p), (old), (new), false, (order), __ATOMIC_RELAXED))
-#endif
-
-/*
- * Where nobody else has to see the accesses (a simulation, a thread test, TSan), a few may be
- * instructions that the compiler does not find by itself. Each stands beside what it does in C.
- */
-#if defined(__x86_64__) && !defined(GUEST_ATOMIC_HEADER) && !defined(ATOMIC_OBSERVED) && \
-	!defined(__SANITIZE_THREAD__)
-#define ATOMIC_BY_INSTRUCTION
 #endif
 
 #define load_relaxed(p) ATOMIC_LOAD(p, __ATOMIC_RELAXED)

@@ -11,6 +11,8 @@
 
 #include "atomic.h"
 
+#define CACHE_LINE 64
+
 struct lock {
 	uint32_t held;
 };
@@ -56,8 +58,8 @@ struct seq_lock {
 };
 
 /*
- * Events are disabled already. Who finds something that the caller changes from here on does not
- * read the number of before after that.
+ * Events are disabled already. Who reads something that the caller writes from here on, and the
+ * number after that, reads another number than before.
  */
 static inline void seq_lock_acquire(struct guest *g, struct seq_lock *l)
 {

@@ -342,7 +342,7 @@ static uint32_t look(struct fifo_cpu *fc)
 
 /*
  * Of thousands of events each comes with cache lines that nobody has touched for long. So while one
- * is handled, what that needs is on its way which is AHEAD behind it in the queue: the farthest
+ * is handled, what the event needs that comes AHEAD places behind it is on its way: the farthest
  * that is known here. Only hints: the links are read again when their turn comes. The first FEW of
  * an upcall find what they need in the nearest cache, or are too few to matter.
  */
@@ -379,13 +379,13 @@ static inline evtchn_port_t next_of(const struct drain *d)
 /* The queue's first port now, 0: it is empty. */
 static void fetch_ahead(const struct guest *g, struct drain *d, evtchn_port_t first)
 {
-	unsigned away;
+	unsigned n;
 
 	fetch(g, d, next_of(d));
 	if (d->word)
 		return;
 	/* The queue's end, or it has been overtaken: from the beginning. */
-	for (away = 1; away <= AHEAD; away++, first = next_of(d))
+	for (n = 0; n < AHEAD; n++, first = next_of(d))
 		fetch(g, d, first);
 }
 
@@ -424,7 +424,8 @@ static inline void handle_first(struct guest *g, struct guest_cpu *cpu, struct f
 /*
  * Always the first event of the highest priority, so what arrived during the last one comes in its
  * turn. Handlers may be interrupted by an upcall that does the same: all that we know of the queues
- * is in fc before a handler is called, and is read again after it.
+ * is in fc before a handler is called, and is read again after it. Not inlined, so that fc itself
+ * is in a register, not what it is made of each time.
  */
 static __attribute__((noinline)) void handle_queues(struct guest *g, struct guest_cpu *cpu,
 						    struct fifo_cpu *fc)

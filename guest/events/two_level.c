@@ -227,7 +227,7 @@ struct found {
 	size_t port;
 };
 
-/* Of a word's ready ports, of which there are, those for which there is room. */
+/* Note a word's ready ports, one at least, as far as there is room; *ready is what is left. */
 static inline struct found *look_up(const struct guest *g, size_t word, uint64_t *ready,
 				    struct found *f, const struct found *end)
 {
@@ -297,11 +297,10 @@ static __attribute__((noinline)) void bring_all(struct guest *g, struct guest_cp
 						const struct found *f, const struct found *end)
 {
 	xen_ulong_t *pending = g->shared->evtchn_pending;
-	unsigned passes = (unsigned)(end - f);
+	unsigned passes = 0;
 
 	for (; f < end; f++)
-		if (!bring(g, cpu, pending, f))
-			passes--;
+		passes += bring(g, cpu, pending, f);
 	irq_count_quick(cpu, passes);
 }
 

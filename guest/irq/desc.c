@@ -162,9 +162,7 @@ void irq_desc_put(struct guest *g, struct irq_desc *desc)
 /* 0, NULL: none. With the lock, so what it had is closed. */
 static void set_line(struct irq_desc *desc, unsigned line, struct irq_line *at)
 {
-	uint64_t *count = &desc->count[desc->pass_cpu];
-
-	store_relaxed(count, *count + irq_line_take_count(load_relaxed(&desc->at)));
+	irq_settle_count(desc);
 	store_relaxed(&desc->line, line);
 	store_relaxed(&desc->at, at);
 	if (!at)

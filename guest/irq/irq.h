@@ -139,8 +139,8 @@ struct irq_unclaimed {
 };
 
 struct irq_desc {
-	struct seq_lock lock;	 /* for all down to `late`, unless said */
-	struct irq_line *at;	 /* NULL: none; atomic */
+	struct seq_lock lock; /* for all down to `late`, unless said */
+	struct irq_line *at;  /* where its quick passes look, with its line; NULL: none; atomic */
 	struct irq_action *dead; /* removed by a handler of the running pass, recycled at its end */
 	unsigned irq;		 /* never changes */
 	unsigned line;		 /* the chip's number (the port), 0: none; atomic */
@@ -265,15 +265,20 @@ static inline bool irq_running_quick(const struct guest *g, const struct irq_des
 	return load_acquire(&cpu->quick) == desc;
 }
 
+/* What has been counted of quick passes is their CPU's from here on. The lock is held. */
+static inline void irq_settle_count(struct irq_desc *desc)
+{
+	uint64_t *count = &desc->count[load_relaxed(&desc->pass_cpu)];
+
+	store_relaxed(count, *count + irq_line_take_count(load_relaxed(&desc->at)));
+}
+
 /* Whose passes the next ones are. None runs, or a quick one of this CPU. The lock is held. */
 static inline void irq_set_pass_cpu(struct irq_desc *desc, unsigned cpu)
 {
-	unsigned before = load_relaxed(&desc->pass_cpu);
-	uint64_t *count = &desc->count[before];
-
-	if (cpu == before)
+	if (cpu == load_relaxed(&desc->pass_cpu))
 		return;
-	store_relaxed(count, *count + irq_line_take_count(load_relaxed(&desc->at)));
+	irq_settle_count(desc);
 	/* Release: who finds another CPU's quick pass no longer here knows it to be over. */
 	store_release(&desc->pass_cpu, cpu);
 }

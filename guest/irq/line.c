@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of lines (line.h). */
+/*
+ * The table of lines (line.h): a directory of pages, each made when a line on it is first used.
+ * What lines say is not known here.
+ */
 #include "line.h"
 #include "../private.h"
 
-const struct irq_line lines_nobody[LINES_PAGE];
-
-/* Nobody writes there. */
+/* The page of those that have none yet. Nobody writes there. */
 static struct irq_line *nobody(void)
 {
-	return (struct irq_line *)(uintptr_t)lines_nobody;
+	static const struct irq_line lines[LINES_PAGE];
+
+	return (struct irq_line *)(uintptr_t)lines;
 }
 
 static unsigned nr_pages(unsigned limit)

@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a quick pass (quick.h) needs of an IRQ, in one cache line that is found by the number of its
- * chip's line, so an event touches nothing else of it; and the table of those. An IRQ has one while
- * it has a line. The rest of an IRQ is its descriptor's, in irq.h.
+ * chip's line (the port), so an event touches nothing else of it; and the table of those. An IRQ
+ * has one while it is bound to a port. The rest of an IRQ is its descriptor's, in irq.h.
  */
 #ifndef GUEST_LINE_H
 #define GUEST_LINE_H
 
 #include <carillon/guest.h>
 
-#include "../atomic.h"
+#include "../lock.h"
 
 struct irq_desc;
 
-/* Written with the lock of the IRQ whose line it is, but for `count`; all of it is atomic. */
+/*
+ * All of it is atomic. Written with the lock of the IRQ whose line it is, but for `desc` (map_lock)
+ * and `count` (by the CPU that it is open for; with the lock, once it is closed).
+ */
 struct irq_line {
 	/*
 	 * Lower half: the number plus 1 of the CPU that may begin quick passes; 0: closed, none.
@@ -30,10 +33,10 @@ struct irq_line {
 
 #define LINES_PAGE (4096u / (unsigned)sizeof(struct irq_line))
 
-/* The page of all lines that have none of their own yet: nobody's, closed, never written. */
-extern const struct irq_line lines_nobody[LINES_PAGE];
-
-/* Lines by number. Pages are made when a number on them is first used, and stay. */
+/*
+ * Lines by number. Pages are made when a number on them is first used, and stay; all those that
+ * have not been made are one, of lines that are nobody's and closed, and is never written.
+ */
 struct lines {
 	struct irq_line **pages;
 	unsigned limit; /* numbers 0 .. limit - 1 */

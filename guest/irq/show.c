@@ -81,7 +81,7 @@ static void put_trouble(struct line *l, const struct irq_desc *desc)
 	}
 }
 
-/* Quick passes are counted for one CPU at a time, and for all when that changes. With the lock. */
+/* Quick passes are counted in the line, for pass_cpu; that changes with the lock held. */
 static uint64_t count_on(const struct irq_desc *desc, unsigned cpu)
 {
 	uint64_t n = load_acquire(&desc->count[cpu]);

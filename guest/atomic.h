@@ -81,7 +81,7 @@
  */
 #define count_one(p) store_relaxed(p, load_relaxed(p) + 1)
 
-/* The same on a uint64_t, by a release store. */
+/* The same on a uint64_t, by a release store; one instruction where that is known to be one. */
 static inline void count_one_release(uint64_t *p)
 {
 #ifdef ATOMIC_BY_INSTRUCTION

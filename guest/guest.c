@@ -27,46 +27,57 @@ void cpu_relax(const struct guest *g)
 #endif
 }
 
-void *const table_nothing[TABLE_LEAF];
-
-int table_init(struct guest *g, struct table *t, unsigned limit)
+/* The page of those that have none yet. */
+static void *no_page(void)
 {
-	unsigned nr;
+	static const unsigned char zeroes[TABLE_PAGE] __attribute__((aligned(CACHE_LINE)));
 
-	t->leaves = guest_alloc(g, table_dir_size(limit));
-	if (!t->leaves)
-		return -XEN_ENOMEM;
-	for (nr = 0; nr < limit; nr += TABLE_LEAF)
-		t->leaves[nr / TABLE_LEAF] = table_nothing;
+	return (void *)(uintptr_t)zeroes;
+}
+
+static unsigned nr_pages(const struct table *t)
+{
+	return (t->limit + t->per_page - 1) / t->per_page;
+}
+
+int table_init(struct guest *g, struct table *t, unsigned limit, unsigned per_page)
+{
+	unsigned page;
+
 	t->limit = limit;
+	t->per_page = per_page;
+	t->pages = guest_alloc(g, nr_pages(t) * sizeof(*t->pages));
+	if (!t->pages)
+		return -XEN_ENOMEM;
+	for (page = 0; page < nr_pages(t); page++)
+		t->pages[page] = no_page();
 	return 0;
 }
 
 int table_reserve(struct guest *g, struct table *t, unsigned nr)
 {
-	void *const *leaf;
+	void **at = &t->pages[nr / t->per_page], *page;
 
-	if (load_relaxed(&t->leaves[nr / TABLE_LEAF]) != table_nothing)
+	if (load_relaxed(at) != no_page())
 		return 0;
-	leaf = guest_alloc(g, TABLE_LEAF * sizeof(*leaf));
-	if (!leaf)
+	page = guest_alloc(g, TABLE_PAGE);
+	if (!page)
 		return -XEN_ENOMEM;
-	/* Another CPU's table_get may come by at this moment: both are full of NULL. */
-	store_release(&t->leaves[nr / TABLE_LEAF], leaf);
+	/* Another CPU may be looking at this moment: both are full of zeroes. */
+	store_release(at, page);
 	return 0;
 }
 
 void table_fini(struct guest *g, struct table *t)
 {
-	unsigned nr;
+	unsigned page;
 
-	if (!t->leaves)
+	if (!t->pages)
 		return;
-	for (nr = 0; nr < t->limit; nr += TABLE_LEAF)
-		if (t->leaves[nr / TABLE_LEAF] != table_nothing)
-			guest_free(g, (void *)t->leaves[nr / TABLE_LEAF],
-				   TABLE_LEAF * sizeof(void *));
-	guest_free(g, t->leaves, table_dir_size(t->limit));
+	for (page = 0; page < nr_pages(t); page++)
+		if (t->pages[page] != no_page())
+			guest_free(g, t->pages[page], TABLE_PAGE);
+	guest_free(g, t->pages, nr_pages(t) * sizeof(*t->pages));
 }
 
 static unsigned nr_irqs_of(const struct guest_config *cfg)
@@ -132,7 +143,7 @@ int guest_create(struct guest **out, const struct guest_port_ops *ops, void *ctx
 	if (!rc)
 		rc = irqs_init(g, nr_irqs_of(cfg), cfg->nr_legacy_pirqs);
 	if (!rc)
-		rc = table_init(g, &g->pirqs, MAX_PIRQS);
+		rc = table_init(g, &g->pirqs, MAX_PIRQS, TABLE_POINTERS);
 	if (!rc)
 		rc = events_init(g, cfg->abi);
 	if (rc) {

@@ -117,7 +117,7 @@ struct guest {
 	 * a port which the hypervisor hands out again is never found under its old IRQ.
 	 */
 	struct lock map_lock;
-	struct lines ports; /* by port */
+	struct table ports; /* port -> struct irq_line, which is in there */
 	struct table pirqs; /* pirq -> struct irq_desc; under map_lock */
 	const struct events_abi *abi;
 	void *abi_state;

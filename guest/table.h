@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A table from small numbers to pointers: two steps to look one up, without a lock; memory for the
- * numbers in use only, a page for every 512 of them, kept until the table goes. What the pointers
- * mean is not known here.
+ * A table by small numbers: a directory of pages, found in one step and without a lock. Memory for
+ * the numbers in use only, a page at a time, kept until the table goes. What is on the pages is not
+ * known here, but for tables of pointers, table_get and table_set; lines are in irq/line.h.
  */
 #ifndef GUEST_TABLE_H
 #define GUEST_TABLE_H
@@ -11,43 +11,45 @@
 
 #include "atomic.h"
 
-#define TABLE_LEAF (4096u / sizeof(void *))
-
-/* The leaf of all numbers that have none of their own yet: nothing is ever written there. */
-extern void *const table_nothing[TABLE_LEAF];
+#define TABLE_PAGE     4096u
+#define TABLE_POINTERS (TABLE_PAGE / (unsigned)sizeof(void *))
 
 struct table {
-	void *const **leaves;
+	/* Those that have not been made yet are all one, full of zeroes: it is never written. */
+	void **pages;
 	unsigned limit; /* numbers 0 .. limit - 1 */
+	unsigned per_page;
 };
 
-static inline size_t table_dir_size(unsigned limit)
+/* In guest.c. init and reserve answer 0 or -ENOMEM; nr is below the limit; one writer at a time. */
+int table_init(struct guest *g, struct table *t, unsigned limit, unsigned per_page);
+int table_reserve(struct guest *g, struct table *t, unsigned nr);
+void table_fini(struct guest *g, struct table *t);
+
+/* The page of the numbers from per_page * page on, which are below the limit. */
+static inline void *table_page(const struct table *t, size_t page)
 {
-	return (limit + TABLE_LEAF - 1) / TABLE_LEAF * sizeof(void *const *);
+	/* Acquire: pairs with table_reserve, which may be running on another CPU. */
+	return load_acquire(&t->pages[page]);
 }
 
 static inline void *table_get(const struct table *t, unsigned nr)
 {
-	void *const *leaf;
+	void *const *page;
 
 	if (nr >= t->limit)
 		return NULL;
-	/* Acquire, both: pair with table_reserve, which may be running elsewhere, and table_set. */
-	leaf = load_acquire(&t->leaves[nr / TABLE_LEAF]);
-	return load_acquire(&leaf[nr % TABLE_LEAF]);
+	page = table_page(t, nr / TABLE_POINTERS);
+	/* Acquire: pairs with table_set. */
+	return load_acquire(&page[nr % TABLE_POINTERS]);
 }
 
-/* After table_reserve of that number. One writer at a time. */
+/* After table_reserve of that number. */
 static inline void table_set(struct table *t, unsigned nr, void *p)
 {
-	void **leaf = (void **)t->leaves[nr / TABLE_LEAF];
+	void **page = t->pages[nr / TABLE_POINTERS];
 
-	store_release(&leaf[nr % TABLE_LEAF], p);
+	store_release(&page[nr % TABLE_POINTERS], p);
 }
-
-/* In guest.c. init and reserve answer 0 or -ENOMEM. */
-int table_init(struct guest *g, struct table *t, unsigned limit);
-int table_reserve(struct guest *g, struct table *t, unsigned nr);
-void table_fini(struct guest *g, struct table *t);
 
 #endif

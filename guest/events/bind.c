@@ -192,7 +192,7 @@ static void connect(struct guest *g, struct irq_desc *desc, const struct bind_re
 
 int events_reserve(struct guest *g, evtchn_port_t port)
 {
-	int rc = port < g->abi->nr_ports ? lines_reserve(g, &g->ports, port) : -XEN_ENOSPC;
+	int rc = port < g->abi->nr_ports ? table_reserve(g, &g->ports, port) : -XEN_ENOSPC;
 
 	return rc || !g->abi->reserve ? rc : g->abi->reserve(g, port);
 }

@@ -132,7 +132,7 @@ void events_put_back(struct guest *g, struct guest_cpu *cpu, evtchn_port_t port)
 /* The line of a port that the ABI has; nobody's, if it has not been reserved. */
 static inline struct irq_line *events_line(const struct guest *g, evtchn_port_t port)
 {
-	return lines_at(&g->ports, port);
+	return line_at(&g->ports, port);
 }
 
 /* The port's IRQ at present, or NULL; a number out of range has none. */

@@ -21,10 +21,13 @@ static struct irq_desc *next_bound(struct guest *g, unsigned irq)
 
 static void kill(struct guest *g, struct irq_desc *desc)
 {
-	if (desc->line)
-		events_set_irq(g, desc->line, NULL);
+	evtchn_port_t port = desc->line;
+
 	store_relaxed(&desc->src.dead, true);
+	/* First, as it closes the line: one that is open is somebody's. */
 	irq_desc_rebind(g, desc, desc->flow, 0, NULL);
+	if (port)
+		events_set_irq(g, port, NULL);
 }
 
 int events_forget(struct guest *g)

@@ -231,7 +231,7 @@ struct found {
 static inline struct found *look_up(const struct guest *g, size_t word, uint64_t *ready,
 				    struct found *f, const struct found *end)
 {
-	struct irq_line *lines = lines_page(&g->ports, word);
+	struct irq_line *lines = table_page(&g->ports, word);
 	uint64_t left = *ready;
 
 	do {

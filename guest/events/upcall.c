@@ -40,8 +40,9 @@ int events_init(struct guest *g, enum guest_abi wanted)
 
 	g->abi_wanted = wanted;
 	g->irqs.fixed = &events_fixed_ops;
-	rc = lines_init(g, &g->ports,
-			may_be_fifo(g) ? EVTCHN_FIFO_NR_CHANNELS : EVTCHN_2L_NR_CHANNELS);
+	rc = table_init(g, &g->ports,
+			may_be_fifo(g) ? EVTCHN_FIFO_NR_CHANNELS : EVTCHN_2L_NR_CHANNELS,
+			LINES_PAGE);
 	return rc ? rc : events_choose_abi(g);
 }
 
@@ -49,7 +50,7 @@ void events_fini(struct guest *g)
 {
 	if (g->abi)
 		g->abi->fini(g);
-	lines_fini(g, &g->ports);
+	table_fini(g, &g->ports);
 }
 
 void guest_upcall(struct guest *g)

@@ -39,7 +39,7 @@ int irqs_init(struct guest *g, unsigned nr_irqs, unsigned nr_fixed)
 
 	g->irqs.fresh = nr_fixed > 1 ? nr_fixed : 1; /* 0 is no IRQ */
 	g->irqs.nr_fixed = nr_fixed;
-	rc = table_init(g, &g->irqs.table, nr_irqs);
+	rc = table_init(g, &g->irqs.table, nr_irqs, TABLE_POINTERS);
 	for (irq = 1; !rc && irq < nr_fixed; irq++) {
 		if (irq == CASCADE && nr_fixed > CASCADED_AS)
 			continue;
@@ -68,7 +68,7 @@ void irqs_fini(struct guest *g)
 	struct irq_desc *desc;
 	unsigned irq;
 
-	for (irq = 0; g->irqs.table.leaves && irq < g->irqs.fresh; irq++) {
+	for (irq = 0; g->irqs.table.pages && irq < g->irqs.fresh; irq++) {
 		desc = irq_to_desc(g, irq);
 		if (!desc || desc->irq != irq)
 			continue; /* CASCADE: freed by its own number */
@@ -165,10 +165,8 @@ static void set_line(struct irq_desc *desc, unsigned line, struct irq_line *at)
 	irq_settle_count(desc);
 	store_relaxed(&desc->line, line);
 	store_relaxed(&desc->at, at);
-	if (!at)
-		return;
-	store_relaxed(&at->irq, desc->irq);
-	store_relaxed(&at->count, (uint64_t)0);
+	if (at)
+		store_relaxed(&at->irq, desc->irq);
 }
 
 void irq_desc_bind(struct guest *g, struct irq_desc *desc, const struct irq_chip *chip,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a quick pass (quick.h) needs of an IRQ, in one cache line that is found by the number of its
- * chip's line (the port), so an event touches nothing else of it; and the table of those. An IRQ
- * has one while it is bound to a port. The rest of an IRQ is its descriptor's, in irq.h.
+ * chip's line (the port), so an event touches nothing else of it. An IRQ has one while it is bound
+ * to a port. The rest of an IRQ is its descriptor's, in irq.h.
  */
 #ifndef GUEST_LINE_H
 #define GUEST_LINE_H
@@ -10,6 +10,7 @@
 #include <carillon/guest.h>
 
 #include "../lock.h"
+#include "../table.h"
 
 struct irq_desc;
 
@@ -31,33 +32,17 @@ struct irq_line {
 	uint64_t count; /* quick passes of that CPU, which are not in the descriptor's count yet */
 } __attribute__((aligned(CACHE_LINE)));
 
-#define LINES_PAGE (4096u / (unsigned)sizeof(struct irq_line))
+#define LINES_PAGE (TABLE_PAGE / (unsigned)sizeof(struct irq_line))
 
 /*
- * Lines by number. Pages are made when a number on them is first used, and stay; all those that
- * have not been made are one, of lines that are nobody's and closed, and is never written.
+ * Of a table of lines, LINES_PAGE on each page: the one of that number, below the limit. If it was
+ * never reserved it is one of those that are nobody's, closed, and never written.
  */
-struct lines {
-	struct irq_line **pages;
-	unsigned limit; /* numbers 0 .. limit - 1 */
-};
-
-/* In line.c. init and reserve answer 0 or -ENOMEM; one writer at a time. */
-int lines_init(struct guest *g, struct lines *l, unsigned limit);
-int lines_reserve(struct guest *g, struct lines *l, unsigned nr);
-void lines_fini(struct guest *g, struct lines *l);
-
-/* Those from LINES_PAGE * page on, which are below the limit. */
-static inline struct irq_line *lines_page(const struct lines *l, size_t page)
+static inline struct irq_line *line_at(const struct table *t, unsigned nr)
 {
-	/* Acquire: pairs with lines_reserve, which may be running on another CPU. */
-	return load_acquire(&l->pages[page]);
-}
+	struct irq_line *page = table_page(t, nr / LINES_PAGE);
 
-/* nr is below the limit. */
-static inline struct irq_line *lines_at(const struct lines *l, unsigned nr)
-{
-	return &lines_page(l, nr / LINES_PAGE)[nr % LINES_PAGE];
+	return &page[nr % LINES_PAGE];
 }
 
 /*
@@ -69,6 +54,7 @@ static inline void irq_line_close(struct irq_line *at)
 {
 	uint64_t open = load_relaxed(&at->open);
 
+	/* Whoever closed it had the barrier, and let the lock go after that. */
 	if (!(uint32_t)open)
 		return;
 	(void)xchg_sc(&at->open, ((open >> 32) + 1) << 32);

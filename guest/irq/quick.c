@@ -68,8 +68,8 @@ void irq_unlock(struct guest *g, struct irq_desc *desc)
 		store_relaxed(&at->handler, count ? call_and_count : action->handler);
 		store_relaxed(&at->dev, count ? action : action->dev);
 		/* Release: what such a pass uses is as it is now. */
-		store_release(&at->open,
-			      load_relaxed(&at->open) | g->cpus[desc->pass_cpu].quick_nr);
+		store_release(&at->open, load_relaxed(&at->open) >> 32 << 32 |
+						 g->cpus[desc->pass_cpu].quick_nr);
 	}
 	seq_lock_release(&desc->lock);
 }

@@ -8,11 +8,12 @@
  * the event, and looks whether it has been closed since it began to look:
  *
  *	this CPU				who takes the lock
- *	read `open`, and the rest		close it: another number
+ *	read `open`				close it: another number
  *	cpu->quick = desc			barrier
  *	take the event (read-modify-write)	change what is to be changed
  *	barrier					is cpu->quick desc? Then a pass runs
- *	same number? Then the pass is claimed	open it, let go, wait for the pass if need be
+ *	read what to call; same number? Then	open it, let go, wait for the pass if need be
+ *	the pass is claimed
  *
  * Either this CPU sees the new number, and comes to the lock with its event; or the other one sees
  * the claim, and what it has changed is for the next pass. So a claim that is seen may be one that

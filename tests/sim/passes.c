@@ -476,6 +476,43 @@ static void claim_vs_move(enum guest_abi abi)
 	world_end(&s.w);
 }
 
+/* ---- who waits for a pass waits for one ---- */
+
+/* So there is a next pass until the wait is over; all this time the CPU's last claim is the IRQ's.
+ */
+static void send_again(struct channel *c)
+{
+	if (s.moved)
+		return;
+	post_and_notify(s.to->guest, c, 0);
+	sim_relax(); /* the other CPU goes on */
+}
+
+static void wait_in_storm(struct world_vcpu *v)
+{
+	struct guest *g = v->d->guest;
+
+	guest_local_irq_enable(g);
+	post_and_notify(g, &s.c[0], 1);
+	while (!s.c[0].running)
+		sim_relax();
+	set_and_synchronize(g, 1);
+	s.moved = true;
+}
+
+static void storm_vs_wait(enum guest_abi abi)
+{
+	begin(2, abi);
+	s.owner[0] = (struct owner){ .c = &s.c[0], .handler = handler };
+	s.c[0].inside = send_again;
+	own_ipi(s.to->guest, &s.owner[0], 0);
+	world_idle_vcpu(&s.to->vcpu[0], "cpu-0");
+	world_run_vcpu(&s.to->vcpu[1], "cpu-1", wait_in_storm);
+	sim_run();
+	channel_check(&s.c[0], "channel");
+	world_end(&s.w);
+}
+
 /* ---- what a handler does to its own IRQ ---- */
 
 enum owed {
@@ -692,6 +729,7 @@ ON_BOTH(unbind_vs_claim);
 ON_BOTH(rebind_vs_claim);
 ON_BOTH(stale_vs_pass);
 ON_BOTH(claim_vs_move);
+ON_BOTH(storm_vs_wait);
 ON_BOTH(own_vs_events);
 ON_BOTH(own_unbind_vs_bind);
 ON_BOTH(counts_vs_move);
@@ -707,6 +745,8 @@ const struct scenario scenarios_passes[] = {
 	{ "guest_fifo_stale_vs_pass", stale_vs_pass_fifo, 1050 },
 	{ "claim_vs_move", claim_vs_move_2l, 350 },
 	{ "guest_fifo_claim_vs_move", claim_vs_move_fifo, 400 },
+	{ "storm_vs_wait", storm_vs_wait_2l, 300 },
+	{ "guest_fifo_storm_vs_wait", storm_vs_wait_fifo, 300 },
 	{ "own_vs_events", own_vs_events_2l, 300 },
 	{ "guest_fifo_own_vs_events", own_vs_events_fifo, 350 },
 	{ "own_unbind_vs_bind", own_unbind_vs_bind_2l, 550 },

@@ -187,6 +187,39 @@ static void unbind_with_a_handler(void **state)
 	assert_int_equal(r.runs, 1);
 }
 
+static void count_events(struct guest *g, unsigned irq, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		assert_rc(guest_notify_irq(g, irq), 0);
+	assert_int_equal(guest_irq_count(g, irq), n);
+}
+
+/* Ports and IRQ numbers come back in another order: each IRQ has its own events counted only. */
+static void counts_of_those_before(void **state)
+{
+	struct guests *m = *state;
+	struct record r = RECORD;
+	evtchn_port_t port[2];
+	int irq[2], next[2];
+
+	guest_local_irq_enable(m->a);
+	for (unsigned i = 0; i < 2; i++) {
+		irq[i] = guest_bind_ipi_to_irqhandler(m->a, i, 0, record_run, 0, "before", &r);
+		assert_true(irq[i] > 0);
+		port[i] = guest_irq_port(m->a, (unsigned)irq[i]);
+		count_events(m->a, (unsigned)irq[i], 3);
+	}
+	for (unsigned i = 0; i < 2; i++)
+		assert_rc(guest_unbind_from_irqhandler(m->a, (unsigned)irq[i], &r), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		next[i] = guest_bind_ipi_to_irqhandler(m->a, i, 0, record_run, 0, "next", &r);
+		assert_int_equal(next[i], irq[!i]);
+		assert_int_equal(guest_irq_port(m->a, (unsigned)next[i]), port[i]);
+		count_events(m->a, (unsigned)next[i], 2);
+	}
+	assert_int_equal(guest_irq_count(m->a, (unsigned)next[0]), 2);
+}
+
 static void create_without_a_port(void **state)
 {
 	struct guests *m = *state;
@@ -209,6 +242,7 @@ int main(void)
 		guests_test(request_errors),
 		guests_test(handler_or_nothing),
 		guests_test(unbind_with_a_handler),
+		guests_test(counts_of_those_before),
 		guests_test(create_without_a_port),
 	};
 

@@ -31,6 +31,8 @@ static void sources_come_back(void **state)
 	assert_int_equal(ipi.runs, 1);
 
 	reset_and_resume(m, 0);
+	/* what was counted of the old port stays the IRQ's */
+	assert_int_equal(guest_irq_count(m->a, (unsigned)i0), 1);
 	guest_local_irq_enable(m->a);
 	assert_status(m->va, SELF, guest_irq_port(m->a, (unsigned)t), "virq vcpu=0 virq=0");
 	assert_status(m->va, SELF, guest_irq_port(m->a, (unsigned)i0), "ipi vcpu=0");
@@ -40,6 +42,7 @@ static void sources_come_back(void **state)
 	assert_int_equal(guest_port_irq(m->a, guest_irq_port(m->a, (unsigned)t)), t);
 	assert_rc(guest_notify_irq(m->a, (unsigned)i0), 0);
 	assert_int_equal(ipi.runs, 2);
+	assert_int_equal(guest_irq_count(m->a, (unsigned)i0), 2);
 	assert_rc(guest_set_timer(m->a, testbed_now(m->tb) + 10), 0);
 	testbed_advance(m->tb, 1000);
 	assert_int_equal(timer.runs, 1);
@@ -84,6 +87,7 @@ static void channels_are_dead(void **state)
 	struct record r = RECORD, peer = RECORD, fresh = RECORD;
 	evtchn_port_t port_b = (evtchn_port_t)guest_alloc_unbound(m->b, 1), port;
 	int irq, given, unused = guest_alloc_unbound(m->a, 2);
+	unsigned next;
 
 	assert_true(guest_bind_evtchn_to_irqhandler(m->b, port_b, record_run, 0, "b", &peer) > 0);
 	irq = guest_bind_interdomain_to_irqhandler(m->a, 2, port_b, record_run, 0, "a", &r);
@@ -101,7 +105,8 @@ static void channels_are_dead(void **state)
 	assert_int_equal(guest_irq_port(m->a, (unsigned)given), 0);
 	assert_fails(guest_port_irq(m->a, port), ENOENT);
 	/* sends go nowhere, also not to whoever has the number now */
-	assert_int_equal(bind_self(m->a, &fresh, 0) > 0, 1);
+	next = bind_self(m->a, &fresh, 0);
+	assert_int_equal(guest_irq_port(m->a, next), unused);
 	guest_local_irq_enable(m->a);
 	for (int i = 0; i < 5; i++) {
 		assert_rc(guest_notify_irq(m->a, (unsigned)irq), 0);
@@ -124,7 +129,12 @@ static void channels_are_dead(void **state)
 	assert_rc(guest_notify_irq(m->a, (unsigned)irq), 0);
 	testbed_run(m->tb);
 	assert_int_equal(peer.runs, 2);
+	/* nor do they take anything of that one's with them */
+	assert_rc(guest_notify_irq(m->a, next), 0);
 	assert_rc(guest_unbind_from_irqhandler(m->a, (unsigned)given, &r), 0);
+	assert_rc(guest_notify_irq(m->a, next), 0);
+	assert_int_equal(fresh.runs, 2);
+	assert_int_equal(guest_irq_count(m->a, next), 2);
 }
 
 /* FIFO keeps what was asked for, queues of the former life are forgotten. */

@@ -30,8 +30,9 @@ struct fake {
 	event_word_t *busy; /* relax ends its BUSY, after that many calls */
 	unsigned busy_for;
 	event_word_t seen_while_busy;
-	unsigned allocs_left; /* UINT32_MAX: no limit */
-	unsigned held;	      /* blocks */
+	unsigned allocs_left;	/* UINT32_MAX: no limit */
+	evtchn_port_t ipi_port; /* that IPIs get, 0: as each CPU has it */
+	unsigned held;		/* blocks */
 	char trail[64];
 };
 
@@ -92,7 +93,7 @@ static long fake_hypercall(void *ctx, unsigned nr, uint64_t op, uint64_t arg, ui
 		status->vcpu = 0;
 		return 0;
 	case EVTCHNOP_bind_ipi:
-		ipi->port = 40 + ipi->vcpu;
+		ipi->port = f->ipi_port ? f->ipi_port : 40 + ipi->vcpu;
 		return 0;
 	case EVTCHNOP_unmask:
 		f->unmasks++;
@@ -528,6 +529,13 @@ static void nonsense(void **state)
 	f->block[0]->ready = 7u << 5;
 	guest_upcall(f->g);
 	assert_string_equal(f->trail, "");
+	/* a port near one that is bound, but not on a page of lines with it */
+	*word(f, 500) = PENDING;
+	f->block[0]->head[3] = 500;
+	f->block[0]->ready = 1u << 3;
+	guest_upcall(f->g);
+	assert_int_equal(*word(f, 500), PENDING | MASKED);
+	assert_string_equal(f->trail, "");
 	/* a port that is not LINKED leads nowhere */
 	bind_as(f, 9, note, "b");
 	*word(f, 9) = PENDING | LINKED;
@@ -536,6 +544,36 @@ static void nonsense(void **state)
 	f->block[0]->ready = 1u << 5;
 	guest_upcall(f->g);
 	assert_string_equal(f->trail, "a");
+}
+
+static void expect_no_port(struct fake *f, evtchn_port_t port)
+{
+	f->ipi_port = port;
+	assert_fails(guest_bind_ipi_to_irq(f->g, 0, 0), ENOSPC);
+	assert_fails(guest_port_irq(f->g, port), ENOENT);
+	f->ipi_port = 0;
+	assert_int_equal(guest_port_state(f->g, port), 0);
+}
+
+/* Ports that the ABI does not have are nobody's, whoever names them. */
+static void out_of_range(void **state)
+{
+	struct fake *f = *state;
+
+	assert_rc(create(f, GUEST_ABI_2L), 0);
+	expect_no_port(f, 4096);
+	expect_no_port(f, UINT32_MAX);
+	guest_destroy(f->g);
+
+	assert_rc(create(f, GUEST_ABI_AUTO), 0);
+	expect_no_port(f, 131072);
+	expect_no_port(f, UINT32_MAX);
+	/* there were more before */
+	f->no_fifo = true;
+	reset(f);
+	assert_rc(guest_resume(f->g), 0);
+	assert_int_equal(guest_abi(f->g), GUEST_ABI_2L);
+	expect_no_port(f, 4096);
 }
 
 /* ---- resume ------------------------------------------------------------------------------- */
@@ -590,6 +628,7 @@ int main(void)
 		words_test(masked_while_queued),
 		words_test(another_cpus_own),
 		words_test(nonsense),
+		cmocka_unit_test_setup_teardown(out_of_range, setup_bare, teardown),
 		words_test(fifo_is_gone_after_resume),
 		words_test(words_are_masked_again_after_resume),
 	};

@@ -53,6 +53,7 @@ static enum guest_irqreturn handle_as(struct guest *g, unsigned irq, struct owne
 	unsigned cpu = guest_this_cpu(g);
 
 	world_expect(!o->gone, "a handler is called that has been freed");
+	world_expect(irq == o->c->irq, "IRQ %u has the handler of IRQ %u", irq, o->c->irq);
 	world_expect(!s.in[cpu], "a handler in a handler");
 	world_expect(!o->percpu || o->cpu == cpu, "CPU %u's handler runs on CPU %u", o->cpu, cpu);
 	s.in[cpu] = irq;

@@ -74,8 +74,8 @@ struct guest_port_ops {
 /*
  * How ports and their events look in shared memory. FIFO: 131071 ports with 16 priorities, each
  * CPU's events in the order of their arrival. 2-level: 4095 ports, without priorities, served in
- * turns. Each 64 ports of which one has had an IRQ take 4 KiB until the guest is destroyed, and what
- * finds these 16 KiB in FIFO, 512 bytes in 2-level.
+ * turns. Each 64 ports of which one has had an IRQ take 4 KiB until the guest is destroyed, and
+ * what finds these 16 KiB in FIFO, 512 bytes in 2-level.
  */
 enum guest_abi {
 	GUEST_ABI_AUTO, /* FIFO if Xen offers it and frame_of is there, else 2-level */

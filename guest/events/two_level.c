@@ -236,10 +236,11 @@ static inline struct found *look_up(const struct guest *g, size_t word, uint64_t
 
 	do {
 		size_t bit = lowest_bit(left);
+		struct irq_line *at = line_on(lines, word, bit);
 
 		left &= left - 1;
-		__builtin_prefetch(&lines[bit], 1);
-		*f++ = (struct found){ &lines[bit], word * WORD_BITS + bit };
+		__builtin_prefetch(at, 1);
+		*f++ = (struct found){ at, word * WORD_BITS + bit };
 	} while (left && f < end);
 	*ready = left;
 	return f;

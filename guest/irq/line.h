@@ -35,14 +35,24 @@ struct irq_line {
 #define LINES_PAGE (TABLE_PAGE / (unsigned)sizeof(struct irq_line))
 
 /*
+ * Of a page of lines, the one of a number that is on that page, which is the page-th. Not in the
+ * order of their numbers, but in another one on each page: of the ports of which a driver has every
+ * second one, say, all would else be in half of a cache's sets.
+ */
+static inline struct irq_line *line_on(struct irq_line *lines, size_t page, size_t nr)
+{
+	return &lines[(nr ^ page) % LINES_PAGE];
+}
+
+/*
  * Of a table of lines, LINES_PAGE on each page: the one of that number, below the limit. If it was
  * never reserved it is one of those that are nobody's, closed, and never written.
  */
 static inline struct irq_line *line_at(const struct table *t, unsigned nr)
 {
-	struct irq_line *page = table_page(t, nr / LINES_PAGE);
+	size_t page = nr / LINES_PAGE;
 
-	return &page[nr % LINES_PAGE];
+	return line_on(table_page(t, page), page, nr);
 }
 
 /*

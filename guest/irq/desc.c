@@ -8,7 +8,7 @@
 
 static size_t desc_size(const struct guest *g)
 {
-	return sizeof(struct irq_desc) + g->nr_cpus * sizeof(uint64_t);
+	return offsetof(struct irq_desc, count) + g->nr_cpus * sizeof(uint64_t);
 }
 
 /* A descriptor of that number, which nobody has yet. */

@@ -284,11 +284,12 @@ static __attribute__((noinline)) void bring_slowly(struct guest *g, struct guest
 static inline unsigned bring(struct guest *g, struct guest_cpu *cpu, xen_ulong_t *pending,
 			     const struct found *f)
 {
+	struct irq_line *at = f->at;
 	size_t port = f->port;
 	struct irq_claim claim;
 
-	if (irq_claim(f->at, cpu, &claim))
-		return events_claimed(g, cpu, (evtchn_port_t)port, f->at, &claim,
+	if (irq_claim(at, cpu, &claim))
+		return events_claimed(g, cpu, (evtchn_port_t)port, at, &claim,
 				      clear_bit_sc(pending, port));
 	bring_slowly(g, cpu, (evtchn_port_t)port);
 	return 0;

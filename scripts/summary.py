@@ -6,25 +6,26 @@ import pathlib
 import sys
 
 
-def results(builddir):
-    log = pathlib.Path(builddir, "meson-logs", "testlog.json")
+def results(run):
+    builddir, _, name = run.partition(":")
+    log = pathlib.Path(builddir, "meson-logs", f"{name or 'testlog'}.json")
     if not log.exists():
-        yield builddir, "no test log", "FAIL"
+        yield run, "no test log", "FAIL"
         return
     for line in log.read_text().splitlines():
         test = json.loads(line)
-        yield builddir, test["name"], test["result"]
+        yield run, test["name"], test["result"]
 
 
 def main():
     args = argparse.ArgumentParser()
     args.add_argument("--style", type=int, default=0, help="exit status of the style check")
-    args.add_argument("builddirs", nargs="+")
+    args.add_argument("runs", nargs="+", help="a build directory, or that and a log's name: build:NAME")
     args = args.parse_args()
 
     passed = failed = 0
-    for builddir in args.builddirs:
-        for where, name, result in results(builddir):
+    for run in args.runs:
+        for where, name, result in results(run):
             if result in ("OK", "EXPECTEDFAIL"):
                 passed += 1
             else:

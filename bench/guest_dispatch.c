@@ -31,6 +31,7 @@ static const struct row rows[] = {
 	{ "guest/2l/dispatch-edge", GUEST_ABI_2L, PORTS_2L, 64, GUEST_FLOW_EDGE, false },
 	{ "floor/fifo-event", GUEST_ABI_FIFO, 128, 64, GUEST_FLOW_LEVEL, true },
 	{ "guest/fifo/drain-64-of-128", GUEST_ABI_FIFO, 128, 64, GUEST_FLOW_LEVEL, false },
+	{ "floor/fifo-event-of-131071", GUEST_ABI_FIFO, PORTS_FIFO, 64, GUEST_FLOW_LEVEL, true },
 	{ "guest/fifo/dispatch-1", GUEST_ABI_FIFO, PORTS_FIFO, 1, GUEST_FLOW_LEVEL, false },
 	{ "guest/fifo/dispatch", GUEST_ABI_FIFO, PORTS_FIFO, 64, GUEST_FLOW_LEVEL, false },
 	{ "guest/fifo/dispatch-edge", GUEST_ABI_FIFO, PORTS_FIFO, 64, GUEST_FLOW_EDGE, false },

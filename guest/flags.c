@@ -31,12 +31,22 @@ static void force_callback(struct guest *g)
 	(void)hypercall(g, __HYPERVISOR_xen_version, XENVER_version, 0, 0);
 }
 
+/* If this is a handler on the quick way, whoever called it disables them again. */
+static void tell_caller(struct guest_cpu *cpu)
+{
+	if (load_relaxed(&cpu->quick))
+		cpu->quick_answer = QUICK_MORE;
+}
+
 void guest_local_irq_enable(struct guest *g)
 {
 	struct vcpu_info *info;
+	struct guest_cpu *cpu;
 
 	cpu_pin(g);
-	info = this_cpu(g)->vcpu_info;
+	cpu = this_cpu(g);
+	tell_caller(cpu);
+	info = cpu->vcpu_info;
 	/*
 	 * Unmask, then look, in this order and sequentially consistent: the hypervisor sets
 	 * pending, then looks at the mask. Either it sees us unmasked, or we see pending. An upcall
@@ -83,6 +93,9 @@ void guest_local_irq_restore(struct guest *g, guest_flags_t flags)
 
 void guest_halt(struct guest *g)
 {
+	cpu_pin(g);
+	tell_caller(this_cpu(g));
+	cpu_unpin(g);
 	/*
 	 * Block unmasks and tests pending in one step at the hypervisor: an event that came since
 	 * the caller disabled events makes it return at once, and is delivered on the way.

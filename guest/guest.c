@@ -14,7 +14,7 @@
 #include "smp/smp.h"
 
 #define DEFAULT_NR_IRQS EVTCHN_FIFO_NR_CHANNELS
-#define MAX_NR_IRQS	(1u << 24)
+#define MAX_NR_IRQS	OPEN_MAX_NR_IRQS
 #define MAX_PIRQS	(1u << 15)
 
 void cpu_relax(const struct guest *g)
@@ -27,10 +27,10 @@ void cpu_relax(const struct guest *g)
 #endif
 }
 
-/* The page of those that have none yet. */
+/* The page of those that have none yet; aligned as the others are (line_beside). */
 static void *no_page(void)
 {
-	static const unsigned char zeroes[TABLE_PAGE] __attribute__((aligned(CACHE_LINE)));
+	static const unsigned char zeroes[TABLE_PAGE] __attribute__((aligned(TABLE_PAGE)));
 
 	return (void *)(uintptr_t)zeroes;
 }
@@ -109,7 +109,8 @@ static int cpus_create(struct guest *g)
 		return -XEN_ENOMEM;
 	for (i = 0; i < g->nr_cpus; i++) {
 		g->cpus[i].nr = i;
-		g->cpus[i].quick_nr = i + 1;
+		g->cpus[i].quick_nr = (uint8_t)(i + 1);
+		g->cpus[i].quick_answer = GUEST_IRQ_HANDLED;
 		if (i < XEN_LEGACY_MAX_VCPUS)
 			g->cpus[i].vcpu_info = &g->shared->vcpu_info[i];
 	}

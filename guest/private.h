@@ -23,21 +23,29 @@ struct irq_desc;
 struct mm;
 struct smp;
 
+#define LIKELY(x)   __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+#define QUICK_MORE UINT32_MAX
+
 /* One CPU. Written by that CPU with events disabled, unless said. */
 struct guest_cpu {
 	/* NULL until guest_cpu_init, for a CPU that has none in shared_info. */
 	struct vcpu_info *vcpu_info;
 	unsigned nr;
-	uint32_t quick_nr; /* nr + 1: how it stands in a line that is open for it */
+	uint8_t quick_nr; /* nr + 1: how it stands in a line that is open for it */
 	bool in_upcall;
 	bool upcall_again; /* a nested upcall was here */
 	/*
-	 * irq/quick.h: the IRQ claimed last, whose handler may be running without its lock; atomic,
-	 * others read it.
+	 * irq/quick.h: what the line claimed last was open as, whose handler may be running without
+	 * the IRQ's lock. 0: none. Atomic, others read it.
 	 */
-	struct irq_desc *quick;
-	uint64_t claims;  /* so far; others read it */
-	bool after_quick; /* that handler may have left something to be done after it */
+	uint64_t quick;
+	/*
+	 * The answer of that handler after which nothing is to be done: GUEST_IRQ_HANDLED; once
+	 * something is, QUICK_MORE, which none gives.
+	 */
+	uint32_t quick_answer;
 	uint64_t handled; /* interrupts, all IRQs; others read it */
 
 	uint64_t spurious;   /* events that nobody wanted; others read it */
@@ -117,7 +125,8 @@ struct guest {
 	 * a port which the hypervisor hands out again is never found under its old IRQ.
 	 */
 	struct lock map_lock;
-	struct table ports; /* port -> struct irq_line, which is in there */
+	struct table ports; /* port -> struct irq_desc */
+	struct table lines; /* port -> struct irq_line, which is in there */
 	struct table pirqs; /* pirq -> struct irq_desc; under map_lock */
 	const struct events_abi *abi;
 	void *abi_state;

@@ -194,7 +194,9 @@ int events_reserve(struct guest *g, evtchn_port_t port)
 {
 	int rc = port < g->abi->nr_ports ? table_reserve(g, &g->ports, port) : -XEN_ENOSPC;
 
-	return rc || !g->abi->reserve ? rc : g->abi->reserve(g, port);
+	if (!rc)
+		rc = table_reserve(g, &g->lines, port);
+	return rc ? rc : g->abi->reserve(g, port);
 }
 
 /* A pirq may have a number of its own. */

@@ -37,7 +37,10 @@ struct events_abi {
 	/* This CPU can have events now. 0 or what the hypervisor answered. May be NULL. */
 	int (*cpu_init)(struct guest *g, unsigned cpu);
 
-	/* Memory for a port's words. 0 or an error. Under map_lock. May be NULL. */
+	/*
+	 * What the ABI itself has for a port whose line has been reserved. 0 or an error. Under
+	 * map_lock.
+	 */
 	int (*reserve)(struct guest *g, evtchn_port_t port);
 	/*
 	 * This port is handled on another CPU from now on: the hypervisor knows already, the port
@@ -127,42 +130,25 @@ int events_set_priority(struct guest *g, evtchn_port_t port, unsigned priority);
 /* upcall.c, in the upcall. A port that is pending and not masked, on the CPU that has it. */
 void events_dispatch(struct guest *g, struct guest_cpu *cpu, evtchn_port_t port);
 /* The same, of one whose event has been taken by a claim that does not hold; and gives that up. */
-void events_put_back(struct guest *g, struct guest_cpu *cpu, evtchn_port_t port);
+__attribute__((cold)) void events_put_back(struct guest *g, struct guest_cpu *cpu,
+					   evtchn_port_t port);
 
 /* The line of a port that the ABI has; nobody's, if it has not been reserved. */
 static inline struct irq_line *events_line(const struct guest *g, evtchn_port_t port)
 {
-	return line_at(&g->ports, port);
+	return line_at(&g->lines, port);
 }
 
 /* The port's IRQ at present, or NULL; a number out of range has none. */
 static inline struct irq_desc *events_irq(const struct guest *g, evtchn_port_t port)
 {
-	/* Acquire: pairs with events_set_irq. */
-	return port < g->ports.limit ? load_acquire(&events_line(g, port)->desc) : NULL;
+	return table_get(&g->ports, port);
 }
 
 /* From here on the upcall finds it. NULL: none. The port is reserved; under map_lock. */
-static inline void events_set_irq(const struct guest *g, evtchn_port_t port, struct irq_desc *desc)
+static inline void events_set_irq(struct guest *g, evtchn_port_t port, struct irq_desc *desc)
 {
-	store_release(&events_line(g, port)->desc, desc);
-}
-
-/*
- * The quick way of events_dispatch (irq/quick.h): if irq_claim of the port's line says so, take the
- * event by a sequentially consistent read-modify-write, and say whether there was one. How many
- * passes that was: 1 or 0.
- */
-static inline unsigned events_claimed(struct guest *g, struct guest_cpu *cpu, evtchn_port_t port,
-				      struct irq_line *at, struct irq_claim *claim, bool taken)
-{
-	if (taken && irq_claimed(g, at, cpu, claim)) {
-		irq_run_quick(g, at, cpu, claim);
-		return 1;
-	}
-	if (taken)
-		events_put_back(g, cpu, port);
-	return 0;
+	table_set(&g->ports, port, desc);
 }
 
 /* op: EVTCHNOP_*. */

@@ -350,16 +350,9 @@ static uint32_t look(struct fifo_cpu *fc)
 #define AHEAD 8u
 
 struct drain {
-	unsigned passes;	  /* quick ones so far */
-	unsigned counted;	  /* of these: for the CPU */
+	unsigned events;	  /* on the quick way, so far */
 	const event_word_t *word; /* of the farthest; NULL: none is known */
 };
-
-static void count(struct guest_cpu *cpu, struct drain *d)
-{
-	irq_count_quick(cpu, d->passes - d->counted);
-	d->counted = d->passes;
-}
 
 /* It comes next behind those that are known. */
 static inline void fetch(const struct guest *g, struct drain *d, evtchn_port_t port)
@@ -376,7 +369,7 @@ static inline evtchn_port_t next_of(const struct drain *d)
 	return d->word ? load_relaxed(d->word) & LINK : 0;
 }
 
-/* The queue's first port now, 0: it is empty. */
+/* In a drain that may go on and on. The queue's first port now, 0: it is empty. */
 static void fetch_ahead(const struct guest *g, struct drain *d, evtchn_port_t first)
 {
 	unsigned n;
@@ -387,15 +380,6 @@ static void fetch_ahead(const struct guest *g, struct drain *d, evtchn_port_t fi
 	/* The queue's end, or it has been overtaken: from the beginning. */
 	for (n = 0; n < AHEAD; n++, first = next_of(d))
 		fetch(g, d, first);
-}
-
-/* In a drain that may go on and on. */
-static void go_on(const struct guest *g, struct guest_cpu *cpu, struct drain *d,
-		  evtchn_port_t first)
-{
-	if (d->passes % FEW == 0)
-		count(cpu, d);
-	fetch_ahead(g, d, first);
 }
 
 /* The first event of a queue, if there is one. */
@@ -413,9 +397,10 @@ static inline void handle_first(struct guest *g, struct guest_cpu *cpu, struct f
 	at = events_line(g, port);
 	if (irq_claim(at, cpu, &claim)) {
 		ready = take_off(fc, q, word, true);
-		if (d->passes >= FEW)
-			go_on(g, cpu, d, fc->head[q]);
-		d->passes += events_claimed(g, cpu, port, at, &claim, ready);
+		if (d->events++ >= FEW)
+			fetch_ahead(g, d, fc->head[q]);
+		if (ready && !irq_run_claimed(g, at, cpu, &claim))
+			events_put_back(g, cpu, port);
 	} else if (take_off(fc, q, word, false)) {
 		events_dispatch(g, cpu, port);
 	}
@@ -436,7 +421,6 @@ static __attribute__((noinline)) void handle_queues(struct guest *g, struct gues
 	take_ready(fc);
 	while (look(fc))
 		handle_first(g, cpu, fc, (unsigned)__builtin_ctz(fc->ready), &d);
-	count(cpu, &d);
 }
 
 static void fifo_handle(struct guest *g, struct guest_cpu *cpu)

@@ -17,16 +17,27 @@
 
 _Static_assert(sizeof(xen_ulong_t) == sizeof(uint64_t),
 	       "the words of shared_info are 64 bits wide");
-_Static_assert(LINES_PAGE == WORD_BITS, "what belongs to a word's ports is in one place");
+_Static_assert(offsetof(struct shared_info, evtchn_mask) ==
+		       offsetof(struct shared_info, evtchn_pending) +
+			       NR_WORDS * sizeof(xen_ulong_t),
+	       "as ready_in has it");
+_Static_assert(LINES_PAGE == 2 * WORD_BITS, "the lines of a word are half a page");
 
 struct two_level_cpu {
-	/* The ports that this CPU handles. Set and cleared by whoever binds a port. */
-	uint64_t ports[NR_WORDS];
+	struct {
+		/* The ports that this CPU handles. Set and cleared by whoever binds a port. */
+		uint64_t ports;
+		/*
+		 * Where the line of the first is: the same on each CPU, here as the upcall reads
+		 * `ports` beside it. Set under map_lock.
+		 */
+		uintptr_t lines;
+	} words[NR_WORDS]; /* atomic */
 	/*
-	 * Where the next round begins: behind the port served last, so that a storm on one does not
-	 * starve the others.
+	 * Where the next round begins: behind the word that was the last of this one, so that ports
+	 * of low numbers are not always served before the others.
 	 */
-	evtchn_port_t next;
+	unsigned first;
 } __attribute__((aligned(CACHE_LINE)));
 
 static struct two_level_cpu *state_of(const struct guest *g, unsigned cpu)
@@ -39,6 +50,24 @@ static uint64_t bit_of(evtchn_port_t port)
 	return UINT64_C(1) << port % WORD_BITS;
 }
 
+/* The line of a word's first port; line_beside finds the others. */
+static uintptr_t lines_of(const struct guest *g, unsigned word)
+{
+	return (uintptr_t)line_at(&g->lines, word * WORD_BITS);
+}
+
+static int two_level_reserve(struct guest *g, evtchn_port_t port)
+{
+	unsigned word = port / WORD_BITS, cpu;
+	uintptr_t lines = lines_of(g, word);
+
+	/* Release: pairs with bring_words, which is to find the page full of zeroes. */
+	for (cpu = 0;
+	     cpu < g->nr_cpus && load_relaxed(&state_of(g, cpu)->words[word].lines) != lines; cpu++)
+		store_release(&state_of(g, cpu)->words[word].lines, lines);
+	return 0;
+}
+
 static int two_level_restart(struct guest *g)
 {
 	struct two_level_cpu *state;
@@ -48,9 +77,11 @@ static int two_level_restart(struct guest *g)
 		store_sc(&g->shared->evtchn_mask[word], ALL);
 	for (cpu = 0; cpu < g->nr_cpus; cpu++) {
 		state = state_of(g, cpu);
-		state->next = 0;
-		for (word = 0; word < NR_WORDS; word++)
-			store_relaxed(&state->ports[word], cpu ? 0 : ALL);
+		state->first = 0;
+		for (word = 0; word < NR_WORDS; word++) {
+			store_relaxed(&state->words[word].ports, cpu ? 0 : ALL);
+			store_relaxed(&state->words[word].lines, lines_of(g, word));
+		}
 	}
 	return 0;
 }
@@ -75,8 +106,8 @@ static void two_level_move(struct guest *g, evtchn_port_t port, unsigned from, u
 	 * Never on two CPUs at once. For a moment on none is fine: it is masked, and unmasking
 	 * makes its CPU look.
 	 */
-	fetch_and_sc(&state_of(g, from)->ports[word], ~bit_of(port));
-	fetch_or_sc(&state_of(g, to)->ports[word], bit_of(port));
+	fetch_and_sc(&state_of(g, from)->words[word].ports, ~bit_of(port));
+	fetch_or_sc(&state_of(g, to)->words[word].ports, bit_of(port));
 }
 
 static bool two_level_mask(struct guest *g, evtchn_port_t port)
@@ -127,7 +158,7 @@ static void two_level_unmask(struct guest *g, evtchn_port_t port)
 	 * Another CPU's selector and kick are the hypervisor's to touch. It refuses only a port out
 	 * of range.
 	 */
-	if (!(load_relaxed(&state_of(g, cpu->nr)->ports[word]) & bit_of(port))) {
+	if (!(load_relaxed(&state_of(g, cpu->nr)->words[word].ports) & bit_of(port))) {
 		(void)evtchn_call(g, EVTCHNOP_unmask, &op);
 		return;
 	}
@@ -148,177 +179,99 @@ static void two_level_unmask(struct guest *g, evtchn_port_t port)
 	store_sc(&cpu->vcpu_info->evtchn_upcall_pending, (uint8_t)1);
 }
 
-static inline size_t lowest_bit(uint64_t w)
+/* Both of a word that is not 0. */
+static inline unsigned highest_bit(uint64_t w)
 {
-	return (size_t)__builtin_ctzll(w);
+	return 63 - (unsigned)__builtin_clzll(w);
 }
 
-static inline uint64_t ready_in(const struct guest *g, const struct two_level_cpu *state,
+static inline size_t lowest_bit(uint64_t w)
+{
+#ifdef __x86_64__
+	size_t n;
+
+	/* TZCNT, or BSF where there is none. gcc extends the builtin's sign, cast or not. */
+	__asm__("rep bsfq %1, %0" : "=r"(n) : "r"(w) : "cc");
+	return n;
+#else
+	return (size_t)__builtin_ctzll(w);
+#endif
+}
+
+/* Of that word, whose pending bits are here. */
+static inline uint64_t ready_in(const struct two_level_cpu *state, const xen_ulong_t *pending,
 				size_t word)
 {
-	const xen_ulong_t *pending = g->shared->evtchn_pending, *mask = g->shared->evtchn_mask;
+	/* The masks of all words are behind the pending bits of all words. */
+	return load_acquire(pending) & ~load_acquire(pending + NR_WORDS) &
+	       load_relaxed(&state->words[word].ports);
+}
 
-	return load_acquire(&pending[word]) & ~load_acquire(&mask[word]) &
-	       load_relaxed(&state->ports[word]);
+static inline evtchn_port_t port_of(const struct guest *g, const xen_ulong_t *pending, size_t bit)
+{
+	return (evtchn_port_t)((size_t)(pending - g->shared->evtchn_pending) * WORD_BITS + bit);
+}
+
+/* It may have been masked, closed or moved since its word was read. */
+static __attribute__((noinline)) void bring_slowly(struct guest *g, struct guest_cpu *cpu,
+						   const xen_ulong_t *pending, size_t bit)
+{
+	evtchn_port_t port = port_of(g, pending, bit);
+
+	if (ready_in(state_of(g, cpu->nr), pending, port / WORD_BITS) & bit_of(port))
+		events_dispatch(g, cpu, port);
+}
+
+static inline void bring(struct guest *g, struct guest_cpu *cpu, xen_ulong_t *pending,
+			 uintptr_t lines, size_t bit)
+{
+	struct irq_line *at = line_beside(lines, bit);
+	struct irq_claim claim;
+
+	if (!irq_claim(at, cpu, &claim))
+		bring_slowly(g, cpu, pending, bit);
+	else if (LIKELY(clear_bit_sc(pending, bit)) && !irq_run_claimed(g, at, cpu, &claim))
+		events_put_back(g, cpu, port_of(g, pending, bit));
 }
 
 /*
- * One round over all that is selected, from the port after the last one served, round to that port:
- * the upper part of the word in which that is, the words above it, those below it, and the lower
- * part of that word.
+ * Of these words, one at least, the ports that are ready. Each word is read once: what becomes
+ * ready later is announced anew. Handlers of others run in between; they, and other CPUs, may
+ * change whatever they like. A port's line says so to who claims it.
  */
-struct round {
-	size_t word;	/* the one that was read last ... */
-	uint64_t ready; /* ... and what of it is still to come */
-	uint64_t words; /* then these */
-	uint64_t below;
-	unsigned first;
-	uint64_t lower; /* of `first` */
-};
-
-static struct round begin_round(const struct guest *g, const struct guest_cpu *cpu,
-				const struct two_level_cpu *state)
+static __attribute__((noinline)) void bring_words(struct guest *g, struct guest_cpu *cpu,
+						  struct two_level_cpu *state, uint64_t words)
 {
-	unsigned first = state->next / WORD_BITS % NR_WORDS;
-	uint64_t upper = ALL << state->next % WORD_BITS, from = ALL << first, sel;
-	struct round r = { .word = first, .first = first };
+	do {
+		size_t word = lowest_bit(words);
+		xen_ulong_t *pending = &g->shared->evtchn_pending[word];
+		uint64_t ready = ready_in(state, pending, word);
+		/* Acquire: pairs with two_level_reserve. */
+		uintptr_t lines = load_acquire(&state->words[word].lines);
+
+		for (; ready; ready &= ready - 1)
+			bring(g, cpu, pending, lines, lowest_bit(ready));
+		words &= words - 1;
+	} while (words);
+}
+
+static void two_level_handle(struct guest *g, struct guest_cpu *cpu)
+{
+	struct two_level_cpu *state = state_of(g, cpu->nr);
+	uint64_t from = ALL << state->first, sel, below;
 
 	/*
 	 * From here on a bit that the hypervisor sets is for the next round: it sets upcall_pending
 	 * after it.
 	 */
 	sel = xchg_sc(&cpu->vcpu_info->evtchn_pending_sel, 0);
-	r.words = sel & from << 1;
-	r.below = sel & ~from;
-	if (sel >> first & 1) {
-		r.ready = ready_in(g, state, first) & upper;
-		r.lower = ~upper;
-	}
-	return r;
-}
-
-/* False: it is over. */
-static inline bool goes_on(const struct guest *g, const struct two_level_cpu *state,
-			   struct round *r)
-{
-	if (r->ready || r->words)
-		return true;
-	r->words = r->below;
-	r->below = 0;
-	if (r->words)
-		return true;
-	if (!r->lower)
-		return false;
-	r->word = r->first;
-	r->ready = ready_in(g, state, r->word) & r->lower;
-	r->lower = 0;
-	return r->ready;
-}
-
-/*
- * So many ports are looked up together before the first one's event is taken. A processor ends
- * nothing of an event before the locked operation of the one before it is done; what is known of it
- * by then need not be looked up after that, one thing after the other.
- */
-#define TOGETHER 16u
-
-struct found {
-	struct irq_line *at;
-	size_t port;
-};
-
-/* Note a word's ready ports, one at least, as far as there is room; *ready is what is left. */
-static inline struct found *look_up(const struct guest *g, size_t word, uint64_t *ready,
-				    struct found *f, const struct found *end)
-{
-	struct irq_line *lines = table_page(&g->ports, word);
-	uint64_t left = *ready;
-
-	do {
-		size_t bit = lowest_bit(left);
-		struct irq_line *at = line_on(lines, word, bit);
-
-		left &= left - 1;
-		__builtin_prefetch(at, 1);
-		*f++ = (struct found){ at, word * WORD_BITS + bit };
-	} while (left && f < end);
-	*ready = left;
-	return f;
-}
-
-/* Each word is read once. Answers where the next one would be. */
-static inline struct found *find(const struct guest *g, const struct two_level_cpu *state,
-				 struct round *r, struct found *f, const struct found *end)
-{
-	uint64_t ready = r->ready, words = r->words;
-	size_t word = r->word;
-
-	for (;;) {
-		if (ready)
-			f = look_up(g, word, &ready, f, end);
-		if (f == end || !words)
-			break;
-		word = lowest_bit(words);
-		words &= words - 1;
-		ready = ready_in(g, state, word);
-	}
-	r->word = word;
-	r->ready = ready;
-	r->words = words;
-	return f;
-}
-
-/* It may have been masked, closed or moved since it was found. */
-static __attribute__((noinline)) void bring_slowly(struct guest *g, struct guest_cpu *cpu,
-						   evtchn_port_t port)
-{
-	if (ready_in(g, state_of(g, cpu->nr), port / WORD_BITS) & bit_of(port))
-		events_dispatch(g, cpu, port);
-}
-
-/*
- * One after the other. Handlers of others may have run since it was found; they, and other CPUs,
- * may have changed whatever they like. The port's line says so to who claims it. How many quick
- * passes it was.
- */
-static inline unsigned bring(struct guest *g, struct guest_cpu *cpu, xen_ulong_t *pending,
-			     const struct found *f)
-{
-	struct irq_line *at = f->at;
-	size_t port = f->port;
-	struct irq_claim claim;
-
-	if (irq_claim(at, cpu, &claim))
-		return events_claimed(g, cpu, (evtchn_port_t)port, at, &claim,
-				      clear_bit_sc(pending, port));
-	bring_slowly(g, cpu, (evtchn_port_t)port);
-	return 0;
-}
-
-static __attribute__((noinline)) void bring_all(struct guest *g, struct guest_cpu *cpu,
-						const struct found *f, const struct found *end)
-{
-	xen_ulong_t *pending = g->shared->evtchn_pending;
-	unsigned passes = 0;
-
-	for (; f < end; f++)
-		passes += bring(g, cpu, pending, f);
-	irq_count_quick(cpu, passes);
-}
-
-static void two_level_handle(struct guest *g, struct guest_cpu *cpu)
-{
-	struct two_level_cpu *state = state_of(g, cpu->nr);
-	struct round r = begin_round(g, cpu, state);
-	struct found found[TOGETHER], *end;
-
-	while (goes_on(g, state, &r)) {
-		end = find(g, state, &r, found, found + TOGETHER);
-		if (end == found)
-			continue;
-		bring_all(g, cpu, found, end);
-		state->next = (evtchn_port_t)end[-1].port + 1;
-	}
+	below = sel & ~from;
+	if (sel & from)
+		bring_words(g, cpu, state, sel & from);
+	if (below)
+		bring_words(g, cpu, state, below);
+	if (sel)
+		state->first = (highest_bit(below ? below : sel) + 1) % NR_WORDS;
 }
 
 const struct events_abi events_abi_2l = {
@@ -327,6 +280,7 @@ const struct events_abi events_abi_2l = {
 	.init = two_level_init,
 	.fini = two_level_fini,
 	.restart = two_level_restart,
+	.reserve = two_level_reserve,
 	.move = two_level_move,
 	.mask = two_level_mask,
 	.unmask = two_level_unmask,

@@ -36,13 +36,15 @@ int events_choose_abi(struct guest *g)
 
 int events_init(struct guest *g, enum guest_abi wanted)
 {
+	unsigned ports;
 	int rc;
 
 	g->abi_wanted = wanted;
 	g->irqs.fixed = &events_fixed_ops;
-	rc = table_init(g, &g->ports,
-			may_be_fifo(g) ? EVTCHN_FIFO_NR_CHANNELS : EVTCHN_2L_NR_CHANNELS,
-			LINES_PAGE);
+	ports = may_be_fifo(g) ? EVTCHN_FIFO_NR_CHANNELS : EVTCHN_2L_NR_CHANNELS;
+	rc = table_init(g, &g->ports, ports, TABLE_POINTERS);
+	if (!rc)
+		rc = table_init(g, &g->lines, ports, LINES_PAGE);
 	return rc ? rc : events_choose_abi(g);
 }
 
@@ -50,6 +52,7 @@ void events_fini(struct guest *g)
 {
 	if (g->abi)
 		g->abi->fini(g);
+	table_fini(g, &g->lines);
 	table_fini(g, &g->ports);
 }
 
@@ -91,6 +94,11 @@ void guest_upcall(struct guest *g)
 		store_relaxed(pending, (uint8_t)0);
 		g->abi->handle(g, cpu);
 		irq_unclaim(cpu);
+		/*
+		 * Also if a handler has written the flag itself. Another upcall in here only leaves
+		 * word that it came, so none may come after the last look.
+		 */
+		irq_events_off(g, cpu);
 	} while (load_sc(pending) || load_relaxed(&cpu->upcall_again));
 	cpu->nesting--;
 	store_relaxed(&cpu->may_nest, outer);

@@ -165,8 +165,6 @@ static void set_line(struct irq_desc *desc, unsigned line, struct irq_line *at)
 	irq_settle_count(desc);
 	store_relaxed(&desc->line, line);
 	store_relaxed(&desc->at, at);
-	if (at)
-		store_relaxed(&at->irq, desc->irq);
 }
 
 void irq_desc_bind(struct guest *g, struct irq_desc *desc, const struct irq_chip *chip,

@@ -20,9 +20,7 @@ static enum guest_irqreturn call_handler(struct guest *g, struct guest_cpu *cpu,
 	if (nest)
 		guest_local_irq_enable(g);
 	answer = action->handler(g, desc->irq, action->dev);
-	/* Also one that enabled events unasked: from here on upcalls would be in the way. */
-	if (!load_relaxed(&cpu->vcpu_info->evtchn_upcall_mask))
-		guest_local_irq_disable(g);
+	irq_events_off(g, cpu);
 	store_relaxed(&cpu->may_nest, outer);
 	return answer;
 }

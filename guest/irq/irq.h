@@ -143,6 +143,7 @@ struct irq_desc {
 	struct irq_line *at;  /* where its quick passes look, with its line; NULL: none; atomic */
 	struct irq_action *dead; /* removed by a handler of the running pass, recycled at its end */
 	unsigned irq;		 /* never changes */
+	uint32_t opened;	 /* how often its line has been, to quick passes */
 	unsigned line;		 /* the chip's number (the port), 0: none; atomic */
 	unsigned pass_cpu;	 /* of the pass that runs; atomic. Only that one may be quick */
 	/*
@@ -254,6 +255,12 @@ static inline bool irq_running_locked(const struct irq_desc *desc)
 	return load_acquire(&desc->passes) & 1;
 }
 
+/* Is what a CPU's `quick` says a pass of this IRQ? None, 0, is no IRQ's. */
+static inline bool irq_owns_quick(const struct irq_desc *desc, uint64_t quick)
+{
+	return open_irq(quick) == desc->irq;
+}
+
 /*
  * A quick one is, or was the last that its CPU has claimed; on the CPU that pass_cpu says. With the
  * lock held it may end, and none begins.
@@ -262,7 +269,7 @@ static inline bool irq_running_quick(const struct guest *g, const struct irq_des
 {
 	const struct guest_cpu *cpu = &g->cpus[load_acquire(&desc->pass_cpu)];
 
-	return load_acquire(&cpu->quick) == desc;
+	return irq_owns_quick(desc, load_acquire(&cpu->quick));
 }
 
 /* What has been counted of quick passes is their CPU's from here on. The lock is held. */
@@ -286,6 +293,13 @@ static inline void irq_set_pass_cpu(struct irq_desc *desc, unsigned cpu)
 static inline bool irq_running(const struct guest *g, const struct irq_desc *desc)
 {
 	return irq_running_locked(desc) || irq_running_quick(g, desc);
+}
+
+/* A handler may have enabled events, asked to or not. */
+static inline void irq_events_off(struct guest *g, const struct guest_cpu *cpu)
+{
+	if (!load_relaxed(&cpu->vcpu_info->evtchn_upcall_mask))
+		guest_local_irq_disable(g);
 }
 
 /* ---- between the files of irq/. The descriptor's lock is held, unless said ------------------ */

@@ -10,6 +10,17 @@
 	 GUEST_IRQF_NESTED)
 
 /*
+ * A quick pass of this IRQ, claimed before the line was closed last. One claimed since has seen the
+ * change, and is not waited for: those that follow it look just like it.
+ */
+static bool old_quick(const struct irq_desc *desc, uint64_t quick)
+{
+	const struct irq_line *at = load_relaxed(&desc->at);
+
+	return irq_owns_quick(desc, quick) && (!at || load_relaxed(&at->open) != quick);
+}
+
+/*
  * A run of handlers that could have begun before the caller's change is waited for; not one in
  * whose handler we are. Another pass may begin meanwhile: it has seen the change, which was made
  * with the lock held.
@@ -19,14 +30,13 @@ static void wait_for_pass(struct guest *g, struct irq_desc *desc)
 	unsigned pass = load_acquire(&desc->passes);
 	/* Acquire: pairs with irq_set_pass_cpu. A quick pass, if one runs, is on this CPU. */
 	const struct guest_cpu *cpu = &g->cpus[load_acquire(&desc->pass_cpu)];
-	bool quick = load_acquire(&cpu->quick) == desc;
-	/* Another claim is another number, and ends the pass before it, of the same IRQ too. */
-	uint64_t claims = load_acquire(&cpu->claims);
+	uint64_t quick = load_acquire(&cpu->quick);
+	bool old = old_quick(desc, quick);
 
 	if (cpu == this_cpu(g))
 		return;
 	while ((pass & 1 && load_acquire(&desc->passes) == pass) ||
-	       (quick && load_acquire(&cpu->quick) == desc && load_acquire(&cpu->claims) == claims))
+	       (old && load_acquire(&cpu->quick) == quick))
 		cpu_relax(g);
 }
 
@@ -239,7 +249,7 @@ int guest_free_irq(struct guest *g, unsigned irq, void *dev)
 		 */
 		action->next_free = desc->dead;
 		desc->dead = action;
-		this_cpu(g)->after_quick = true;
+		this_cpu(g)->quick_answer = QUICK_MORE;
 	}
 	irq_unlock_restore(g, desc, flags);
 	if (!action)
@@ -338,7 +348,8 @@ int guest_set_irq_flow(struct guest *g, unsigned irq, enum guest_irq_flow flow)
 		desc->flow = flows[flow];
 	} else if (!desc->chip || !desc->chip->suits(desc, flows[flow])) {
 		rc = -XEN_EINVAL;
-	} else if (desc->actions || irq_running_locked(desc) || this_cpu(g)->quick == desc) {
+	} else if (desc->actions || irq_running_locked(desc) ||
+		   irq_owns_quick(desc, this_cpu(g)->quick)) {
 		rc = -XEN_EBUSY;
 	} else {
 		desc->flow = flows[flow];

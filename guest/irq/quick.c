@@ -68,33 +68,38 @@ void irq_unlock(struct guest *g, struct irq_desc *desc)
 		store_relaxed(&at->handler, count ? call_and_count : action->handler);
 		store_relaxed(&at->dev, count ? action : action->dev);
 		/* Release: what such a pass uses is as it is now. */
-		store_release(&at->open, load_relaxed(&at->open) >> 32 << 32 |
-						 g->cpus[desc->pass_cpu].quick_nr);
+		store_release(&at->open, open_make(desc->irq, ++desc->opened,
+						   g->cpus[desc->pass_cpu].quick_nr));
 	}
 	seq_lock_release(&desc->lock);
 }
 
-bool irq_claimed_hooks(struct guest *g, struct irq_desc *desc, const struct guest_irq_hooks *hooks)
+bool irq_run_told(struct guest *g, struct irq_line *at, struct guest_cpu *cpu,
+		  struct irq_claim claim)
 {
-	irq_tell_entropy(g, desc, hooks);
+	const struct guest_irq_hooks *hooks = load_acquire(&g->hooks);
+	struct irq_desc *desc = irq_to_desc(g, open_irq(claim.open));
+
+	if (hooks)
+		irq_tell_entropy(g, desc, hooks);
 	/*
 	 * Whoever took the lock meanwhile found the pass running. But the hook itself may have
 	 * removed the handler, which nobody waits for then: that was the whole pass.
 	 */
-	if (!desc->dead)
-		return true;
-	irq_pass_ended(g, desc);
-	return false;
+	if (desc->dead) {
+		irq_pass_ended(g, desc);
+		return false;
+	}
+	irq_run_untold(g, at, cpu, &claim);
+	return true;
 }
 
 void irq_quick_end_slowly(struct guest *g, struct guest_cpu *cpu, enum guest_irqreturn answer)
 {
-	struct irq_desc *desc = cpu->quick;
+	struct irq_desc *desc = irq_to_desc(g, open_irq(cpu->quick));
 
-	/* One that enabled events unasked: from here on upcalls would be in the way. */
-	if (!load_relaxed(&cpu->vcpu_info->evtchn_upcall_mask))
-		guest_local_irq_disable(g);
-	cpu->after_quick = false;
+	irq_events_off(g, cpu);
+	cpu->quick_answer = GUEST_IRQ_HANDLED;
 	if (answer != GUEST_IRQ_HANDLED) {
 		count_one(&cpu->spurious);
 		counted(g, desc, irq_note(g, desc, false));

@@ -27,7 +27,7 @@ static void enqueue(struct guest *g, struct irq_desc *desc)
 	else
 		cpu->raised = desc;
 	cpu->last_raised = desc;
-	cpu->after_quick = true;
+	cpu->quick_answer = QUICK_MORE;
 }
 
 /* Whoever calls this runs the list afterwards, without the lock. */

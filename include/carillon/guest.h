@@ -73,9 +73,10 @@ struct guest_port_ops {
 
 /*
  * How ports and their events look in shared memory. FIFO: 131071 ports with 16 priorities, each
- * CPU's events in the order of their arrival. 2-level: 4095 ports, without priorities, served in
- * turns. Each 64 ports of which one has had an IRQ take 4 KiB until the guest is destroyed, and
- * what finds these 16 KiB in FIFO, 512 bytes in 2-level.
+ * CPU's events in the order of their arrival. 2-level: 4095 ports, without priorities; those that
+ * are pending together are served by number, from behind the 64 ports that were served last. Each
+ * 128 ports of which one has had an IRQ take 4 KiB until the guest is destroyed, each 512 another 4
+ * KiB, and what finds these 10 KiB in FIFO, 320 bytes in 2-level.
  */
 enum guest_abi {
 	GUEST_ABI_AUTO, /* FIFO if Xen offers it and frame_of is there, else 2-level */
@@ -243,13 +244,14 @@ typedef enum guest_irqreturn (*guest_irq_handler)(struct guest *g, unsigned irq,
 /*
  * Add a handler to a bound IRQ. The first one starts the line, and what is pending then is
  * delivered; the last guest_free_irq shuts it down. Handlers are called in the order of their
- * requests, events disabled unless NESTED is said; one that enables them finds them disabled again
- * after it. name must outlive it. A handler that joins an IRQ which was disabled because nobody
- * claimed it (guest_irq_hooks) gives it another chance. -EINVAL (no such IRQ, no handler, unknown
- * flags, SHARED without dev or with NO_AUTOEN, PERCPU on an IRQ that is not), -ENOSYS (from
- * guest_alloc_irq, and no flow has been chosen yet), -EBUSY (not shared by all, flags differ, dev
- * is there already), -ENOMEM; for an IRQ below nr_legacy_pirqs also what guest_bind_pirq_to_irq
- * answers. [task]
+ * requests, events disabled unless NESTED is said; if one enables them (guest_local_irq_enable,
+ * guest_local_irq_restore, guest_halt) they are disabled again after it; if it writes the flag
+ * itself, perhaps not before those that follow it in the same upcall. name must outlive it. A
+ * handler that joins an IRQ which was disabled because nobody claimed it (guest_irq_hooks) gives it
+ * another chance. -EINVAL (no such IRQ, no handler, unknown flags, SHARED without dev or with
+ * NO_AUTOEN, PERCPU on an IRQ that is not), -ENOSYS (from guest_alloc_irq, and no flow has been
+ * chosen yet), -EBUSY (not shared by all, flags differ, dev is there already), -ENOMEM; for an IRQ
+ * below nr_legacy_pirqs also what guest_bind_pirq_to_irq answers. [task]
  */
 int guest_request_irq(struct guest *g, unsigned irq, guest_irq_handler handler, unsigned flags,
 		      const char *name, void *dev);

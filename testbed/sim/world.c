@@ -132,6 +132,13 @@ static void hold(const struct world_vcpu *v, int by)
 		*sim_held(v->thread) += (unsigned)by;
 }
 
+void world_enable_events(struct world_vcpu *v)
+{
+	hold(v, 1);
+	ATOMIC_STORE(&hv_vcpu_info(v->hv, NULL, NULL)->evtchn_upcall_mask, 0, __ATOMIC_SEQ_CST);
+	hold(v, -1);
+}
+
 /* As an entry code does it: mask, call, and leave as by iret. */
 static bool take_upcall(struct world_vcpu *v)
 {

@@ -542,7 +542,7 @@ static void do_to_own(struct channel *c)
 {
 	struct guest *g = s.to->guest;
 
-	switch (sim_random(4)) {
+	switch (sim_random(5)) {
 	case 0:
 		raise_soft(g);
 		break;
@@ -558,6 +558,10 @@ static void do_to_own(struct channel *c)
 		break;
 	case 3:
 		guest_local_irq_enable(g);
+		sim_point();
+		break;
+	case 4:
+		world_enable_events(&s.to->vcpu[guest_this_cpu(g)]);
 		sim_point();
 		break;
 	}
@@ -645,9 +649,21 @@ static void bind_what_went(struct world_vcpu *v)
 		post_and_notify(g, &s.c[1], 0);
 }
 
+/* Its IRQ may have no line any more, and the handler run on. */
+static void synchronize_what_goes(struct world_vcpu *v)
+{
+	guest_local_irq_enable(v->d->guest);
+	for (unsigned i = 0; i < 3 && s.now == &s.owner[0]; i++) {
+		bool running = s.c[0].running;
+
+		world_expect(!guest_synchronize_irq(v->d->guest, s.c[0].irq), "synchronize");
+		world_expect(!running || !s.c[0].running, "synchronized, and the pass is running");
+	}
+}
+
 static void own_unbind_vs_bind(enum guest_abi abi)
 {
-	begin(2, abi);
+	begin(3, abi);
 	for (unsigned i = 0; i < 2; i++)
 		s.owner[i] = (struct owner){ .c = &s.c[i], .handler = handler };
 	s.now = &s.owner[0];
@@ -656,10 +672,43 @@ static void own_unbind_vs_bind(enum guest_abi abi)
 	world_run_vcpu(&s.from->vcpu[0], "sender", send_what_goes);
 	world_idle_vcpu(&s.to->vcpu[0], "cpu-0");
 	world_run_vcpu(&s.to->vcpu[1], "cpu-1", bind_what_went);
+	world_run_vcpu(&s.to->vcpu[2], "cpu-2", synchronize_what_goes);
 	sim_run();
 	world_expect(s.c[0].runs == 1, "%u runs of a handler that unbinds itself", s.c[0].runs);
 	channel_check(&s.c[1], "the port's next owner");
 	expect_no_phantom();
+	world_end(&s.w);
+}
+
+/* ---- hooks that come and go ---- */
+
+static void told(void *arg, unsigned irq, uint64_t cycles)
+{
+	(void)cycles;
+	world_expect(irq == *(unsigned *)arg, "told of IRQ %u", irq);
+}
+
+static void set_and_unset_hooks(struct world_vcpu *v)
+{
+	static const struct guest_irq_hooks hooks = { .arg = &s.c[0].irq, .entropy = told };
+
+	for (unsigned i = 0; i < 3; i++) {
+		guest_set_irq_hooks(v->d->guest, &hooks);
+		sim_point();
+		guest_set_irq_hooks(v->d->guest, NULL);
+	}
+}
+
+static void hooks_vs_pass(enum guest_abi abi)
+{
+	begin(2, abi);
+	s.owner[0].handler = handler;
+	own_channel(0, &s.owner[0]);
+	world_run_vcpu(&s.from->vcpu[0], "sender", send_some);
+	world_idle_vcpu(&s.to->vcpu[0], "cpu-0");
+	world_run_vcpu(&s.to->vcpu[1], "cpu-1", set_and_unset_hooks);
+	sim_run();
+	channel_check(&s.c[0], "channel");
 	world_end(&s.w);
 }
 
@@ -733,6 +782,7 @@ ON_BOTH(claim_vs_move);
 ON_BOTH(storm_vs_wait);
 ON_BOTH(own_vs_events);
 ON_BOTH(own_unbind_vs_bind);
+ON_BOTH(hooks_vs_pass);
 ON_BOTH(counts_vs_move);
 
 const struct scenario scenarios_passes[] = {
@@ -750,8 +800,10 @@ const struct scenario scenarios_passes[] = {
 	{ "guest_fifo_storm_vs_wait", storm_vs_wait_fifo, 300 },
 	{ "own_vs_events", own_vs_events_2l, 300 },
 	{ "guest_fifo_own_vs_events", own_vs_events_fifo, 350 },
-	{ "own_unbind_vs_bind", own_unbind_vs_bind_2l, 550 },
-	{ "guest_fifo_own_unbind_vs_bind", own_unbind_vs_bind_fifo, 600 },
+	{ "own_unbind_vs_bind", own_unbind_vs_bind_2l, 700 },
+	{ "guest_fifo_own_unbind_vs_bind", own_unbind_vs_bind_fifo, 750 },
+	{ "hooks_vs_pass", hooks_vs_pass_2l, 250 },
+	{ "guest_fifo_hooks_vs_pass", hooks_vs_pass_fifo, 300 },
 	{ "counts_vs_move", counts_vs_move_2l, 1250 },
 	{ "guest_fifo_counts_vs_move", counts_vs_move_fifo, 1350 },
 	{ 0 },

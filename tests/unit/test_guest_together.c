@@ -131,10 +131,21 @@ static unsigned spurious(struct many *t)
 
 /* ---- how many, where, and from where ------------------------------------------------------ */
 
-/* Once with all that is remembered from before, then from behind the port `from`. */
+/* The first port of a later word; the first of all, if there is none. */
+static unsigned behind_word_of(const struct many *t, unsigned i)
+{
+	evtchn_port_t word = t->rx[i] / 64;
+
+	while (i < t->n && t->rx[i] / 64 == word)
+		i++;
+	return i % t->n;
+}
+
+/* Once with all that is remembered from before, then from behind the word of port `from`. */
 static void each_once(struct guests *m, unsigned n, unsigned between, unsigned from)
 {
 	struct many t;
+	unsigned first;
 
 	begin(m, &t);
 	bind_and_request(&t, n, 384, between);
@@ -150,9 +161,10 @@ static void each_once(struct guests *m, unsigned n, unsigned between, unsigned f
 	send_all(&t);
 	deliver(&t);
 	assert_int_equal(t.runs, n);
-	/* 2-level: the one that was served last comes last. FIFO: as they were sent. */
+	/* 2-level: the word that was served last comes last. FIFO: as they were sent. */
+	first = m->abi == GUEST_ABI_FIFO ? 0 : behind_word_of(&t, from);
 	for (unsigned i = 0; i < n; i++)
-		assert_int_equal(t.order[i], m->abi == GUEST_ABI_FIFO ? i : (from + 1 + i) % n);
+		assert_int_equal(t.order[i], (first + i) % n);
 	for (unsigned i = 0; i < n; i++) {
 		assert_int_equal(t.r[i].runs, i == from ? 3 : 2);
 		assert_int_equal(guest_irq_count(t.g, t.irq[i]), t.r[i].runs);
@@ -163,7 +175,7 @@ static void each_once(struct guests *m, unsigned n, unsigned between, unsigned f
 
 static void in_one_word(void **state)
 {
-	static const unsigned n[] = { 2, 15, 16, 17, 32, 33, 63, 64 };
+	static const unsigned n[] = { 2, 17, 63, 64 };
 
 	for (unsigned i = 0; i < ALEN(n); i++) {
 		each_once(*state, n[i], 0, 0);
@@ -174,7 +186,7 @@ static void in_one_word(void **state)
 
 static void in_many_words(void **state)
 {
-	static const unsigned n[] = { 2, 16, 17, 32, 33 };
+	static const unsigned n[] = { 2, 17, 33 };
 
 	for (unsigned i = 0; i < ALEN(n); i++) {
 		each_once(*state, n[i], 99, n[i] / 2); /* one in a word */
@@ -185,7 +197,7 @@ static void in_many_words(void **state)
 	each_once(*state, MOST, 0, 100);
 }
 
-/* ---- sent again while its batch is handled ------------------------------------------------- */
+/* ---- sent again while its word is handled -------------------------------------------------- */
 
 static void send_in_between(struct many *t, unsigned i)
 {
@@ -213,6 +225,35 @@ static void sent_again(void **state)
 		assert_int_equal(t.r[i].runs, runs[i]);
 		assert_int_equal(t.order[i], i);
 	}
+	end(&t);
+}
+
+/* ---- the flag ------------------------------------------------------------------------------ */
+
+static void enable_somehow(struct many *t, unsigned i)
+{
+	assert_true(guest_irqs_disabled(t->g));
+	if (i == 0)
+		guest_local_irq_enable(t->g);
+	if (i == 1)
+		guest_local_irq_restore(t->g, 1);
+	if (i == 3) {
+		send(t, 0); /* or it would sleep for ever */
+		guest_halt(t->g);
+	}
+}
+
+/* Each handler begins with events disabled, whatever the one before it has done. */
+static void enabled_by_others(void **state)
+{
+	struct many t;
+
+	begin(*state, &t);
+	bind_and_request(&t, 4, 384, 0);
+	t.also = enable_somehow;
+	send_all(&t);
+	deliver(&t);
+	assert_int_equal(t.runs, 5);
 	end(&t);
 }
 
@@ -455,11 +496,17 @@ static void all_are_counted(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		guests_test(in_one_word),	   guests_test(in_many_words),
-		guests_test(sent_again),	   guests_test(disabled_by_the_first),
-		guests_test(disabled_and_enabled), guests_test(freed_by_the_first),
-		guests_test(closed_by_the_first),  guests_test(rebound_by_the_first),
-		guests_test(moved_by_the_first),   guests_test(all_are_counted),
+		guests_test(in_one_word),
+		guests_test(in_many_words),
+		guests_test(sent_again),
+		guests_test(enabled_by_others),
+		guests_test(disabled_by_the_first),
+		guests_test(disabled_and_enabled),
+		guests_test(freed_by_the_first),
+		guests_test(closed_by_the_first),
+		guests_test(rebound_by_the_first),
+		guests_test(moved_by_the_first),
+		guests_test(all_are_counted),
 	};
 
 	return cmocka_run_group_tests_name("guest_together", tests, NULL, NULL);

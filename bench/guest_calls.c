@@ -168,7 +168,7 @@ static void port_relax(void *ctx)
 
 static void *port_alloc(void *ctx, size_t size)
 {
-	void *p = aligned_alloc(64, (size + 63) / 64 * 64);
+	void *p = aligned_alloc(size % 4096 ? 64 : 4096, (size + 63) / 64 * 64);
 
 	(void)ctx;
 	return p ? memset(p, 0, size) : NULL;

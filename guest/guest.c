@@ -63,6 +63,11 @@ int table_reserve(struct guest *g, struct table *t, unsigned nr)
 	page = guest_alloc(g, TABLE_PAGE);
 	if (!page)
 		return -XEN_ENOMEM;
+	/* Else line_beside would lead to somebody else's memory. */
+	if ((uintptr_t)page % TABLE_PAGE) {
+		guest_free(g, page, TABLE_PAGE);
+		return -XEN_EINVAL;
+	}
 	/* Another CPU may be looking at this moment: both are full of zeroes. */
 	store_release(at, page);
 	return 0;

@@ -14,10 +14,11 @@ static size_t desc_size(const struct guest *g)
 /* A descriptor of that number, which nobody has yet. */
 static int desc_make(struct guest *g, unsigned irq, struct irq_desc **out)
 {
+	int rc = table_reserve(g, &g->irqs.table, irq);
 	struct irq_desc *desc;
 
-	if (table_reserve(g, &g->irqs.table, irq))
-		return -XEN_ENOMEM;
+	if (rc)
+		return rc;
 	desc = guest_alloc(g, desc_size(g));
 	if (!desc)
 		return -XEN_ENOMEM;

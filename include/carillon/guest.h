@@ -41,9 +41,9 @@ struct guest_port_ops {
 	unsigned (*this_cpu)(void *ctx);
 
 	/*
-	 * Zeroed memory, cache-line aligned (page-aligned if a multiple of 4096), or NULL; free
-	 * gets the size that it was asked for. [boot] and [task] only, there perhaps with events
-	 * disabled.
+	 * Zeroed memory, cache-line aligned (page-aligned if a multiple of 4096; binding is refused
+	 * with -EINVAL if not), or NULL; free gets the size that it was asked for. [boot] and
+	 * [task] only, there perhaps with events disabled.
 	 */
 	void *(*alloc)(void *ctx, size_t size);
 	void (*free)(void *ctx, void *p, size_t size);

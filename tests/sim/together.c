@@ -492,6 +492,160 @@ static void exchange_the_next(enum guest_abi abi)
 	world_end(&s.w);
 }
 
+/* ---- a handler that upcalls may interrupt, and what these bring ---- */
+
+static bool nested_in;
+static bool raw_flag;		 /* handlers also write the interrupt flag themselves */
+static unsigned begun[CHANNELS]; /* passes */
+
+/* Its pass is not over because an upcall has been in here. */
+static void go_on_for_long(struct channel *c)
+{
+	(void)c;
+	world_expect(!nested_in, "a nested handler in itself");
+	nested_in = true;
+	for (unsigned i = 0; i < 8; i++) {
+		sim_point();
+		world_expect(!guest_irqs_disabled(s.to->guest),
+			     "events disabled in a nested handler");
+	}
+	nested_in = false;
+}
+
+static enum guest_irqreturn nested_handler(struct guest *g, unsigned irq, void *dev)
+{
+	struct channel *c = dev;
+
+	(void)irq;
+	(void)g;
+	world_expect(!user_of(c)->gone, "a handler is called that has been freed");
+	begun[c - s.c]++;
+	channel_handle(c);
+	world_expect(!user_of(c)->gone, "a handler is running that has been freed");
+	return sim_random(4) ? GUEST_IRQ_HANDLED : GUEST_IRQ_NONE;
+}
+
+static enum guest_irqreturn inner_handler(struct guest *g, unsigned irq, void *dev)
+{
+	struct channel *c = dev;
+	bool *in = &s.in[guest_this_cpu(g)];
+
+	world_expect(irq == c->irq, "IRQ %u has the handler of IRQ %u", irq, c->irq);
+	world_expect(!*in, "a handler in a handler");
+	world_expect(raw_flag || guest_irqs_disabled(g), "a handler begins with events enabled");
+	world_expect(!user_of(c)->gone, "a handler is called that has been freed");
+	*in = true;
+	begun[c - s.c]++;
+	channel_handle(c);
+	world_expect(!user_of(c)->gone, "a handler is running that has been freed");
+	*in = false;
+	return sim_random(4) ? GUEST_IRQ_HANDLED : GUEST_IRQ_NONE;
+}
+
+/* What a quick pass may leave to be done after it. */
+static void inner_does(struct channel *c)
+{
+	struct guest *g = s.to->guest;
+
+	switch (sim_random(4)) {
+	case 0:
+		s.raised++;
+		world_expect(guest_raise_irq(g, s.soft) == 0, "raise");
+		break;
+	case 1:
+		guest_local_irq_enable(g);
+		sim_point();
+		break;
+	case 2:
+		if (raw_flag)
+			world_enable_events(&s.to->vcpu[guest_this_cpu(g)]);
+		sim_point();
+		break;
+	case 3:
+		world_expect(guest_synchronize_irq(g, c->irq) == 0, "synchronize");
+		break;
+	}
+}
+
+static void change_outside(struct world_vcpu *v)
+{
+	struct guest *g = v->d->guest;
+	static const struct guest_irq_hooks hooks;
+	struct guest_cpumask mask = { { 0 } };
+
+	guest_local_irq_enable(g);
+	for (unsigned n = 0; n < 8; n++) {
+		struct channel *c = &s.c[sim_random(CHANNELS)];
+		unsigned run = begun[c - s.c];
+		bool running = c->running;
+
+		switch (sim_random(5)) {
+		case 0:
+			world_expect(guest_synchronize_irq(g, c->irq) == 0, "synchronize");
+			world_expect(!running || !c->running || begun[c - s.c] != run,
+				     "synchronized, and the pass runs");
+			break;
+		case 1:
+			world_expect(guest_disable_irq(g, c->irq) == 0, "disable");
+			world_expect(!c->running, "disabled, and running");
+			c->disabled = true;
+			sim_point();
+			c->disabled = false;
+			world_expect(guest_enable_irq(g, c->irq) == 0, "enable");
+			break;
+		case 2:
+			world_expect(guest_free_irq(g, c->irq, c) == 0, "free");
+			world_expect(!c->running, "freed, and running");
+			user_of(c)->gone = true;
+			sim_point();
+			user_of(c)->gone = false;
+			world_expect(guest_request_irq(
+					     g, c->irq, c == s.c ? nested_handler : inner_handler,
+					     c == s.c ? GUEST_IRQF_NESTED : 0, "u", c) == 0,
+				     "request");
+			break;
+		case 3:
+			mask = (struct guest_cpumask){ { 0 } };
+			guest_cpumask_set(&mask, 0);
+			world_expect(guest_irq_set_affinity(g, c->irq, &mask) == 0, "affinity");
+			break;
+		case 4: /* between two looks of a quick pass, perhaps */
+			guest_set_irq_hooks(g, sim_random(2) ? &hooks : NULL);
+			break;
+		}
+	}
+}
+
+static void nested_and_quick(enum guest_abi abi)
+{
+	nested_in = false;
+	raw_flag = sim_random(2);
+	memset(begun, 0, sizeof(begun));
+	begin(abi, CHANNELS);
+	soft_irq(s.to->guest);
+	for (unsigned i = 0; i < CHANNELS; i++) {
+		struct channel *c = &s.c[i];
+		int irq;
+
+		world_connect(s.from, s.to, &c->from, &c->to);
+		irq = guest_bind_evtchn_to_irq(s.to->guest, c->to);
+		world_expect(irq > 0, "bind: %d", irq);
+		c->irq = (unsigned)irq;
+		c->inside = i ? inner_does : go_on_for_long;
+		world_expect(guest_request_irq(s.to->guest, c->irq,
+					       i ? inner_handler : nested_handler,
+					       i ? 0 : GUEST_IRQF_NESTED, "u", c) == 0,
+			     "request");
+	}
+	run(change_outside);
+	world_expect(s.soft_seen == s.raised, "a soft IRQ was lost");
+	for (unsigned i = 0; i < CHANNELS; i++)
+		world_expect(guest_irq_count(s.to->guest, s.c[i].irq) == s.c[i].runs,
+			     "%u runs are counted as %u", s.c[i].runs,
+			     (unsigned)guest_irq_count(s.to->guest, s.c[i].irq));
+	world_end(&s.w);
+}
+
 /* ---- each on both ABIs ---- */
 
 ON_BOTH(quick_then_slow);
@@ -499,6 +653,7 @@ ON_BOTH(quick_then_quick);
 ON_BOTH(change_the_next);
 ON_BOTH(any_changes);
 ON_BOTH(exchange_the_next);
+ON_BOTH(nested_and_quick);
 
 const struct scenario scenarios_together[] = {
 	{ "quick_then_slow", quick_then_slow_2l, 500 },
@@ -507,6 +662,8 @@ const struct scenario scenarios_together[] = {
 	{ "guest_fifo_quick_then_quick", quick_then_quick_fifo, 550 },
 	{ "change_the_next", change_the_next_2l, 450 },
 	{ "guest_fifo_change_the_next", change_the_next_fifo, 550 },
+	{ "nested_and_quick", nested_and_quick_2l, 900 },
+	{ "guest_fifo_nested_and_quick", nested_and_quick_fifo, 1000 },
 	{ "any_changes", any_changes_2l, 750 },
 	{ "guest_fifo_any_changes", any_changes_fifo, 900 },
 	{ "exchange_the_next", exchange_the_next_2l, 1350 },

@@ -294,7 +294,7 @@ static unsigned fake_cpu(void *ctx)
 
 static void *fake_alloc(void *ctx, size_t size)
 {
-	void *p = aligned_alloc(64, (size + 63) / 64 * 64);
+	void *p = aligned_alloc(size % 4096 ? 64 : 4096, (size + 63) / 64 * 64);
 
 	(void)ctx;
 	return memset(p, 0, size);

@@ -383,7 +383,7 @@ static unsigned page_cpu(void *ctx)
 
 static void *page_alloc(void *ctx, size_t size)
 {
-	void *p = aligned_alloc(64, (size + 63) / 64 * 64);
+	void *p = aligned_alloc(size % 4096 ? 64 : 4096, (size + 63) / 64 * 64);
 
 	(void)ctx;
 	return memset(p, 0, size);

@@ -638,7 +638,7 @@ static long mover_hypercall(void *ctx, unsigned nr, uint64_t a0, uint64_t a1, ui
 
 static void *mover_alloc(void *ctx, size_t size)
 {
-	void *p = aligned_alloc(64, (size + 63) / 64 * 64);
+	void *p = aligned_alloc(size % 4096 ? 64 : 4096, (size + 63) / 64 * 64);
 
 	(void)ctx;
 	return memset(p, 0, size);

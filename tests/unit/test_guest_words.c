@@ -33,6 +33,7 @@ struct fake {
 	unsigned allocs_left;	/* UINT32_MAX: no limit */
 	evtchn_port_t ipi_port; /* that IPIs get, 0: as each CPU has it */
 	unsigned held;		/* blocks */
+	unsigned skew;		/* pages begin so far behind where they should */
 	char trail[64];
 };
 
@@ -122,16 +123,15 @@ static void *fake_alloc(void *ctx, size_t size)
 		return NULL;
 	if (f->allocs_left != UINT32_MAX)
 		f->allocs_left--;
-	p = aligned_alloc(align, (size + align - 1) / align * align);
+	p = aligned_alloc(align, (size + align - 1) / align * align + (f->skew ? align : 0));
 	f->held++;
-	return memset(p, 0, size);
+	return memset((char *)p + (align == 4096 ? f->skew : 0), 0, size);
 }
 
 static void fake_free(void *ctx, void *p, size_t size)
 {
-	(void)size;
 	((struct fake *)ctx)->held--;
-	free(p);
+	free(size % 4096 ? p : (char *)p - (uintptr_t)p % 4096);
 }
 
 static uint64_t fake_cycles(void *ctx)
@@ -298,6 +298,141 @@ static void no_memory(void **state)
 	}
 	assert_int_equal(f->pages, 69);
 	f->allocs_left = UINT32_MAX;
+}
+
+/* The hypervisor's part, 2-level. */
+static void send_2l(struct fake *f, unsigned port)
+{
+	f->shared->evtchn_pending[port / 64] |= UINT64_C(1) << port % 64;
+	if (f->shared->evtchn_mask[port / 64] >> port % 64 & 1)
+		return;
+	f->shared->vcpu_info[0].evtchn_pending_sel |= UINT64_C(1) << port / 64;
+	f->shared->vcpu_info[0].evtchn_upcall_pending = 1;
+}
+
+/* The same of the 2-level ABI. What is bound at last has its events, what was half bound none. */
+static void no_memory_2l(void **state)
+{
+	static const unsigned ports[] = { 70, 5, 127, 128, 1000, 4095, 2047, 2048 };
+	struct fake *f = *state;
+	unsigned n, i, irq[ALEN(ports)];
+
+	for (n = 0;; n++) {
+		f->allocs_left = n;
+		if (!create(f, GUEST_ABI_2L))
+			break;
+		f->g = NULL;
+		assert_int_equal(f->held, 0);
+	}
+	for (i = 0; i < ALEN(ports); i++) {
+		for (n = 0;; n++) {
+			int rc;
+
+			f->allocs_left = n;
+			rc = guest_bind_evtchn_to_irq(f->g, ports[i]);
+			if (rc > 0) {
+				irq[i] = (unsigned)rc;
+				break;
+			}
+			assert_true(n < 100);
+			assert_fails(guest_port_irq(f->g, ports[i]), ENOENT);
+			/* It comes, and somebody has unmasked it. */
+			f->shared->evtchn_mask[ports[i] / 64] &= ~(UINT64_C(1) << ports[i] % 64);
+			send_2l(f, ports[i]);
+			guest_upcall(f->g);
+			assert_true(f->shared->evtchn_mask[ports[i] / 64] >> ports[i] % 64 & 1);
+			f->shared->evtchn_pending[ports[i] / 64] &= ~(UINT64_C(1) << ports[i] % 64);
+		}
+	}
+	f->allocs_left = UINT32_MAX;
+	for (i = 0; i < ALEN(ports); i++)
+		assert_rc(guest_request_irq(f->g, irq[i], note, 0, "n", "abcdefgh" + i), 0);
+	for (unsigned round = 1; round <= 3; round++) {
+		for (i = 0; i < ALEN(ports); i++)
+			send_2l(f, ports[i]);
+		f->trail[0] = 0;
+		guest_upcall(f->g);
+		assert_int_equal(strlen(f->trail), ALEN(ports));
+		for (i = 0; i < ALEN(ports); i++)
+			assert_int_equal(guest_irq_count(f->g, irq[i]), round);
+	}
+}
+
+/* FIFO before, 2-level after: the pages of lines that are there are found. */
+static void fallback_finds_lines(void **state)
+{
+	struct fake *f = *state;
+	int irq;
+
+	assert_rc(create(f, GUEST_ABI_AUTO), 0);
+	f->ipi_port = 200;
+	irq = guest_bind_ipi_to_irqhandler(f->g, 0, 0, note, 0, "i", (void *)"i");
+	assert_true(irq > 0);
+	QUEUE(f, 0, 7, 200);
+	guest_upcall(f->g);
+	assert_string_equal(f->trail, "i");
+	f->no_fifo = true;
+	memset(f->block, 0, sizeof(f->block));
+	f->pages = 0;
+	memset(f->shared->evtchn_pending, 0, sizeof(f->shared->evtchn_pending));
+	f->ipi_port = 199;
+	assert_rc(guest_resume(f->g), 0);
+	assert_int_equal(guest_abi(f->g), GUEST_ABI_2L);
+	for (unsigned i = 0; i < 3; i++) {
+		/* an unbound neighbour, unmasked by somebody, and the IRQ's */
+		f->shared->evtchn_mask[3] &= ~(UINT64_C(1) << 200 % 64);
+		send_2l(f, 200);
+		f->shared->evtchn_mask[50] = 0;
+		send_2l(f, 50 * 64 + 3);
+		send_2l(f, 199);
+		guest_upcall(f->g);
+		f->shared->evtchn_pending[50] = 0;
+		f->shared->evtchn_pending[3] = 0;
+	}
+	assert_string_equal(f->trail, "iiii");
+	assert_int_equal(guest_irq_count(f->g, (unsigned)irq), 4);
+}
+
+/* A handler that frees and requests itself again, in each pass: memory is recycled. */
+static enum guest_irqreturn replace_self(struct guest *g, unsigned irq, void *dev)
+{
+	note(g, irq, dev);
+	((struct fake *)guest_ctx(g))->trail[0] = 0;
+	assert_rc(guest_free_irq(g, irq, dev), 0);
+	assert_rc(guest_request_irq(g, irq, replace_self, 0, "r", dev), 0);
+	return GUEST_IRQ_HANDLED;
+}
+
+static void replaced_for_ever(void **state)
+{
+	struct fake *f = *state;
+	unsigned held;
+
+	bind_as(f, 5, replace_self, "r");
+	for (unsigned i = 0; i < 100; i++) {
+		QUEUE(f, 0, 7, 5);
+		guest_upcall(f->g);
+		if (i == 10)
+			held = f->held;
+		if (i > 10)
+			assert_int_equal(f->held, held);
+	}
+}
+
+/* Pages that are not aligned as the embedder has promised. */
+static void bad_pages(void **state)
+{
+	struct fake *f = *state;
+	unsigned held;
+
+	assert_rc(create(f, GUEST_ABI_2L), 0);
+	held = f->held;
+	f->skew = 64;
+	assert_fails(guest_bind_evtchn_to_irq(f->g, 5), EINVAL);
+	f->skew = 0;
+	/* but for the descriptor, which is kept */
+	assert_in_range(f->held, held, held + 1);
+	assert_true(guest_bind_evtchn_to_irq(f->g, 5) > 0);
 }
 
 static void words_begin_masked(void **state)
@@ -617,6 +752,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(chosen, setup_bare, teardown),
 		cmocka_unit_test_setup_teardown(no_memory, setup_bare, teardown),
+		cmocka_unit_test_setup_teardown(no_memory_2l, setup_bare, teardown),
+		cmocka_unit_test_setup_teardown(bad_pages, setup_bare, teardown),
+		cmocka_unit_test_setup_teardown(fallback_finds_lines, setup_bare, teardown),
+		cmocka_unit_test_setup_teardown(replaced_for_ever, setup, teardown),
 		words_test(words_begin_masked),
 		words_test(unmask_without_a_hypercall),
 		words_test(unmask_of_a_pending_one),

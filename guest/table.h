@@ -21,8 +21,10 @@ struct table {
 	unsigned per_page;
 };
 
-/* In guest.c. init and reserve answer 0 or -ENOMEM, reserve also -EINVAL: the page is not aligned
- * to its size. nr is below the limit; one writer at a time. */
+/*
+ * In guest.c. init and reserve answer 0 or -ENOMEM, reserve also -EINVAL: the page is not aligned
+ * to its size. nr is below the limit; one writer at a time.
+ */
 int table_init(struct guest *g, struct table *t, unsigned limit, unsigned per_page);
 int table_reserve(struct guest *g, struct table *t, unsigned nr);
 void table_fini(struct guest *g, struct table *t);

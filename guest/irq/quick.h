@@ -19,7 +19,7 @@
  * the claim, and what it has changed is for the next pass. So a claim that is seen may be one that
  * does not hold, or whose pass has ended: it is over soon, when this CPU claims the next pass or
  * goes another way. (The next one of this IRQ is another number, as whoever looks has closed it.)
- *One CPU never has two, as upcalls do not interrupt quick passes.
+ * One CPU never has two, as upcalls do not interrupt quick passes.
  *
  * The end of a pass looks at nothing that another CPU may have done meanwhile: there is nothing
  * that it would have to do about it. Whoever finds an event while a pass runs elsewhere has it

@@ -83,8 +83,10 @@ void world_destroy(struct world *w, struct world_domain *d);
 void world_run_vcpu(struct world_vcpu *v, const char *name, void (*fn)(struct world_vcpu *v));
 /* Nothing but that. */
 void world_idle_vcpu(struct world_vcpu *v, const char *name);
-/* By this vCPU itself: the flag is written, as a kernel's own code may. Nobody looks what is
- * pending. */
+/*
+ * By this vCPU itself: the flag is written, as a kernel's own code may. Nobody looks what is
+ * pending.
+ */
 void world_enable_events(struct world_vcpu *v);
 
 /* A thread that fires deadlines: time jumps there at any moment. */

@@ -369,6 +369,15 @@ static void connect_and_use(struct channel *c)
 	give_or_take(s.to->guest, c, user_of(c));
 }
 
+static void expect_all_counted(void)
+{
+	world_expect(s.soft_seen == s.raised, "a soft IRQ was lost");
+	for (unsigned i = 0; i < CHANNELS; i++)
+		world_expect(guest_irq_count(s.to->guest, s.c[i].irq) == s.c[i].runs,
+			     "%u runs are counted as %u", s.c[i].runs,
+			     (unsigned)guest_irq_count(s.to->guest, s.c[i].irq));
+}
+
 static void any_changes(enum guest_abi abi)
 {
 	begin(abi, CHANNELS);
@@ -377,11 +386,7 @@ static void any_changes(enum guest_abi abi)
 		connect_and_use(&s.c[i]);
 	s.changes = 8;
 	run(change_any);
-	world_expect(s.soft_seen == s.raised, "a soft IRQ was lost");
-	for (unsigned i = 0; i < CHANNELS; i++)
-		world_expect(guest_irq_count(s.to->guest, s.c[i].irq) == s.c[i].runs,
-			     "%u runs are counted as %u", s.c[i].runs,
-			     (unsigned)guest_irq_count(s.to->guest, s.c[i].irq));
+	expect_all_counted();
 	world_end(&s.w);
 }
 
@@ -638,11 +643,7 @@ static void nested_and_quick(enum guest_abi abi)
 			     "request");
 	}
 	run(change_outside);
-	world_expect(s.soft_seen == s.raised, "a soft IRQ was lost");
-	for (unsigned i = 0; i < CHANNELS; i++)
-		world_expect(guest_irq_count(s.to->guest, s.c[i].irq) == s.c[i].runs,
-			     "%u runs are counted as %u", s.c[i].runs,
-			     (unsigned)guest_irq_count(s.to->guest, s.c[i].irq));
+	expect_all_counted();
 	world_end(&s.w);
 }
 

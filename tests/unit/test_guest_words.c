@@ -310,7 +310,7 @@ static void send_2l(struct fake *f, unsigned port)
 	f->shared->vcpu_info[0].evtchn_upcall_pending = 1;
 }
 
-/* The same of the 2-level ABI. What is bound at last has its events, what was half bound none. */
+/* no_memory, of the 2-level ABI. What is bound at last has its events, what was half bound none. */
 static void no_memory_2l(void **state)
 {
 	static const unsigned ports[] = { 70, 5, 127, 128, 1000, 4095, 2047, 2048 };

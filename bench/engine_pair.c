@@ -47,8 +47,13 @@ struct end {
 	event_word_t *words;
 };
 
+/* Of several ports in turn each has its word on a line of its own. */
+#define FIRST_PORT 1u
+#define APART	   16u
+
 struct trip {
 	struct engine e;
+	unsigned ports; /* a power of 2 */
 	struct engine_both both;
 	struct end end[2];
 };
@@ -59,10 +64,10 @@ static uint8_t *upcall_pending(const struct end *end)
 }
 
 /*
- * As a guest: wait for the upcall, take the one event. Its port is 1. A look at vcpu_info takes it
- * away from the sender, who has two things to write there: hence the pause.
+ * As a guest: wait for the upcall, take the one event, which is that port's. A look at vcpu_info
+ * takes it away from the sender, who has two things to write there: hence the pause.
  */
-static void take(const struct end *end)
+static void take(const struct end *end, uint32_t port)
 {
 	for (unsigned looks = 1; !__atomic_load_n(upcall_pending(end), __ATOMIC_ACQUIRE); looks++) {
 		__builtin_ia32_pause();
@@ -72,11 +77,17 @@ static void take(const struct end *end)
 	if (!end->block) {
 		__atomic_exchange_n(&end->shared->vcpu_info[0].evtchn_pending_sel, 0,
 				    __ATOMIC_SEQ_CST);
-		__atomic_fetch_and(&end->shared->evtchn_pending[0], ~UINT64_C(2), __ATOMIC_SEQ_CST);
+		__atomic_fetch_and(&end->shared->evtchn_pending[0], ~(UINT64_C(1) << port),
+				   __ATOMIC_SEQ_CST);
 		return;
 	}
 	__atomic_exchange_n(&end->block->ready, 0, __ATOMIC_SEQ_CST);
-	(void)bare_take_fifo(&end->words[1]);
+	(void)bare_take_fifo(&end->words[port]);
+}
+
+static uint32_t trip_port(const struct trip *t, unsigned trip)
+{
+	return FIRST_PORT + (trip & (t->ports - 1)) * APART;
 }
 
 static void *answer(void *arg)
@@ -84,8 +95,10 @@ static void *answer(void *arg)
 	struct trip *t = arg;
 
 	for (unsigned i = 0; i < TRIPS * SAMPLES; i++) {
-		take(&t->end[1]);
-		event_send(t->end[1].vcpu, 1);
+		uint32_t port = trip_port(t, i);
+
+		take(&t->end[1], port);
+		event_send(t->end[1].vcpu, port);
 	}
 	return NULL;
 }
@@ -98,24 +111,27 @@ static void set_up_end(struct end *end, struct testbed_domain *d, bool fifo)
 		engine_fifo(d, 1, 1024, &end->block, &end->words);
 }
 
-static void measure_trip(const char *name, bool fifo)
+static void measure_trip(const char *name, bool fifo, unsigned ports)
 {
 	struct trip *t = calloc(1, sizeof(*t));
 	double samples[SAMPLES];
 
 	if (!t || !engine_both_begin(&t->both))
 		goto out;
+	t->ports = ports;
 	engine_create(&t->e, 16);
 	set_up_end(&t->end[0], t->e.from, fifo);
 	set_up_end(&t->end[1], t->e.to, fifo);
-	engine_connect(&t->e, 1);
+	engine_connect(&t->e, trip_port(t, ports - 1));
 	engine_both_start(&t->both, answer, t);
 	for (unsigned i = 0; i < SAMPLES; i++) {
 		uint64_t start = figures_now();
 
 		for (unsigned k = 0; k < TRIPS; k++) {
-			event_send(t->end[0].vcpu, 1);
-			take(&t->end[0]);
+			uint32_t port = trip_port(t, i * TRIPS + k);
+
+			event_send(t->end[0].vcpu, port);
+			take(&t->end[0], port);
 		}
 		samples[i] = (double)(figures_now() - start) / TRIPS;
 	}
@@ -130,6 +146,7 @@ void measure_pairs(void)
 {
 	measure_senders("engine/2l/two-senders", false);
 	measure_senders("engine/fifo/two-senders-one-queue", true);
-	measure_trip("engine/2l/round-trip", false);
-	measure_trip("engine/fifo/round-trip", true);
+	measure_trip("engine/2l/round-trip", false, 1);
+	measure_trip("engine/fifo/round-trip", true, 1);
+	measure_trip("engine/fifo/round-trip-2-ports", true, 2);
 }

@@ -124,11 +124,11 @@ static inline __attribute__((always_inline)) bool none_of_seq(const uint32_t *wo
 }
 
 /* It is about to be written: have its cache line at once, not first to read and then to write. */
-static inline void fetch_to_write(const uint32_t *word)
+static inline void fetch_to_write(const void *word)
 {
 #if defined(__x86_64__)
 	/* All processors have it, but for __builtin_prefetch() compilers want to be told so. */
-	__asm__ volatile("prefetchw %0" : : "m"(*word));
+	__asm__ volatile("prefetchw %0" : : "m"(*(const char *)word));
 #else
 	__builtin_prefetch(word, 1);
 #endif

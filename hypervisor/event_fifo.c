@@ -89,13 +89,9 @@ static inline void let_go(struct fifo_queue *q, uint32_t tail)
  */
 static inline __attribute__((always_inline)) bool link_behind(event_word_t *tail, uint32_t port)
 {
-	event_word_t old = load_seq(tail);
-
-	/* Often so, and for good: with nothing written there is nothing to take back. */
-	if (!(old & LINKED))
-		return false;
 	/* Pairs with the guest's taking off of the tail. */
-	old = fetch_add_seq(tail, port);
+	event_word_t old = fetch_add_seq(tail, port);
+
 	if (!(old & LINKED))
 		fetch_and_seq(tail, ~LINK);
 	return (old & LINKED) && !(old & LINK);
@@ -144,13 +140,25 @@ static bool claim(event_word_t *word)
 }
 
 /*
- * At the end of a queue whose tail is that, the port is the first one there, and the guest has not
- * been told that there is one. A port that is its own tail has been taken off, and so have all.
+ * The word to link a port behind, if the queue has that tail. NULL: the queue is empty, as a port
+ * that is its own tail has been taken off, and so have all; and it stays so, as nobody makes a word
+ * LINKED but who holds the queue. Queue held.
  */
-static inline bool append(const struct fifo *f, uint32_t tail, uint32_t port, unsigned priority,
+static inline event_word_t *behind(const struct fifo *f, uint32_t tail, uint32_t port)
+{
+	event_word_t *word;
+
+	if (!tail || tail == port)
+		return NULL;
+	word = fifo_word(f, tail);
+	return load_seq(word) & LINKED ? word : NULL;
+}
+
+/* True: it is the first of its queue, and the guest has not been told that there is one. */
+static inline bool append(event_word_t *tail, uint32_t port, unsigned priority,
 			  struct evtchn_fifo_control_block *block)
 {
-	if (tail && tail != port && link_behind(fifo_word(f, tail), port))
+	if (tail && link_behind(tail, port))
 		return false;
 	return begin_queue(block, priority, port);
 }
@@ -211,13 +219,24 @@ static __attribute__((noinline)) bool queue_port(struct hv_vcpu *v, uint32_t por
 	if (claim(word)) {
 		store_relaxed(&p->queue, (uint16_t)to);
 		/* Acquire: pairs with the release in map_block(). */
-		news = append(d->fifo, b.to_tail, port, priority, load_acquire(&v->block));
+		news = append(behind(d->fifo, b.to_tail, port), port, priority,
+			      load_acquire(&v->block));
 		b.to_tail = port;
 		if (b.from_tail == port)
 			b.from_tail = 0;
 	}
 	let_both_go(&b);
 	return news;
+}
+
+/*
+ * A queue's first port is announced in two places, which its vCPU has written since the last one:
+ * they come together, and with the port's own word, instead of one after the other.
+ */
+static inline void fetch_announcement(const struct hv_vcpu *v)
+{
+	fetch_to_write(load_relaxed(&v->block));
+	fetch_to_write(load_relaxed(&v->info));
 }
 
 /*
@@ -235,20 +254,26 @@ static inline bool queue_quickly(struct hv_vcpu *v, uint32_t port, event_word_t 
 	unsigned priority = load_relaxed(&p->priority);
 	struct fifo_queue *q = load_relaxed(&v->queues) + priority;
 	uint32_t tail = exchange_acquire(&q->tail, FIFO_HELD);
-	event_word_t nothing = 0;
+	event_word_t nothing = 0, *last;
 
 	if (__builtin_expect(tail == FIFO_HELD, false))
 		return false;
 	/* It stays there while we hold it. */
-	if (__builtin_expect(load_relaxed(&p->queue) != queue_id(v, priority) ||
-				     !compare_exchange_seq(word, &nothing, PENDING | LINKED),
-			     false)) {
-		let_go(q, tail);
-		return false;
-	}
-	*news = append(v->domain->fifo, tail, port, priority, load_acquire(&v->block));
+	if (__builtin_expect(load_relaxed(&p->queue) != queue_id(v, priority), false))
+		goto not_quickly;
+	last = behind(v->domain->fifo, tail, port);
+	if (!last)
+		fetch_announcement(v);
+	if (__builtin_expect(!compare_exchange_seq(word, &nothing, PENDING | LINKED), false))
+		goto not_quickly;
+	*news = append(last, port, (unsigned)(q - load_relaxed(&v->queues)),
+		       load_acquire(&v->block));
 	let_go(q, port);
 	return true;
+
+not_quickly:
+	let_go(q, tail);
+	return false;
 }
 
 /* There is a new ready bit. True: upcall_pending went from 0 to 1, and the vCPU is to be told. */

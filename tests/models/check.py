@@ -16,7 +16,7 @@ CASES = [
     ("two_level", {"CASE": 1}, [1, 3, 4, 5, 6]),
     ("two_level", {"CASE": 2}, [7]),
     ("two_level", {"CASE": 3}, [2, 8]),
-    ("fifo", {"CASE": 1}, [1, 2, 3, 4, 5, 6, 9]),
+    ("fifo", {"CASE": 1}, [1, 2, 3, 4, 5, 6, 9, 10]),
     ("fifo", {"CASE": 2, "SENDS": 2, "LESS_SENDS": 1}, [7]),
     ("fifo", {"CASE": 3, "SENDS": 1, "LESS_SENDS": 1}, [8]),
 ]

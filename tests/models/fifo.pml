@@ -83,11 +83,20 @@ inline begin(q, p) {
 #endif
 }
 
-/* append(), link_behind(); the caller has put `linked` to 0 */
-inline append(q, t, p) {
+/* behind(); the caller has put `follows` to 0, and it is 1 if there is something to link behind */
+inline behind(t, p) {
 	if
 	:: t != 0 && t != p ->
 		assert(t <= PORTS);
+		follows = L[t]
+	:: else
+	fi
+}
+
+/* append(), link_behind(); the caller has put `linked` to 0 */
+inline append(q, t, p) {
+	if
+	:: follows ->
 		if
 		:: d_step { L[t] -> linked = !link[t]; link[t] = link[t] | p }
 		:: d_step { !L[t] -> skip }
@@ -144,6 +153,7 @@ inline queue(p) {
 		:: else
 		fi;
 #endif
+		behind(mine, p);
 		append(q, mine, p);
 		mine = p;
 #if MUTATE != 4 /* it stays the tail over there */
@@ -161,7 +171,7 @@ inline queue(p) {
 	:: else
 	fi;
 #endif
-	d_step { linked = 0; mine = 0; other = 0; was = 0; q = 0; old = 0 }
+	d_step { linked = 0; follows = 0; mine = 0; other = 0; was = 0; q = 0; old = 0 }
 }
 
 /* queue_quickly(); the caller has put `done` to 0, and it is 1 if the event is queued */
@@ -173,15 +183,25 @@ inline queue_quickly(p) {
 			sent[p]++; P[p] = 1; L[p] = 1; places[p]++; done = 1 };
 		assert(places[p] == 1);
 		hold(q, mine);
+		behind(mine, p);
 		append(q, mine, p);
 		let_go(q, p)
 	:: d_step { !(last[p] == q && !P[p] && !M[p] && !L[p] && !link[p]) -> skip }
 	fi;
 #else
+#if MUTATE == 10 /* looks whether the queue is empty before it holds it */
+	if
+	:: tail[q] != HELD -> behind(tail[q], p)
+	:: tail[q] == HELD
+	fi;
+#endif
 	if
 	:: d_step { tail[q] != HELD -> mine = tail[q]; tail[q] = HELD };
 		if
 		:: last[p] == q ->
+#if MUTATE != 10
+			behind(mine, p);
+#endif
 			if
 			:: d_step { !P[p] && !M[p] && !L[p] && !link[p] ->
 					sent[p]++; P[p] = 1; L[p] = 1; places[p]++; done = 1 };
@@ -198,13 +218,13 @@ inline queue_quickly(p) {
 	:: d_step { tail[q] == HELD -> skip }
 	fi;
 #endif
-	d_step { linked = 0; mine = 0; q = 0 }
+	d_step { linked = 0; follows = 0; mine = 0; q = 0 }
 }
 
 /* fifo_send(), after_pending() */
 proctype Sender(bit id) {
 	byte n, p, mine, other;
-	bit q, was, linked, old, done;
+	bit q, was, linked, follows, old, done;
 
 	do
 	:: n < (id -> LESS_SENDS : SENDS) ->
@@ -309,7 +329,7 @@ proctype Prioritiser() {
 /* move.c: events_move(); the unmask is EVTCHNOP_unmask, event_fifo.c: unmask() */
 proctype Mover() {
 	byte mine, other;
-	bit q, was, linked, old;
+	bit q, was, linked, follows, old;
 
 	M[1] = 1;
 	to[1] = 1;

@@ -139,6 +139,12 @@ static inline struct irq_line *events_line(const struct guest *g, evtchn_port_t 
 	return line_at(&g->lines, port);
 }
 
+/* Where that of the first of 64 ports is; line_beside finds the others, these and no more. */
+static inline uintptr_t events_lines(const struct guest *g, evtchn_port_t port)
+{
+	return (uintptr_t)events_line(g, port - port % (LINES_PAGE / 2));
+}
+
 /* The port's IRQ at present, or NULL; a number out of range has none. */
 static inline struct irq_desc *events_irq(const struct guest *g, evtchn_port_t port)
 {

@@ -21,6 +21,9 @@
 #define PAGE		4096u
 #define PAGE_WORDS	((unsigned)(PAGE / sizeof(event_word_t)))
 #define MAX_PAGES	(EVTCHN_FIFO_NR_CHANNELS / PAGE_WORDS)
+#define GROUP		(LINES_PAGE / 2) /* of ports: their lines are one line_beside the other */
+#define MAX_GROUPS	(EVTCHN_FIFO_NR_CHANNELS / GROUP)
+#define PAGE_GROUPS	(PAGE_WORDS / GROUP)
 #define ALL_QUEUES	((1u << EVTCHN_FIFO_MAX_QUEUES) - 1)
 #define BLOCK_ROOM	128u /* whole cache lines */
 #define BLOCKS_PER_PAGE (PAGE / BLOCK_ROOM)
@@ -36,13 +39,15 @@ struct fifo_cpu {
 	uint32_t head[EVTCHN_FIFO_MAX_QUEUES]; /* 0: it is in the control block */
 } __attribute__((aligned(CACHE_LINE)));
 
+/* Where the first port of a group has its word and its line: all that is needed to find both. */
+struct fifo_group {
+	event_word_t *words; /* NULL: none yet */
+	uintptr_t lines;     /* nobody's until the words are there, too */
+};
+
 struct fifo {
-	/*
-	 * Words of the ports from 1024 * n on, or NULL; read by anybody. Under map_lock, as the
-	 * next.
-	 */
-	event_word_t *page[MAX_PAGES];
-	unsigned given; /* pages that the hypervisor has */
+	struct fifo_group group[MAX_GROUPS]; /* atomic; set under map_lock, as the next */
+	unsigned given;			     /* pages of words that the hypervisor has */
 	unsigned block_pages;
 	uint8_t *blocks;
 	struct fifo_cpu cpu[];
@@ -61,12 +66,19 @@ static size_t fifo_size(const struct guest *g)
 /* NULL: no such port, or no memory for its word yet. */
 static event_word_t *word_of(const struct guest *g, evtchn_port_t port)
 {
-	event_word_t *page;
+	event_word_t *words;
 
 	if (port >= EVTCHN_FIFO_NR_CHANNELS)
 		return NULL;
-	page = load_acquire(&fifo_of(g)->page[port / PAGE_WORDS]); /* pairs with page_make */
-	return page ? &page[port % PAGE_WORDS] : NULL;
+	words = load_acquire(&fifo_of(g)->group[port / GROUP].words); /* pairs with page_make */
+	return words ? words + port % GROUP : NULL;
+}
+
+/* Nobody's, which is closed, if the port has not been reserved. */
+static inline struct irq_line *line_of(const struct fifo_group *group, evtchn_port_t port)
+{
+	/* Acquire: pairs with fifo_reserve. */
+	return line_beside(load_acquire(&group->lines), port % GROUP);
 }
 
 /* ---- setting it up ------------------------------------------------------------------------ */
@@ -82,33 +94,47 @@ static void page_clear(event_word_t *page)
 
 static int page_make(struct guest *g, unsigned nr)
 {
+	struct fifo_group *group = &fifo_of(g)->group[nr * PAGE_GROUPS];
 	event_word_t *page = guest_alloc(g, PAGE);
+	unsigned i;
 
 	if (!page)
 		return -XEN_ENOMEM;
 	page_clear(page);
-	store_release(&fifo_of(g)->page[nr], page);
+	for (i = 0; i < PAGE_GROUPS; i++)
+		store_release(&group[i].words, page + i * GROUP);
 	return 0;
+}
+
+/* NULL: it has not been made. */
+static event_word_t *page_of(const struct fifo *f, unsigned nr)
+{
+	return load_relaxed(&f->group[nr * PAGE_GROUPS].words);
 }
 
 /* The pages go to the hypervisor one after another, up to this port's. */
 static int fifo_reserve(struct guest *g, evtchn_port_t port)
 {
 	struct fifo *f = fifo_of(g);
+	struct fifo_group *group = &f->group[port / GROUP];
+	uintptr_t lines = events_lines(g, port);
 	struct evtchn_expand_array op;
 	int rc;
 
 	while (f->given <= port / PAGE_WORDS) {
-		rc = f->page[f->given] ? 0 : page_make(g, f->given);
+		rc = page_of(f, f->given) ? 0 : page_make(g, f->given);
 		if (rc)
 			return rc;
-		op.array_gfn = g->ops->frame_of(g->ctx, f->page[f->given]);
+		op.array_gfn = g->ops->frame_of(g->ctx, page_of(f, f->given));
 		/* Ports of this page that got events before set PENDING now. */
 		rc = evtchn_call(g, EVTCHNOP_expand_array, &op);
 		if (rc)
 			return rc;
 		f->given++;
 	}
+	/* Release: pairs with line_of. Who finds a line there finds it closed, and the word. */
+	if (load_relaxed(&group->lines) != lines)
+		store_release(&group->lines, lines);
 	return 0;
 }
 
@@ -146,7 +172,7 @@ static int give_blocks(struct guest *g)
 static int fifo_init(struct guest *g)
 {
 	struct fifo *f = guest_alloc(g, fifo_size(g));
-	unsigned cpu;
+	unsigned cpu, i;
 
 	g->abi_state = f;
 	if (!f)
@@ -157,6 +183,8 @@ static int fifo_init(struct guest *g)
 		return -XEN_ENOMEM;
 	for (cpu = 0; cpu < g->nr_cpus; cpu++)
 		f->cpu[cpu].block = (void *)(f->blocks + (size_t)cpu * BLOCK_ROOM);
+	for (i = 0; i < MAX_GROUPS; i++)
+		f->group[i].lines = events_lines(g, i * GROUP);
 	return give_blocks(g);
 }
 
@@ -171,7 +199,7 @@ static void fifo_fini(struct guest *g)
 	/* What the hypervisor does not let go of is lost to us. */
 	if (!f->blocks || !f->cpu[0].given || !evtchn_call(g, EVTCHNOP_reset, &op)) {
 		for (i = 0; i < MAX_PAGES; i++)
-			guest_free(g, f->page[i], PAGE);
+			guest_free(g, page_of(f, i), PAGE);
 		guest_free(g, f->blocks, (size_t)f->block_pages * PAGE);
 	}
 	guest_free(g, f, fifo_size(g));
@@ -184,8 +212,8 @@ static int fifo_restart(struct guest *g)
 	unsigned cpu, q, i;
 
 	for (i = 0; i < MAX_PAGES; i++)
-		if (f->page[i])
-			page_clear(f->page[i]);
+		if (page_of(f, i))
+			page_clear(page_of(f, i));
 	f->given = 0;
 	for (cpu = 0; cpu < g->nr_cpus; cpu++) {
 		struct fifo_cpu *fc = &f->cpu[cpu];
@@ -278,21 +306,37 @@ static unsigned fifo_state(const struct guest *g, evtchn_port_t port)
 
 /* ---- the queues --------------------------------------------------------------------------- */
 
-/* The first port of a queue that is said to be ready, and its word. 0: there is none. */
-static inline evtchn_port_t first_of(const struct guest *g, struct fifo_cpu *fc, unsigned q,
-				     event_word_t **word)
+/* A queue that was said to be ready has nothing, or nothing that can be. */
+static void give_up(struct fifo_cpu *fc, unsigned q)
+{
+	fc->head[q] = 0;
+	fc->ready &= ~(1u << q);
+}
+
+/* The first port of a queue that is said to be ready. 0: there is none. */
+static inline evtchn_port_t first_of(struct fifo_cpu *fc, unsigned q)
 {
 	evtchn_port_t port = fc->head[q];
 
-	/* Acquire: a new head is stored before the ready bit, which we have seen. */
-	if (!port)
-		port = load_acquire(&fc->block->head[q]);
-	*word = port ? word_of(g, port) : NULL;
-	if (*word)
+	if (port)
 		return port;
-	fc->head[q] = 0;
-	fc->ready &= ~(1u << q);
+	/* Acquire: a new head is stored before the ready bit, which we have seen. */
+	port = load_acquire(&fc->block->head[q]);
+	if (port && port < EVTCHN_FIFO_NR_CHANNELS)
+		return port;
+	give_up(fc, q);
 	return 0;
+}
+
+/* NULL: there is no such port, and no more of that queue. */
+static event_word_t *first_word(const struct guest *g, struct fifo_cpu *fc, unsigned q,
+				evtchn_port_t port)
+{
+	event_word_t *word = word_of(g, port);
+
+	if (!word)
+		give_up(fc, q);
+	return word;
 }
 
 /*
@@ -357,11 +401,14 @@ struct drain {
 /* It comes next behind those that are known. */
 static inline void fetch(const struct guest *g, struct drain *d, evtchn_port_t port)
 {
-	d->word = port ? word_of(g, port) : NULL;
+	const struct fifo_group *group = &fifo_of(g)->group[port / GROUP];
+
+	d->word = port ? load_acquire(&group->words) : NULL;
 	if (!d->word)
 		return;
+	d->word += port % GROUP;
 	__builtin_prefetch(d->word, 1);
-	__builtin_prefetch(events_line(g, port), 1);
+	__builtin_prefetch(line_of(group, port), 1);
 }
 
 static inline evtchn_port_t next_of(const struct drain *d)
@@ -382,28 +429,41 @@ static void fetch_ahead(const struct guest *g, struct drain *d, evtchn_port_t fi
 		fetch(g, d, first);
 }
 
+/* Not on the quick way. */
+static __attribute__((noinline)) void handle_slowly(struct guest *g, struct guest_cpu *cpu,
+						    struct fifo_cpu *fc, unsigned q,
+						    evtchn_port_t port)
+{
+	event_word_t *word = first_word(g, fc, q, port);
+
+	if (word && take_off(fc, q, word, false))
+		events_dispatch(g, cpu, port);
+}
+
 /* The first event of a queue, if there is one. */
 static inline void handle_first(struct guest *g, struct guest_cpu *cpu, struct fifo_cpu *fc,
 				unsigned q, struct drain *d)
 {
-	event_word_t *word;
-	evtchn_port_t port = first_of(g, fc, q, &word);
+	evtchn_port_t port = first_of(fc, q);
+	const struct fifo_group *group = &fifo_of(g)->group[port / GROUP];
 	struct irq_claim claim;
 	struct irq_line *at;
+	event_word_t *word;
 	bool ready;
 
 	if (!port)
 		return;
-	at = events_line(g, port);
-	if (irq_claim(at, cpu, &claim)) {
-		ready = take_off(fc, q, word, true);
-		if (d->events++ >= FEW)
-			fetch_ahead(g, d, fc->head[q]);
-		if (ready && !irq_run_claimed(g, at, cpu, &claim))
-			events_put_back(g, cpu, port);
-	} else if (take_off(fc, q, word, false)) {
-		events_dispatch(g, cpu, port);
+	at = line_of(group, port);
+	if (!irq_claim(at, cpu, &claim)) {
+		handle_slowly(g, cpu, fc, q, port);
+		return;
 	}
+	word = load_relaxed(&group->words) + port % GROUP;
+	ready = take_off(fc, q, word, true);
+	if (d->events++ >= FEW)
+		fetch_ahead(g, d, fc->head[q]);
+	if (ready && !irq_run_claimed(g, at, cpu, &claim))
+		events_put_back(g, cpu, port);
 }
 
 /*
@@ -436,8 +496,9 @@ static bool fifo_take(struct guest *g, unsigned cpu, evtchn_port_t *port, bool *
 
 	while (look(fc)) {
 		q = (unsigned)__builtin_ctz(fc->ready);
-		*port = first_of(g, fc, q, &word);
-		if (!*port)
+		*port = first_of(fc, q);
+		word = *port ? first_word(g, fc, q, *port) : NULL;
+		if (!word)
 			continue;
 		*ready = take_off(fc, q, word, false);
 		return true;

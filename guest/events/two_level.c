@@ -50,16 +50,10 @@ static uint64_t bit_of(evtchn_port_t port)
 	return UINT64_C(1) << port % WORD_BITS;
 }
 
-/* The line of a word's first port; line_beside finds the others. */
-static uintptr_t lines_of(const struct guest *g, unsigned word)
-{
-	return (uintptr_t)line_at(&g->lines, word * WORD_BITS);
-}
-
 static int two_level_reserve(struct guest *g, evtchn_port_t port)
 {
 	unsigned word = port / WORD_BITS, cpu;
-	uintptr_t lines = lines_of(g, word);
+	uintptr_t lines = events_lines(g, port);
 
 	/* Release: pairs with bring_words, which is to find the page full of zeroes. */
 	for (cpu = 0;
@@ -80,7 +74,7 @@ static int two_level_restart(struct guest *g)
 		state->first = 0;
 		for (word = 0; word < NR_WORDS; word++) {
 			store_relaxed(&state->words[word].ports, cpu ? 0 : ALL);
-			store_relaxed(&state->words[word].lines, lines_of(g, word));
+			store_relaxed(&state->words[word].lines, events_lines(g, word * WORD_BITS));
 		}
 	}
 	return 0;

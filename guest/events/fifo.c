@@ -92,11 +92,11 @@ static void page_clear(event_word_t *page)
 		store_relaxed(&page[i], MASKED);
 }
 
-static int page_make(struct guest *g, unsigned nr)
+static int page_make(struct guest *g, size_t nr)
 {
 	struct fifo_group *group = &fifo_of(g)->group[nr * PAGE_GROUPS];
 	event_word_t *page = guest_alloc(g, PAGE);
-	unsigned i;
+	size_t i;
 
 	if (!page)
 		return -XEN_ENOMEM;
@@ -107,7 +107,7 @@ static int page_make(struct guest *g, unsigned nr)
 }
 
 /* NULL: it has not been made. */
-static event_word_t *page_of(const struct fifo *f, unsigned nr)
+static event_word_t *page_of(const struct fifo *f, size_t nr)
 {
 	return load_relaxed(&f->group[nr * PAGE_GROUPS].words);
 }

@@ -140,9 +140,10 @@ static bool claim(event_word_t *word)
 }
 
 /*
- * The word to link a port behind, if the queue has that tail. NULL: the queue is empty, as a port
- * that is its own tail has been taken off, and so have all; and it stays so, as nobody makes a word
- * LINKED but who holds the queue. Queue held.
+ * The word to link a port behind that is not LINKED, if its queue has that tail. NULL: the queue is
+ * empty, as a port that is its own tail has been taken off, and so have all; and it stays so, as
+ * nobody makes a word LINKED but who holds the queue. (If the port is LINKED after all, nothing is
+ * linked.) Queue held.
  */
 static inline event_word_t *behind(const struct fifo *f, uint32_t tail, uint32_t port)
 {
@@ -155,10 +156,10 @@ static inline event_word_t *behind(const struct fifo *f, uint32_t tail, uint32_t
 }
 
 /* True: it is the first of its queue, and the guest has not been told that there is one. */
-static inline bool append(event_word_t *tail, uint32_t port, unsigned priority,
+static inline bool append(event_word_t *last, uint32_t port, unsigned priority,
 			  struct evtchn_fifo_control_block *block)
 {
-	if (tail && link_behind(tail, port))
+	if (last && link_behind(last, port))
 		return false;
 	return begin_queue(block, priority, port);
 }
@@ -230,8 +231,9 @@ static __attribute__((noinline)) bool queue_port(struct hv_vcpu *v, uint32_t por
 }
 
 /*
- * A queue's first port is announced in two places, which its vCPU has written since the last one:
- * they come together, and with the port's own word, instead of one after the other.
+ * A queue's first port is announced by its vCPU's ready bits and vcpu_info, which that has written
+ * since the last one: they come together, and with the port's own word, instead of one after the
+ * other. (The head is mostly on the line of the ready bits.)
  */
 static inline void fetch_announcement(const struct hv_vcpu *v)
 {
@@ -266,8 +268,7 @@ static inline bool queue_quickly(struct hv_vcpu *v, uint32_t port, event_word_t 
 		fetch_announcement(v);
 	if (__builtin_expect(!compare_exchange_seq(word, &nothing, PENDING | LINKED), false))
 		goto not_quickly;
-	*news = append(last, port, (unsigned)(q - load_relaxed(&v->queues)),
-		       load_acquire(&v->block));
+	*news = append(last, port, priority, load_acquire(&v->block));
 	let_go(q, port);
 	return true;
 

@@ -42,8 +42,11 @@ struct fifo_cpu {
 /* Where the first port of a group has its word and its line: all that is needed to find both. */
 struct fifo_group {
 	event_word_t *words; /* NULL: none yet */
-	uintptr_t lines;     /* nobody's until the words are there, too */
+	uintptr_t lines;     /* all closed as long as there are no words */
 };
+
+_Static_assert(PAGE_WORDS % GROUP == 0, "the words of a group are on one page");
+_Static_assert(LINK < EVTCHN_FIFO_NR_CHANNELS, "a link is within the groups, whatever it is");
 
 struct fifo {
 	struct fifo_group group[MAX_GROUPS]; /* atomic; set under map_lock, as the next */
@@ -74,7 +77,7 @@ static event_word_t *word_of(const struct guest *g, evtchn_port_t port)
 	return words ? words + port % GROUP : NULL;
 }
 
-/* Nobody's, which is closed, if the port has not been reserved. */
+/* Of a port that the ABI has. It is closed, and maybe nobody's, if that has not been reserved. */
 static inline struct irq_line *line_of(const struct fifo_group *group, evtchn_port_t port)
 {
 	/* Acquire: pairs with fifo_reserve. */
@@ -116,8 +119,6 @@ static event_word_t *page_of(const struct fifo *f, size_t nr)
 static int fifo_reserve(struct guest *g, evtchn_port_t port)
 {
 	struct fifo *f = fifo_of(g);
-	struct fifo_group *group = &f->group[port / GROUP];
-	uintptr_t lines = events_lines(g, port);
 	struct evtchn_expand_array op;
 	int rc;
 
@@ -132,9 +133,8 @@ static int fifo_reserve(struct guest *g, evtchn_port_t port)
 			return rc;
 		f->given++;
 	}
-	/* Release: pairs with line_of. Who finds a line there finds it closed, and the word. */
-	if (load_relaxed(&group->lines) != lines)
-		store_release(&group->lines, lines);
+	/* Release: pairs with line_of, which is to find the page full of zeroes. */
+	store_release(&f->group[port / GROUP].lines, events_lines(g, port));
 	return 0;
 }
 
@@ -458,6 +458,7 @@ static inline void handle_first(struct guest *g, struct guest_cpu *cpu, struct f
 		handle_slowly(g, cpu, fc, q, port);
 		return;
 	}
+	/* It is there: the port was reserved before its line was opened, which irq_claim saw. */
 	word = load_relaxed(&group->words) + port % GROUP;
 	ready = take_off(fc, q, word, true);
 	if (d->events++ >= FEW)

@@ -681,6 +681,29 @@ static void nonsense(void **state)
 	assert_string_equal(f->trail, "a");
 }
 
+static enum guest_irqreturn nothing(struct guest *g, unsigned irq, void *dev)
+{
+	(void)g, (void)irq, (void)dev;
+	return GUEST_IRQ_HANDLED;
+}
+
+/* More than are handled before others are fetched ahead, which lead to where nothing is. */
+static void nonsense_ahead(void **state)
+{
+	static const uint32_t nowhere[] = { 300, 1023, 1024, 90000, 131071 };
+	struct fake *f = *state;
+
+	for (unsigned i = 1; i < 300; i++)
+		bind_as(f, i, nothing, "n");
+	for (unsigned k = 0; k < ALEN(nowhere); k++) {
+		for (unsigned i = 1; i < 300; i++)
+			*word(f, i) = PENDING | LINKED | (i < 299 ? i + 1 : nowhere[k]);
+		f->block[0]->ready = (f->block[0]->head[5] = 1) << 5;
+		guest_upcall(f->g);
+		assert_int_equal(*word(f, 299), 0);
+	}
+}
+
 static void expect_no_port(struct fake *f, evtchn_port_t port)
 {
 	f->ipi_port = port;
@@ -767,6 +790,7 @@ int main(void)
 		words_test(masked_while_queued),
 		words_test(another_cpus_own),
 		words_test(nonsense),
+		words_test(nonsense_ahead),
 		cmocka_unit_test_setup_teardown(out_of_range, setup_bare, teardown),
 		words_test(fifo_is_gone_after_resume),
 		words_test(words_are_masked_again_after_resume),

@@ -142,8 +142,8 @@ static bool claim(event_word_t *word)
 /*
  * The word to link a port behind that is not LINKED, if its queue has that tail. NULL: the queue is
  * empty, as a port that is its own tail has been taken off, and so have all; and it stays so, as
- * nobody makes a word LINKED but who holds the queue. (If the port is LINKED after all, nothing is
- * linked.) Queue held.
+ * nobody makes a word LINKED but who holds the queue. (If the port turns out to be LINKED, the
+ * caller does not use this.) Queue held.
  */
 static inline event_word_t *behind(const struct fifo *f, uint32_t tail, uint32_t port)
 {

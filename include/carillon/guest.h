@@ -76,7 +76,7 @@ struct guest_port_ops {
  * CPU's events in the order of their arrival. 2-level: 4095 ports, without priorities; those that
  * are pending together are served by number, from behind the 64 ports that were served last. Each
  * 128 ports of which one has had an IRQ take 4 KiB until the guest is destroyed, each 512 another 4
- * KiB, and what finds these 42 KiB in FIFO, 320 bytes in 2-level.
+ * KiB, and what finds these 42 KiB in FIFO; in 2-level 320 bytes, and 512 for each CPU.
  */
 enum guest_abi {
 	GUEST_ABI_AUTO, /* FIFO if Xen offers it and frame_of is there, else 2-level */

@@ -191,7 +191,8 @@ inline queue_quickly(p) {
 #else
 #if MUTATE == 10 /* looks whether the queue is empty before it holds it */
 	if
-	:: tail[q] != HELD -> behind(tail[q], p)
+	:: d_step { tail[q] != HELD -> mine = tail[q] };
+		behind(mine, p)
 	:: tail[q] == HELD
 	fi;
 #endif
